@@ -1,0 +1,163 @@
+// Package casework turns decisions of people into records and records into
+// the state of the work: users, queues, cases, citations, share links.
+//
+// Every change is an event in the ledger with an actor and a time. State is a
+// pure fold over the events: nothing is kept that cannot be folded again from
+// the archive. A command checks itself against the state and says which
+// events it makes; the Desk is the one place that appends them.
+package casework
+
+import (
+	"net/netip"
+	"time"
+
+	"polytrace/archive"
+)
+
+// Role says what a user or a token may do.
+type Role string
+
+// The roles. Admin sets up and reads no mail.
+const (
+	Agent      Role = "agent"
+	Specialist Role = "specialist"
+	Manager    Role = "manager"
+	Observer   Role = "observer"   // reads, changes nothing
+	Compliance Role = "compliance" // reads everything
+	Admin      Role = "admin"      // users, queues, tokens; reads no mail
+)
+
+// Reads reports whether the role may search and read mail and cases.
+func (r Role) Reads() bool { return r != Admin && r.Valid() }
+
+// Works reports whether the role may change cases and share them.
+func (r Role) Works() bool { return r == Agent || r == Specialist || r == Manager }
+
+// Valid reports whether r is a role.
+func (r Role) Valid() bool {
+	switch r {
+	case Agent, Specialist, Manager, Observer, Compliance, Admin:
+		return true
+	}
+	return false
+}
+
+// User is a person who signs in. A user may have several roles, since in a small company the
+// administrator is an agent too.
+type User struct {
+	Name     string           `json:"name"` // Sign-in name, lower case; never reused.
+	FullName string           `json:"full_name"`
+	Roles    []Role           `json:"roles"`
+	Password string           `json:"-"` // Argon2id in PHC string format.
+	Epoch    archive.Position `json:"-"` // Of the event that last changed password or state: older sessions end.
+	Disabled bool             `json:"disabled,omitempty"`
+	Created  time.Time        `json:"created"`
+}
+
+// Token is a credential of the JSON API.
+type Token struct {
+	Name    string         `json:"name"`
+	Role    Role           `json:"role"`
+	Hash    archive.Digest `json:"-"` // SHA-256 of the token.
+	Created time.Time      `json:"created"`
+	Revoked time.Time      `json:"revoked,omitzero"`
+}
+
+// Queue is an address that mail servers send to.
+type Queue struct {
+	Name    string         `json:"name"`
+	Local   string         `json:"local"`   // Local part of its address, with the secret: "support-7f3k2".
+	Format  string         `json:"format"`  // A message.Format…
+	Sources []netip.Prefix `json:"sources"` // Peers it takes mail from; empty: loopback and private networks.
+	Class   archive.Stream `json:"class"`   // Stream its mail goes to.
+	Created time.Time      `json:"created"`
+	Removed time.Time      `json:"removed,omitzero"`
+}
+
+// Status of a case.
+type Status string
+
+// The statuses a case goes through.
+const (
+	New             Status = "new"
+	Open            Status = "open"
+	WaitingCustomer Status = "waiting-on-customer"
+	WaitingUs       Status = "waiting-on-us"
+	Resolved        Status = "resolved"
+	Closed          Status = "closed"
+)
+
+// Case is an escalation or request that people work on.
+type Case struct {
+	Number    int              `json:"number"` // Shown as C-104.
+	Title     string           `json:"title"`
+	Account   string           `json:"account"`
+	Status    Status           `json:"status"`
+	Severity  int              `json:"severity"` // 1 (worst) to 4.
+	Owner     string           `json:"owner"`    // User name; "" when unowned.
+	Opened    time.Time        `json:"opened"`
+	OpenedBy  string           `json:"opened_by"`
+	Changed   time.Time        `json:"changed"`
+	Revision  archive.Position `json:"revision"` // Position of the last event of the case.
+	Citations []Citation       `json:"citations"`
+	Notes     []Note           `json:"notes"`
+	Shares    []Share          `json:"shares"`
+	Log       []Entry          `json:"log"` // Every event of the case, oldest first.
+}
+
+// Citation is a message brought into a case as evidence, with the words that
+// matter. Its ID is unique within the case.
+type Citation struct {
+	ID      int             `json:"id"`
+	Record  archive.Address `json:"record"`
+	SHA256  archive.Digest  `json:"sha256"`           // Of the record: what is cited cannot change.
+	Part    int             `json:"part"`             // Index of the part the words are in.
+	Quote   string          `json:"quote"`            // Exact words; "" cites the whole message.
+	Prefix  string          `json:"prefix,omitempty"` // Up to 32 bytes before the quote, to find it again.
+	Suffix  string          `json:"suffix,omitempty"`
+	Start   int             `json:"start"` // Byte offsets into the text of the part.
+	End     int             `json:"end"`
+	Comment string          `json:"comment,omitempty"`
+	By      string          `json:"by"`
+	At      time.Time       `json:"at"`
+}
+
+// Note is an internal remark. A note without citations is shown as unsourced.
+type Note struct {
+	ID    int       `json:"id"`
+	Text  string    `json:"text"`
+	Cites []int     `json:"cites"` // IDs of citations of the case.
+	By    string    `json:"by"`
+	At    time.Time `json:"at"`
+}
+
+// Share is a link that shows outsiders chosen items of a case and nothing else.
+type Share struct {
+	ID        int            `json:"id"` // Unique within the case.
+	Case      int            `json:"case"`
+	Hash      archive.Digest `json:"-"` // SHA-256 of the secret token in the link.
+	Title     string         `json:"title"`
+	Citations []int          `json:"citations"` // Shown in this order.
+	Notes     []int          `json:"notes"`
+	Whole     bool           `json:"whole_messages"` // Show the cited messages in full, else only the quoted words.
+	Expires   time.Time      `json:"expires"`
+	By        string         `json:"by"`
+	At        time.Time      `json:"at"`
+	Revoked   time.Time      `json:"revoked,omitzero"`
+	RevokedBy string         `json:"revoked_by,omitempty"`
+}
+
+// Live reports whether the link opens at a time.
+func (s Share) Live(now time.Time) bool { return s.Revoked.IsZero() && now.Before(s.Expires) }
+
+// Entry is a line of a case's log and of its timeline.
+type Entry struct {
+	Position archive.Position `json:"position"` // Of the event in the ledger.
+	Type     EventType        `json:"type"`
+	Actor    string           `json:"actor"`
+	At       time.Time        `json:"at"`
+	Text     string           `json:"text"`               // A plain sentence: what was done.
+	Citation int              `json:"citation,omitempty"` // ID, when it is about one.
+	Note     int              `json:"note,omitempty"`
+	Share    int              `json:"share,omitempty"`
+}

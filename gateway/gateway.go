@@ -1,0 +1,79 @@
+// Package gateway takes mail in: over SMTP from mail servers that send a copy
+// of everything, and from mailboxes that are imported. Nothing is lost once
+// it was acknowledged.
+//
+// Raw bytes go to the archive first. What they mean is found out later by
+// those who follow the archive; the gateway never imports them.
+package gateway
+
+import (
+	"context"
+	"crypto/tls"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"polytrace/archive"
+)
+
+// Archive is what the gateway needs of the archive.
+type Archive interface {
+	Append(context.Context, archive.Stream, archive.Meta, archive.Body) (archive.Meta, error)
+}
+
+// Queue is an address that mail servers send to.
+type Queue struct {
+	Name    string
+	Format  string         // How its mail is to be read, kept with each record.
+	Class   archive.Stream // Stream its mail goes to.
+	Sources []netip.Prefix // Peers it takes mail from; never empty.
+}
+
+// Queues finds the queue of a recipient by the local part of its address, without what follows
+// a '+'. Upper and lower case are the same.
+type Queues func(local string) (Queue, bool)
+
+// Known finds a record that has the same bytes, where someone can tell. The
+// gateway asks for what it has not seen recently itself.
+type Known func(archive.Digest) (archive.Address, bool)
+
+// Config says how mail is taken in.
+type Config struct {
+	Hostname    string                // In banner and EHLO; default: the machine's name.
+	TLS         *tls.Config           // For STARTTLS; required.
+	MaxMessage  int64                 // Bytes; default 256 MiB. Announced as SIZE.
+	Idle        time.Duration         // Hang up on a silent client; default 5 minutes (RFC 5321 section 4.5.3.2).
+	Transfer    time.Duration         // Longest time for one message; default 1 hour.
+	MaxSessions int                   // Sessions at once; default 512. More are answered 421.
+	Spool       string                // Directory for bodies over 1 MiB while they come in; required, emptied at start.
+	Log         *slog.Logger          // Default: discard.
+	Metrics     prometheus.Registerer // May be nil.
+}
+
+// Refused describes the last attempt that was not let in, for the person who
+// sets the mail server up.
+type Refused struct {
+	At     time.Time `json:"at"`
+	Peer   string    `json:"peer"`
+	To     string    `json:"to,omitempty"`
+	Reason string    `json:"reason"` // In plain words, with what to do.
+}
+
+// QueueStatus says when a queue last took mail.
+type QueueStatus struct {
+	Queue    string    `json:"queue"`
+	Accepted int64     `json:"accepted"` // Since start.
+	Last     time.Time `json:"last,omitzero"`
+}
+
+// Status tells how the gateway is.
+type Status struct {
+	Sessions int           `json:"sessions"`
+	Accepted int64         `json:"accepted"` // Messages answered with 250 since start.
+	Deferred int64         `json:"deferred"` // Answered with 4xx.
+	Refused  int64         `json:"refused"`  // Answered with 5xx.
+	Last     *Refused      `json:"last_refused,omitempty"`
+	Queues   []QueueStatus `json:"queues"`
+}

@@ -1,0 +1,137 @@
+// Package index answers questions about the archive in milliseconds.
+//
+// It is a view on Pebble that follows each stream by position and commits its
+// watermark in the same batch as its entries, so that after a crash it has
+// seen all of a record or none. Delete its directory and it builds the same
+// answers again.
+package index
+
+import (
+	"context"
+	"iter"
+	"log/slog"
+	"time"
+
+	"polytrace/archive"
+	"polytrace/message"
+)
+
+// Archive is what the index needs of the archive.
+type Archive interface {
+	Next(archive.Stream) archive.Position
+	Streams() []archive.Stream
+	Scan(context.Context, archive.Stream, archive.Position) iter.Seq2[archive.Record, error]
+	Wait(context.Context, archive.Stream, archive.Position) error
+	Read(context.Context, archive.Address) (archive.Record, error)
+}
+
+// Config says where the index is and what it follows.
+type Config struct {
+	Dir string       // Created when absent; rebuilt when of another format.
+	Log *slog.Logger // Default: discard.
+}
+
+// Summary is what one line of results shows.
+type Summary struct {
+	Address   archive.Address   `json:"address"`
+	Kind      archive.Kind      `json:"kind"`
+	Date      time.Time         `json:"date"` // When it was sent, or received when that is absent or absurd.
+	Received  time.Time         `json:"received"`
+	From      message.Mailbox   `json:"from"`
+	To        []message.Mailbox `json:"to"` // Visible recipients, To before Cc.
+	Subject   string            `json:"subject"`
+	Snippet   string            `json:"snippet"`         // Plain text.
+	Marks     [][2]int          `json:"marks,omitempty"` // Byte spans of Snippet that the query hit.
+	Files     []string          `json:"files,omitempty"` // Names of attachments.
+	Size      int64             `json:"size"`
+	SHA256    archive.Digest    `json:"sha256"`
+	Thread    string            `json:"thread"` // ID, e.g. "mail-17".
+	Queue     string            `json:"queue,omitempty"`
+	Mailbox   string            `json:"mailbox,omitempty"`
+	Cases     []int             `json:"cases,omitempty"`
+	Sightings int               `json:"sightings"` // How often the same bytes came: 1 or more.
+}
+
+// Document is everything the index knows of a message record.
+type Document struct {
+	Summary
+	Meta         archive.Meta         `json:"-"`
+	MessageID    string               `json:"message_id,omitempty"`
+	Recipients   []message.Recipient  `json:"recipients"`
+	Attachments  []message.Attachment `json:"attachments"`
+	Defects      []message.Defect     `json:"defects"`
+	Seen         []Sighting           `json:"sightings_list"`
+	Variants     []archive.Address    `json:"variants,omitempty"`     // Other records with the same Message-ID.
+	Unsearchable string               `json:"unsearchable,omitempty"` // Why its text could not be read; "" when it could.
+}
+
+// Sighting is one arrival of the same bytes.
+type Sighting struct {
+	Address  archive.Address `json:"address"`
+	Received time.Time       `json:"received"`
+	Source   archive.Source  `json:"source"`
+}
+
+// Sort is an order of results.
+type Sort string
+
+// The orders.
+const (
+	Newest    Sort = "" // by date, newest first
+	Oldest    Sort = "oldest"
+	Relevance Sort = "relevance"
+)
+
+// Request is a question.
+type Request struct {
+	Query  string // In the query language; "" is everything.
+	Limit  int    // Items on the page; default 50, at most 1000.
+	Cursor string // Next of the page before; "" for the first.
+	Sort   Sort
+	Now    time.Time // What "yesterday" and "7d" refer to.
+}
+
+// Results is a page of answers.
+type Results struct {
+	Total        int       `json:"total"`        // Exact number of hits.
+	CompleteTo   time.Time `json:"complete_to"`  // Every record received before this was searched.
+	Unsearchable int       `json:"unsearchable"` // Records in the archive whose text could not be read.
+	Items        []Summary `json:"items"`
+	Next         string    `json:"next,omitempty"`   // Cursor of the page after; "" at the end.
+	Volume       []Bucket  `json:"volume,omitempty"` // Hits over time, without gaps, on the first page.
+}
+
+// Bucket counts the hits of one span of time.
+type Bucket struct {
+	Start time.Time `json:"start"`
+	End   time.Time `json:"end"`
+	Count int       `json:"count"`
+}
+
+// Thread is a conversation, oldest message first.
+type Thread struct {
+	ID       string    `json:"id"`
+	Subject  string    `json:"subject"`
+	Messages []Summary `json:"messages"`
+}
+
+// Status tells how far the index is.
+type Status struct {
+	Records      int64          `json:"records"`      // Applied, of all streams but the ledger.
+	Documents    int64          `json:"documents"`    // Searchable, the same bytes counted once.
+	Unsearchable int64          `json:"unsearchable"` // See List of is:unsearchable.
+	Lag          int64          `json:"lag"`          // Records not applied yet.
+	CompleteTo   time.Time      `json:"complete_to"`
+	Bytes        int64          `json:"bytes"`   // On disk.
+	Reasons      map[string]int `json:"reasons"` // Unsearchable by reason.
+	Failure      string         `json:"failure,omitempty"`
+}
+
+// SyntaxError is a query that could not be understood.
+type SyntaxError struct {
+	Query  string
+	Offset int    // Byte offset of the place in Query.
+	Text   string // What is wrong and what to write instead.
+}
+
+func (e *SyntaxError) Error() string { return e.Text }
