@@ -1,0 +1,137 @@
+package archivetest
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// S3 is a real S3 server with object lock that runs as a child process on a
+// directory of its own. It can be stopped and started again on the same port.
+type S3 struct {
+	Endpoint             string // http://127.0.0.1:PORT
+	AccessKey, SecretKey string
+
+	t       testing.TB
+	address string
+	dir     string
+	command func(*S3) *exec.Cmd
+	child   *exec.Cmd
+}
+
+// StartS3 starts the server that POLYTRACE_S3SERVER names, by default
+// .tools/versitygw at the top of the module, where `make tools` builds it. The
+// test fails when there is none.
+func StartS3(t testing.TB) *S3 {
+	t.Helper()
+	program := os.Getenv("POLYTRACE_S3SERVER")
+	if program == "" {
+		program = filepath.Join(moduleRoot(t), ".tools", "versitygw")
+	}
+	if _, err := os.Stat(program); err != nil {
+		t.Fatalf("no S3 server to test with: %v; run make tools", err)
+	}
+	command := versitygw
+	if filepath.Base(program) == "minio" {
+		command = minioServer
+	}
+	s := &S3{
+		AccessKey: "polytrace-test", SecretKey: "not-a-secret-at-all",
+		t: t, address: freeAddress(t), dir: t.TempDir(),
+		command: func(s *S3) *exec.Cmd { return command(program, s) },
+	}
+	s.Endpoint = "http://" + s.address
+	s.Start()
+	t.Cleanup(s.Stop)
+	return s
+}
+
+// versitygw syncs nothing, which is fine for a test that does not cut the power.
+func versitygw(program string, s *S3) *exec.Cmd {
+	for _, sub := range []string{"objects", "versions", "sidecar"} {
+		if err := os.MkdirAll(filepath.Join(s.dir, sub), 0o700); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	return exec.Command(program, "--quiet", "--keep-alive", "--port", s.address, "--access", s.AccessKey, "--secret", s.SecretKey,
+		"--health", "/healthz",
+		"posix", "--versioning-dir", filepath.Join(s.dir, "versions"), "--sidecar", filepath.Join(s.dir, "sidecar"), filepath.Join(s.dir, "objects"))
+}
+
+func minioServer(program string, s *S3) *exec.Cmd {
+	cmd := exec.Command(program, "server", "--quiet", "--address", s.address, filepath.Join(s.dir, "data"))
+	cmd.Env = append(os.Environ(), "MINIO_ROOT_USER="+s.AccessKey, "MINIO_ROOT_PASSWORD="+s.SecretKey, "MINIO_UPDATE=off", "MINIO_BROWSER=off")
+	return cmd
+}
+
+// Start starts the server and returns when it answers.
+func (s *S3) Start() {
+	s.t.Helper()
+	s.child = s.command(s)
+	s.child.Stderr = os.Stderr
+	s.child.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := s.child.Start(); err != nil {
+		s.t.Fatalf("start the S3 server: %v", err)
+	}
+	deadline := time.Now().Add(30 * time.Second)
+	for tick := time.Tick(20 * time.Millisecond); ; <-tick {
+		r, err := http.Get(s.Endpoint + "/healthz")
+		if err == nil {
+			r.Body.Close()
+			return
+		}
+		if time.Now().After(deadline) {
+			s.t.Fatalf("the S3 server does not answer: %v", err)
+		}
+	}
+}
+
+// Stop ends the server as a power cut would. What it holds stays.
+func (s *S3) Stop() {
+	if s.child == nil {
+		return
+	}
+	err := errors.Join(s.child.Process.Kill(), s.child.Wait())
+	var status *exec.ExitError
+	if !errors.As(err, &status) {
+		s.t.Errorf("stop the S3 server: %v", err)
+	}
+	s.child = nil
+}
+
+// URL is where a bucket of the server is, in the form of the setting.
+func (s *S3) URL(bucket string) string {
+	return fmt.Sprintf("s3://%s?endpoint=%s&region=us-east-1", bucket, s.Endpoint)
+}
+
+func freeAddress(t testing.TB) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+func moduleRoot(t testing.TB) string {
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir
+		}
+		if dir == filepath.Dir(dir) {
+			t.Fatal("no go.mod above the test's directory")
+		}
+		dir = filepath.Dir(dir)
+	}
+}
