@@ -100,6 +100,7 @@ type Case struct {
 	Changed   time.Time        `json:"changed"`
 	Revision  archive.Position `json:"revision"` // Position of the last event of the case.
 	Citations []Citation       `json:"citations"`
+	Withdrawn []Citation       `json:"withdrawn,omitempty"` // Removed again; notes may still name them.
 	Notes     []Note           `json:"notes"`
 	Shares    []Share          `json:"shares"`
 	Log       []Entry          `json:"log"` // Every event of the case, oldest first.
@@ -111,6 +112,7 @@ type Citation struct {
 	ID      int             `json:"id"`
 	Record  archive.Address `json:"record"`
 	SHA256  archive.Digest  `json:"sha256"`           // Of the record: what is cited cannot change.
+	Author  string          `json:"author,omitempty"` // Who wrote the words, as people know them; for the log.
 	Part    int             `json:"part"`             // Index of the part the words are in.
 	Quote   string          `json:"quote"`            // Exact words; "" cites the whole message.
 	Prefix  string          `json:"prefix,omitempty"` // Up to 32 bytes before the quote, to find it again.
@@ -120,13 +122,16 @@ type Citation struct {
 	Comment string          `json:"comment,omitempty"`
 	By      string          `json:"by"`
 	At      time.Time       `json:"at"`
+
+	Removed   time.Time `json:"removed,omitzero"` // Of those in Case.Withdrawn.
+	RemovedBy string    `json:"removed_by,omitempty"`
 }
 
 // Note is an internal remark. A note without citations is shown as unsourced.
 type Note struct {
 	ID    int       `json:"id"`
 	Text  string    `json:"text"`
-	Cites []int     `json:"cites"` // IDs of citations of the case.
+	Cites []int     `json:"cites"` // IDs of citations of the case, some perhaps withdrawn since.
 	By    string    `json:"by"`
 	At    time.Time `json:"at"`
 }

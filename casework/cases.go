@@ -1,0 +1,196 @@
+package casework
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"polytrace/archive"
+)
+
+// Commands about cases and their notes.
+type (
+	// OpenCase opens a case with the next number.
+	OpenCase struct {
+		Title, Account, Owner string
+		Severity              int  // 1 (worst) to 4; default 3.
+		Number                *int // *Number receives the number when not nil. It counts when Do succeeds.
+	}
+	// ChangeCase changes what is not nil. With a Revision it is refused when
+	// somebody else decided something about the case since.
+	ChangeCase struct {
+		Case           int
+		Title, Account *string
+		Status         *Status
+		Severity       *int
+		Reason         string
+		Revision       *archive.Position
+	}
+	// AssignCase gives a case to an owner, or with "" takes the owner away.
+	AssignCase struct {
+		Case          int
+		Owner, Reason string
+		Revision      *archive.Position
+	}
+	// AddNote adds an internal remark.
+	AddNote struct {
+		Case  int
+		Text  string
+		Cites []int // IDs of citations of the case.
+	}
+)
+
+// Valid reports whether s is a status.
+func (s Status) Valid() bool { return slices.Contains(Statuses(), s) }
+
+// Statuses lists the statuses in the order a case usually goes through them.
+func Statuses() []Status {
+	return []Status{New, Open, WaitingCustomer, WaitingUs, Resolved, Closed}
+}
+
+const usualSeverity = 3
+
+// Check gives the case the next number.
+func (c OpenCase) Check(s *State, _ time.Time) ([]Event, error) {
+	title, account := strings.TrimSpace(c.Title), strings.TrimSpace(c.Account)
+	severity := c.Severity
+	if severity == 0 {
+		severity = usualSeverity
+	}
+	for _, err := range []error{checkTitle(title), checkAccount(account), checkSeverity(severity), s.checkOwner(c.Owner)} {
+		if err != nil {
+			return nil, err
+		}
+	}
+	number := FirstCase + len(s.cases)
+	if c.Number != nil {
+		*c.Number = number
+	}
+	return newEvent(CaseOpened, number, "", CaseOpenedData{title, account, severity, c.Owner})
+}
+
+func checkTitle(title string) error {
+	if title == "" {
+		return refuse(Invalid, "Title", "The title is missing. Say in a few words what the case is about.")
+	}
+	return checkLine("Title", "title", title, maxTitle)
+}
+
+func checkAccount(account string) error {
+	return checkLine("Account", "account", account, maxAccount)
+}
+
+// Check drops from the event what would stay as it is.
+func (c ChangeCase) Check(s *State, _ time.Time) ([]Event, error) {
+	file, err := s.findCase(c.Case)
+	if err != nil {
+		return nil, err
+	}
+	data := CaseChangedData{
+		Title:    changed(trimmed(c.Title), file.Title),
+		Account:  changed(trimmed(c.Account), file.Account),
+		Status:   changed(c.Status, file.Status),
+		Severity: changed(c.Severity, file.Severity),
+	}
+	if err := data.check(); err != nil {
+		return nil, err
+	}
+	if err := checkReason(c.Reason); err != nil {
+		return nil, err
+	}
+	if err := s.checkRevision(file, c.Revision); err != nil {
+		return nil, err
+	}
+	if data == (CaseChangedData{}) {
+		return nil, nil
+	}
+	data.Released = data.Status != nil && file.Owner != "" && !s.users[file.Owner].may(Role.Works)
+	return newEvent(CaseChanged, c.Case, c.Reason, data)
+}
+
+func (d CaseChangedData) check() error {
+	if d.Title != nil {
+		if err := checkTitle(*d.Title); err != nil {
+			return err
+		}
+	}
+	if d.Account != nil {
+		if err := checkAccount(*d.Account); err != nil {
+			return err
+		}
+	}
+	if d.Status != nil && !d.Status.Valid() {
+		return refuse(Invalid, "Status", "%q is not a status: choose from new, open, waiting-on-customer, waiting-on-us, resolved and closed.", *d.Status)
+	}
+	if d.Severity != nil {
+		return checkSeverity(*d.Severity)
+	}
+	return nil
+}
+
+func trimmed(text *string) *string {
+	if text == nil {
+		return nil
+	}
+	t := strings.TrimSpace(*text)
+	return &t
+}
+
+// changed returns value when it is there and differs from what is.
+func changed[T comparable](value *T, is T) *T {
+	if value == nil || *value == is {
+		return nil
+	}
+	return value
+}
+
+// Check refuses an owner who could not work on the case.
+func (c AssignCase) Check(s *State, _ time.Time) ([]Event, error) {
+	file, err := s.findCase(c.Case)
+	if err != nil {
+		return nil, err
+	}
+	if c.Owner == file.Owner {
+		return nil, nil
+	}
+	for _, err := range []error{s.checkRevision(file, c.Revision), s.checkOwner(c.Owner), checkReason(c.Reason)} {
+		if err != nil {
+			return nil, err
+		}
+	}
+	return newEvent(CaseOwned, c.Case, c.Reason, CaseOwnedData{c.Owner})
+}
+
+// Check refuses a note that cites what the case does not have.
+func (c AddNote) Check(s *State, _ time.Time) ([]Event, error) {
+	file, err := s.findCase(c.Case)
+	if err != nil {
+		return nil, err
+	}
+	text := strings.TrimSpace(strings.ReplaceAll(c.Text, "\r\n", "\n"))
+	if text == "" {
+		return nil, refuse(Invalid, "Text", "The note is empty.")
+	}
+	if err := checkText("Text", "note", text, maxText); err != nil {
+		return nil, err
+	}
+	if err := file.checkCitations("Cites", c.Cites); err != nil {
+		return nil, err
+	}
+	return newEvent(NoteAdded, c.Case, "", NoteAddedData{len(file.Notes) + 1, text, c.Cites})
+}
+
+// checkCitations refuses IDs that are not of citations of the case, or that come twice.
+func (c *Case) checkCitations(field string, ids []int) error {
+	for i, id := range ids {
+		switch {
+		case slices.ContainsFunc(c.Withdrawn, func(x Citation) bool { return x.ID == id }):
+			return refuse(Gone, field, "Citation %d of case %s was withdrawn.", id, c.label())
+		case c.citation(id) == nil:
+			return refuse(Invalid, field, "Case %s has no citation %d.", c.label(), id)
+		case slices.Contains(ids[:i], id):
+			return refuse(Invalid, field, "Citation %d is named twice.", id)
+		}
+	}
+	return nil
+}

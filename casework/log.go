@@ -1,0 +1,181 @@
+package casework
+
+import (
+	"fmt"
+	"strings"
+)
+
+// The say functions word what an event did, in the names that people had at
+// that time. They are called before the event changes the case.
+
+// who names an actor at the beginning of a sentence.
+func (s *State) who(actor string) string {
+	if u := s.users[actor]; u != nil && u.FullName != "" {
+		return u.FullName
+	}
+	if token, ok := strings.CutPrefix(actor, "token:"); ok {
+		return "The program " + token
+	}
+	switch actor {
+	case Guest:
+		return "A guest"
+	case System:
+		return "Polytrace"
+	}
+	return actor
+}
+
+// sentence begins text with a capital and adds the reason.
+func sentence(text, reason string) string {
+	if text != "" && text[0] >= 'a' && text[0] <= 'z' {
+		text = string(text[0]-'a'+'A') + text[1:]
+	}
+	if reason != "" {
+		text += " (reason: " + reason + ")"
+	}
+	return text
+}
+
+func (s *State) sayOpened(d decision, data CaseOpenedData) Entry {
+	text := s.who(d.Actor) + " opened the case"
+	switch data.Owner {
+	case "":
+	case d.Actor:
+		text += " and took it"
+	default:
+		text += " for " + s.who(data.Owner)
+	}
+	return Entry{Text: sentence(text, d.Reason)}
+}
+
+func (s *State) sayChanged(c *caseFile, d decision, data CaseChangedData) Entry {
+	var did []string
+	say := func(format string, args ...any) { did = append(did, fmt.Sprintf(format, args...)) }
+	if data.Title != nil {
+		say("renamed the case from “%s” to “%s”", c.Title, *data.Title)
+	}
+	if data.Account != nil {
+		say("set the account to %s", or(*data.Account, "none"))
+	}
+	if data.Status != nil {
+		say("%s", statusVerb(c.Status, *data.Status))
+	}
+	if data.Severity != nil {
+		say("changed the severity from S%d to S%d", c.Severity, *data.Severity)
+	}
+	if data.Released {
+		say("left it without an owner because %s cannot work on cases any more", s.who(c.Owner))
+	}
+	if did == nil {
+		did = []string{"changed nothing"}
+	}
+	return Entry{Text: sentence(s.who(d.Actor)+" "+enumerate(did), d.Reason)}
+}
+
+// statusVerb words a change of status: people close and reopen cases rather
+// than change a field.
+func statusVerb(from, to Status) string {
+	switch {
+	case to == Closed:
+		return "closed the case"
+	case to == Resolved:
+		return "marked the case as resolved"
+	case from == Closed || from == Resolved:
+		return "reopened the case as " + to.words()
+	}
+	return "changed the status from " + from.words() + " to " + to.words()
+}
+
+// words is the status as it stands in a sentence.
+func (s Status) words() string { return strings.ReplaceAll(string(s), "-", " ") }
+
+func (s *State) sayOwned(c *caseFile, d decision, data CaseOwnedData) Entry {
+	text := s.who(d.Actor)
+	switch {
+	case data.Owner == "" && c.Owner == d.Actor:
+		text += " gave the case back; it has no owner now"
+	case data.Owner == "":
+		text += " took the case from " + or(s.who(c.Owner), "nobody") + "; it has no owner now"
+	case data.Owner == d.Actor && c.Owner == "":
+		text += " took the case"
+	case data.Owner == d.Actor:
+		text += " took the case over from " + s.who(c.Owner)
+	case c.Owner == "":
+		text += " gave the case to " + s.who(data.Owner)
+	default:
+		text += " handed the case over from " + s.who(c.Owner) + " to " + s.who(data.Owner)
+	}
+	return Entry{Text: sentence(text, d.Reason)}
+}
+
+func (s *State) sayNoted(d decision, data NoteAddedData) Entry {
+	text := s.who(d.Actor) + " added a note"
+	if len(data.Cites) == 0 {
+		text += " without a source"
+	}
+	return Entry{Note: data.ID, Text: sentence(text, d.Reason)}
+}
+
+func (s *State) sayCited(d decision, data CitationData) Entry {
+	return Entry{Citation: data.ID, Text: sentence(s.who(d.Actor)+" cited "+source(data.Author, data.Quote, data.Record.String()), d.Reason)}
+}
+
+func (s *State) sayWithdrawn(d decision, c Citation) Entry {
+	return Entry{Citation: c.ID, Text: sentence(s.who(d.Actor)+" withdrew the citation of "+source(c.Author, c.Quote, c.Record.String()), d.Reason)}
+}
+
+// source names what is cited: somebody's words or a whole message.
+func source(author, quote, record string) string {
+	switch {
+	case author == "":
+		return record
+	case quote == "":
+		return "a message of " + author
+	}
+	return author + "'s words"
+}
+
+func (s *State) sayShared(d decision, data ShareData) Entry {
+	text := fmt.Sprintf("%s shared %s by a link that ends on %s",
+		s.who(d.Actor), count(len(data.Citations)+len(data.Notes), "item"), data.Expires.UTC().Format("2 January 2006"))
+	return Entry{Share: data.ID, Text: sentence(text, d.Reason)}
+}
+
+func (s *State) sayRevoked(d decision, share Share) Entry {
+	return Entry{Share: share.ID, Text: sentence(s.who(d.Actor)+" revoked "+share.label(), d.Reason)}
+}
+
+func (s *State) sayVisited(d decision, share Share, data ShareOpenedData) Entry {
+	return Entry{Share: share.ID, Text: s.who(d.Actor) + " opened " + share.label() + " from " + or(data.IP, "an unknown address")}
+}
+
+// label names a share inside its case.
+func (s Share) label() string {
+	if s.Title == "" {
+		return fmt.Sprintf("share link %d", s.ID)
+	}
+	return fmt.Sprintf("share link %d, “%s”", s.ID, s.Title)
+}
+
+func count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
+// enumerate joins as in "a, b and c".
+func enumerate(items []string) string {
+	last := len(items) - 1
+	if last < 1 {
+		return strings.Join(items, "")
+	}
+	return strings.Join(items[:last], ", ") + " and " + items[last]
+}
+
+func or(text, otherwise string) string {
+	if text == "" {
+		return otherwise
+	}
+	return text
+}
