@@ -102,6 +102,8 @@ func (s *State) sayOwned(c *caseFile, d decision, data CaseOwnedData) Entry {
 		text += " took the case over from " + s.who(c.Owner)
 	case c.Owner == "":
 		text += " gave the case to " + s.who(data.Owner)
+	case c.Owner == d.Actor:
+		text += " handed the case over to " + s.who(data.Owner)
 	default:
 		text += " handed the case over from " + s.who(c.Owner) + " to " + s.who(data.Owner)
 	}

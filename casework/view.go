@@ -245,14 +245,11 @@ func (c *Case) sourced(n *Note, except int) bool {
 
 func (c *Case) clone() Case {
 	d := *c
-	d.Citations = slices.Clone(c.Citations)
-	d.Withdrawn = slices.Clone(c.Withdrawn)
-	d.Log = slices.Clone(c.Log)
-	d.Notes = slices.Clone(c.Notes)
+	d.Citations, d.Withdrawn = copied(c.Citations), slices.Clone(c.Withdrawn)
+	d.Notes, d.Shares, d.Log = copied(c.Notes), copied(c.Shares), copied(c.Log)
 	for i := range d.Notes {
-		d.Notes[i].Cites = slices.Clone(d.Notes[i].Cites)
+		d.Notes[i].Cites = copied(d.Notes[i].Cites)
 	}
-	d.Shares = slices.Clone(c.Shares)
 	for i := range d.Shares {
 		d.Shares[i] = d.Shares[i].clone()
 	}
@@ -260,9 +257,12 @@ func (c *Case) clone() Case {
 }
 
 func (s Share) clone() Share {
-	s.Citations, s.Notes = slices.Clone(s.Citations), slices.Clone(s.Notes)
+	s.Citations, s.Notes = copied(s.Citations), copied(s.Notes)
 	return s
 }
+
+// copied is a copy that is never nil, so that an empty list is [] in JSON.
+func copied[T any](list []T) []T { return append(make([]T, 0, len(list)), list...) }
 
 func (u User) clone() User {
 	u.Roles = slices.Clone(u.Roles)

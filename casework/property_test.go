@@ -1,0 +1,243 @@
+package casework
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"polytrace/archive"
+)
+
+// anyCommand draws a command that may or may not fit the state.
+func anyCommand(t *rapid.T) Command {
+	name := rapid.SampledFrom([]string{"root", "kim", "marta", "lee", "Bad Name"}).Draw(t, "name")
+	number := rapid.IntRange(100, 105).Draw(t, "case")
+	id := rapid.IntRange(0, 4).Draw(t, "id")
+	ids := rapid.SliceOfN(rapid.IntRange(1, 4), 0, 3).Draw(t, "ids")
+	secret := archive.Digest{byte(rapid.IntRange(0, 20).Draw(t, "secret"))}
+	role := rapid.SampledFrom([]Role{Agent, Specialist, Manager, Observer, Admin, "boss"}).Draw(t, "role")
+	text := rapid.SampledFrom([]string{"", "outage", "größer & <b>", "two\nlines", "\xff"}).Draw(t, "text")
+	status := rapid.SampledFrom(append(Statuses(), "lost")).Draw(t, "status")
+	severity := rapid.IntRange(0, 5).Draw(t, "severity")
+	revision := drawRevision(t)
+	commands := []Command{
+		AddUser{Name: name, FullName: "The " + name, Roles: []Role{role}},
+		ChangeUser{Name: name, Roles: []Role{role}, FullName: &text},
+		DisableUser{name, text},
+		EnableUser{name},
+		SetPassword{name, testHash},
+		CreateToken{name, role, secret},
+		RevokeToken{name},
+		AddQueue{Name: name, Local: fmt.Sprint("q-", id)},
+		RemoveQueue{name, text},
+		OpenCase{Title: text, Owner: name, Severity: severity},
+		OpenCase{Title: "T"},
+		ChangeCase{Case: number, Status: &status, Reason: text, Revision: revision},
+		ChangeCase{Case: number, Title: &text, Severity: &severity},
+		AssignCase{Case: number, Owner: name, Revision: revision},
+		AssignCase{Case: number},
+		AddNote{number, text + "n", ids},
+		AddNote{number, "n", ids},
+		Cite{number, cited("Friday", 10*id)},
+		RemoveCitation{number, id, text},
+		CreateShare{number, Share{Hash: secret, Citations: ids, Notes: ids[:len(ids)/2], Expires: start.AddDate(0, 0, id*5)}},
+		CreateShare{number, Share{Hash: secret, Citations: ids, Expires: start.AddDate(0, 1, 0)}},
+		RevokeShare{number, id, text},
+		OpenShare{number, id, name},
+	}
+	return rapid.SampledFrom(commands).Draw(t, "command")
+}
+
+func drawRevision(t *rapid.T) *archive.Position {
+	if rapid.Bool().Draw(t, "blind") {
+		return nil
+	}
+	at := archive.Position(rapid.IntRange(0, 40).Draw(t, "revision"))
+	return &at
+}
+
+// Whatever people do in whatever order: the state of the desk is the fold of
+// its events, a restart gives the same, every event that was appended fits,
+// a command that was refused changed nothing, and the invariants hold.
+func TestStateIsTheFoldOfItsEvents(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		o := staffed(t)
+		for range rapid.IntRange(1, 60).Draw(rt, "steps") {
+			o.clock = o.clock.Add(time.Duration(rapid.IntRange(0, 36).Draw(rt, "hours")) * time.Hour)
+			n := len(o.ledger.records)
+			actor := rapid.SampledFrom([]string{"kim", "marta", "token:ci", Guest}).Draw(rt, "actor")
+			at, err := o.desk.Do(context.Background(), actor, anyCommand(rt))
+			var refusal *Refusal
+			if err != nil && (!errors.As(err, &refusal) || refusal.Text == "" || len(o.ledger.records) != n) {
+				rt.Fatalf("after %d records, %d now: %v", n, len(o.ledger.records), err)
+			}
+			if err == nil && at != archive.Position(len(o.ledger.records)-1) {
+				rt.Fatalf("position %d of %d records", at, len(o.ledger.records))
+			}
+		}
+		if u := o.desk.state.Unknown(); len(u) > 0 {
+			rt.Fatalf("a command made an event that does not fit: %+v", u)
+		}
+		checkInvariants(rt, o.desk.state)
+		equalStates(t, o.reopen().state, o.desk.state)
+		if t.Failed() {
+			rt.FailNow()
+		}
+	})
+}
+
+// Any events at all, in any order: nothing panics, nothing refers to what is
+// not there.
+func TestAnyLedgerFoldsToASoundState(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		var events []Event
+		o := staffed(t)
+		for range rapid.IntRange(1, 60).Draw(rt, "steps") {
+			_, _ = o.desk.Do(context.Background(), "kim", anyCommand(rt))
+		}
+		for _, r := range o.ledger.records {
+			e, err := DecodeEvent(r.Body)
+			if err != nil {
+				rt.Fatal(err)
+			}
+			events = append(events, e)
+		}
+		events = rapid.Permutation(append(events, events...)).Draw(rt, "order")
+		var a, b State
+		for i, e := range events {
+			a.Apply(archive.Position(i), e)
+			b.Apply(archive.Position(i), e)
+			b.Apply(archive.Position(i), e) // Twice is once.
+		}
+		checkReferences(rt, &a)
+		equalStates(t, &b, &a)
+		if t.Failed() {
+			rt.FailNow()
+		}
+	})
+}
+
+// checkInvariants checks what commands promise together.
+func checkInvariants(t *rapid.T, s *State) {
+	checkReferences(t, s)
+	for _, c := range s.Cases() {
+		owner := s.users[c.Owner]
+		if c.Owner != "" && c.Status != Closed && !owner.may(Role.Works) {
+			t.Fatalf("case %d is owned by %q, who cannot work", c.Number, c.Owner)
+		}
+		if c.Title == "" || c.Severity < 1 || c.Severity > 4 || !c.Status.Valid() {
+			t.Fatalf("case %+v", c)
+		}
+	}
+	if !slices.ContainsFunc(s.Users(), func(u User) bool { return !u.Disabled && slices.Contains(u.Roles, Admin) }) {
+		t.Fatal("there is no administrator")
+	}
+}
+
+// checkReferences checks what holds after any events.
+func checkReferences(t *rapid.T, s *State) {
+	citing := make(map[archive.Address][]int)
+	shares := 0
+	for i := range s.cases {
+		c, ok := s.Case(FirstCase + i)
+		if !ok || c.Number != FirstCase+i {
+			t.Fatalf("case numbers are not dense at %d", i)
+		}
+		if _, ok := s.User(c.Owner); c.Owner != "" && !ok {
+			t.Fatalf("case %d is owned by %q, who does not exist", c.Number, c.Owner)
+		}
+		checkCase(t, c)
+		for _, x := range c.Citations {
+			citing[x.Record] = append(citing[x.Record], c.Number)
+		}
+		for _, x := range c.Shares {
+			shares++
+			if found, ok := s.ShareByHash(x.Hash); !ok || found.Case != c.Number || found.ID != x.ID {
+				t.Fatalf("share %d of case %d is not found by its link", x.ID, c.Number)
+			}
+		}
+	}
+	if len(s.citing) != len(citing) || len(s.Shares()) != shares {
+		t.Fatalf("records cited %v, want %v; %d shares, want %d", s.citing, citing, len(s.Shares()), shares)
+	}
+	for at, numbers := range citing {
+		if got := s.CasesCiting(at); !slices.Equal(got, slices.Compact(numbers)) {
+			t.Fatalf("cases citing %s: %v, want %v", at, got, numbers)
+		}
+	}
+}
+
+func checkCase(t *rapid.T, c Case) {
+	known := make(map[int]bool)
+	for _, x := range append(slices.Clone(c.Citations), c.Withdrawn...) {
+		if known[x.ID] || x.Start < 0 || x.End-x.Start != len(x.Quote) || x.SHA256.IsZero() {
+			t.Fatalf("citation %+v", x)
+		}
+		known[x.ID] = true
+	}
+	all := func(ids []int) bool { return !slices.ContainsFunc(ids, func(id int) bool { return !known[id] }) }
+	for i, n := range c.Notes {
+		if n.ID != i+1 || !all(n.Cites) {
+			t.Fatalf("note %+v", n)
+		}
+	}
+	for i, x := range c.Shares {
+		missing := slices.ContainsFunc(x.Notes, func(id int) bool { return c.note(id) == nil })
+		if x.ID != i+1 || x.Case != c.Number || !all(x.Citations) || missing {
+			t.Fatalf("share %+v", x)
+		}
+	}
+	last := archive.Position(0)
+	for _, e := range c.Log {
+		if e.Position < last || e.Text == "" || e.Actor == "" {
+			t.Fatalf("log entry %+v after position %d", e, last)
+		}
+		last = e.Position
+	}
+	if c.Revision != last {
+		t.Fatalf("revision %d, last entry at %d", c.Revision, last)
+	}
+}
+
+// A ledger is read from a bucket that others could have written to.
+func FuzzApplyRecord(f *testing.F) {
+	for _, line := range goldenLines(f) {
+		f.Add(line)
+	}
+	base := goldenState(f)
+	encoded, err := json.Marshal(goldenRecords(f))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		var records []archive.Record
+		if err := json.Unmarshal(encoded, &records); err != nil {
+			t.Fatal(err)
+		}
+		s := new(State)
+		for _, r := range records {
+			s.ApplyRecord(r)
+		}
+		at := s.Next()
+		s.ApplyRecord(archive.Record{Meta: archive.Meta{Kind: archive.KindEvent, Position: at}, Body: body})
+		if s.Next() != at+1 {
+			t.Fatalf("next is %d after %d", s.Next(), at)
+		}
+		for _, c := range s.Cases() {
+			for _, x := range c.Shares {
+				if _, ok := s.ShareByHash(x.Hash); !ok {
+					t.Fatalf("share %+v is lost", x)
+				}
+			}
+		}
+		if len(s.Unknown()) == 1 && len(s.Users()) != len(base.Users()) {
+			t.Fatal("an event that does not fit changed something")
+		}
+	})
+}
