@@ -1,0 +1,51 @@
+# make test installs what it needs on Debian and runs every test; the rest is
+# for those who work on Polytrace.
+
+export CGO_ENABLED = 0
+VERSITYGW = v1.8.0
+MINIO     = v0.0.0-20260212201848-7aac2a2c5b7c
+TOOLS     = $(CURDIR)/.tools
+PACKAGES  = chromium fonts-dejavu-core postfix swaks zstd
+ROOT      = $(if $(filter 0,$(shell id -u)),,sudo)
+
+.PHONY: test test-full unit real race lint build tools fuzz bench
+
+test: lint unit race real
+
+lint:
+	@out=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$out" || { echo "gofmt would change: $$out"; exit 1; }
+	go vet ./...
+	go vet -tags real ./...
+	go tool staticcheck ./...
+	go tool staticcheck -tags real ./...
+
+unit: build
+	go test ./...
+
+build:
+	go build ./...
+
+# Where many write at once.
+race:
+	CGO_ENABLED=1 go test -race ./archive/... ./casework/...
+
+# Tests with a real S3 server, a real browser and real mail clients. They fail
+# when one of these is missing.
+real: tools
+	go test -count=1 -tags real ./archive/...
+
+# The same with MinIO for a second opinion; building it takes minutes.
+test-full: test
+	GOBIN=$(TOOLS) go install github.com/minio/minio@$(MINIO)
+	POLYTRACE_S3SERVER=$(TOOLS)/minio go test -count=1 -tags real ./archive/s3store
+
+tools: $(TOOLS)/versitygw
+	@dpkg-query -W -f '$${Status}\n' $(PACKAGES) 2>/dev/null | grep -c '^install ok installed' | grep -qx $(words $(PACKAGES)) || { \
+	$(ROOT) apt-get update -qq && \
+	$(ROOT) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(PACKAGES); }
+
+$(TOOLS)/versitygw:
+	GOBIN=$(TOOLS) go install github.com/versity/versitygw/cmd/versitygw@$(VERSITYGW)
+
+bench:
+	go test -run '^$$' -bench . ./...
