@@ -3,6 +3,7 @@
 package s3store
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -150,4 +151,13 @@ func TestServerRefusesBytesDamagedOnTheWay(t *testing.T) {
 	if err := s.Create(t.Context(), "packs/mail/0", body, sum); err != nil {
 		t.Errorf("the next try: %v", err)
 	}
+}
+
+func digest(t *testing.T, body archive.Body) archive.Digest {
+	t.Helper()
+	h := sha256.New()
+	if _, err := io.Copy(h, io.NewSectionReader(body, 0, body.Size())); err != nil {
+		t.Fatal(err)
+	}
+	return archive.Digest(h.Sum(nil))
 }

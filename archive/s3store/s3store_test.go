@@ -1,22 +1,9 @@
 package s3store
 
 import (
-	"crypto/sha256"
-	"io"
 	"strings"
 	"testing"
-
-	"polytrace/archive"
 )
-
-func digest(t *testing.T, body archive.Body) archive.Digest {
-	t.Helper()
-	h := sha256.New()
-	if _, err := io.Copy(h, io.NewSectionReader(body, 0, body.Size())); err != nil {
-		t.Fatal(err)
-	}
-	return archive.Digest(h.Sum(nil))
-}
 
 func TestParseURL(t *testing.T) {
 	for raw, want := range map[string]Location{
