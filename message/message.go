@@ -33,7 +33,8 @@ type Message struct {
 type Field struct {
 	Name  string // As written.
 	Value string // Unfolded and decoded to UTF-8 (RFC 2047), white space trimmed.
-	Raw   []byte // Name, colon, value and line end, exactly.
+	Raw   []byte // Name, colon, value and line end, exactly; with junk lines that follow it.
+	junk  int    // Bytes at the end of Raw that are junk lines.
 }
 
 // Mailbox is an address with the name people know it by (RFC 5322 section 3.4).

@@ -23,6 +23,7 @@ type Reading struct {
 	Offset     int         // Of the original in the record's bytes; -1 when it had to be decoded out of a transfer encoding.
 	Format     string      // What it turned out to be: exchange, postfix or plain.
 	Levels     int         // Journal reports that were unwrapped.
+	MessageID  string      // Of the original, also when only the report around it tells.
 	Sender     string      // As proven by report or token, else the header's.
 	Recipients []Recipient // All that are known, proven before claimed.
 	Tenant     string      // Microsoft 365 tenant GUID; "" when not named.
