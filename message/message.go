@@ -27,6 +27,8 @@ type Message struct {
 
 	Parts   []Part // Depth first, in order of the bytes; Parts[0] is the message itself.
 	Defects []Defect
+
+	lines []byte // Raw, or a copy of the same length in which LF ends the lines.
 }
 
 // Field is a header field.

@@ -22,9 +22,15 @@ type parser struct {
 func (p *parser) message(raw []byte, depth int) *Message {
 	outer := p.m
 	defer func() { p.m = outer }()
-	m := &Message{Raw: raw}
+	m := &Message{Raw: raw, lines: raw}
 	p.m = m
-	start := skipPreamble(raw)
+	if bytes.IndexByte(raw, '\n') < 0 && bytes.IndexByte(raw, '\r') >= 0 {
+		// QUIRK: RFC 5322 section 2.3 forbids a bare CR; old Macintosh mailboxes
+		// end their lines with it.
+		m.lines = bytes.ReplaceAll(raw, []byte("\r"), []byte("\n"))
+		p.defect("bare-cr", "", "")
+	}
+	start := skipPreamble(m.lines)
 	p.part(start, len(raw), -1, "", depth)
 	m.Header = m.Parts[0].Header
 	m.readHeader()
@@ -66,7 +72,7 @@ func (p *parser) defect(code, path, detail string) {
 func (p *parser) part(start, end, parent int, path string, depth int) {
 	m := p.m
 	p.parts--
-	fields, body, codes := scanHeader(m.Raw, start, end)
+	fields, body, codes := scanHeader(m.lines, start, end)
 	n := len(m.Parts)
 	m.Parts = append(m.Parts, Part{N: n, Path: path, Parent: parent, Header: fields, Start: start, Body: body, End: end})
 	part := &m.Parts[n]
@@ -155,7 +161,7 @@ func truncate(s string, n int) string {
 // multipart splits the body of part n (RFC 2046 section 5.1).
 func (p *parser) multipart(n, depth int) {
 	part := p.m.Parts[n] // A copy: Parts grows.
-	raw := p.m.Raw
+	raw := p.m.lines
 	boundary := strings.TrimRight(part.Params["boundary"], " ")
 	if boundary == "" {
 		boundary = sniffBoundary(raw[part.Body:part.End])
@@ -266,7 +272,7 @@ func (p *parser) embedded(n, depth int) {
 		p.defect("depth-limit", part.Path, "")
 		return
 	}
-	content := p.m.Raw[part.Body:part.End]
+	content := p.m.lines[part.Body:part.End]
 	if !identity(part.Encoding) {
 		// QUIRK: RFC 2046 section 5.2.1 allows identity encodings only.
 		p.defect("embedded-message-encoded", part.Path, part.Encoding)

@@ -154,6 +154,7 @@ func TestOddHeaders(t *testing.T) {
 	for _, c := range []struct{ name, raw, subject, from, defect string }{
 		{"bare LF", "Subject: a\nFrom: x@y.example\n\nb", "a", "x@y.example", ""},
 		{"CR CR LF", "Subject: a\r\r\nFrom: x@y.example\r\r\n\r\r\nb", "a", "x@y.example", ""},
+		{"bare CR", "Subject: a\rFrom: x@y.example\r\rb", "a", "x@y.example", "bare-cr"},
 		{"mbox line", "From x@y.example Mon Mar  2 10:00:00 2026\nSubject: a\nFrom: x@y.example\n\nb", "a", "x@y.example", ""},
 		{"junk line", "Subject: a\njunk without colon\nFrom: x@y.example\n\nb", "a", "x@y.example", "header-junk"},
 		{"no empty line", "Subject: a\nFrom: x@y.example\nthis is the body\n\nb", "a", "x@y.example", "header-not-ended"},
