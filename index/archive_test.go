@@ -1,0 +1,229 @@
+package index
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"go.uber.org/goleak"
+
+	"polytrace/archive"
+	"polytrace/casework"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// memArchive is an archive in memory. Records are only ever appended.
+type memArchive struct {
+	mu      sync.Mutex
+	streams map[archive.Stream][]archive.Record
+	damaged map[archive.Address]bool
+	failure error // What Scan says instead of records.
+	changed chan struct{}
+	clock   time.Time // When the next record is received.
+}
+
+func newMemArchive() *memArchive {
+	return &memArchive{
+		streams: map[archive.Stream][]archive.Record{}, damaged: map[archive.Address]bool{},
+		changed: make(chan struct{}), clock: day(2026, 11, 20),
+	}
+}
+
+func day(y, m, d int) time.Time { return time.Date(y, time.Month(m), d, 12, 0, 0, 0, time.UTC) }
+
+func (a *memArchive) append(m archive.Meta, body string) archive.Address {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if m.Stream == "" {
+		m.Stream = archive.Mail
+	}
+	if m.Kind == "" {
+		m.Kind = archive.KindMessage
+	}
+	if m.Received.IsZero() {
+		a.clock = a.clock.Add(time.Second)
+		m.Received = a.clock
+	}
+	m.Position = archive.Position(len(a.streams[m.Stream]))
+	r := archive.Record{Meta: m, Body: []byte(body)}
+	if m.SameAs == nil {
+		r.Meta.SHA256, r.Meta.Size = sha256.Sum256(r.Body), int64(len(body))
+	} else {
+		r.Body = nil
+	}
+	a.streams[m.Stream] = append(a.streams[m.Stream], r)
+	a.wakeLocked()
+	return m.Address()
+}
+
+func (a *memArchive) wakeLocked() {
+	close(a.changed)
+	a.changed = make(chan struct{})
+}
+
+// again appends a sighting of a record.
+func (a *memArchive) again(at archive.Address, m archive.Meta) archive.Address {
+	a.mu.Lock()
+	first := a.streams[at.Stream][at.Position].Meta
+	a.mu.Unlock()
+	m.SameAs, m.SHA256, m.Size = &at, first.SHA256, first.Size
+	return a.append(m, "")
+}
+
+// decide appends an event.
+func (a *memArchive) decide(t testing.TB, kind casework.EventType, number int, data any) archive.Address {
+	t.Helper()
+	raw, err := json.Marshal(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := json.Marshal(casework.Event{Format: casework.EventFormat, Type: kind, Actor: "kim", Case: number, Data: raw})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a.append(archive.Meta{Stream: archive.Ledger, Kind: archive.KindEvent}, string(body))
+}
+
+func (a *memArchive) Next(s archive.Stream) archive.Position {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return archive.Position(len(a.streams[s]))
+}
+
+func (a *memArchive) Streams() (out []archive.Stream) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for s := range a.streams {
+		out = append(out, s)
+	}
+	slices.Sort(out)
+	return out
+}
+
+func (a *memArchive) Scan(_ context.Context, s archive.Stream, from archive.Position) iter.Seq2[archive.Record, error] {
+	return func(yield func(archive.Record, error) bool) {
+		a.mu.Lock()
+		records, failure := a.streams[s], a.failure
+		a.mu.Unlock()
+		if failure != nil {
+			yield(archive.Record{}, failure)
+			return
+		}
+		for _, r := range records[min(int(from), len(records)):] {
+			var err error
+			if a.damaged[r.Meta.Address()] {
+				r, err = archive.Record{}, fmt.Errorf("read: %w", archive.ErrDamaged)
+			}
+			if !yield(r, err) {
+				return
+			}
+		}
+	}
+}
+
+func (a *memArchive) Wait(ctx context.Context, s archive.Stream, p archive.Position) error {
+	for {
+		a.mu.Lock()
+		there, changed := len(a.streams[s]) > int(p), a.changed
+		a.mu.Unlock()
+		if there {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+func (a *memArchive) Read(_ context.Context, at archive.Address) (archive.Record, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if int(at.Position) >= len(a.streams[at.Stream]) {
+		return archive.Record{}, archive.ErrNotFound
+	}
+	if a.damaged[at] {
+		return archive.Record{}, archive.ErrDamaged
+	}
+	return a.streams[at.Stream][at.Position], nil
+}
+
+// follow opens an index on a file system in memory and follows the archive until the test ends.
+func follow(t testing.TB, a Archive) *Index {
+	t.Helper()
+	x, stop := followOn(t, vfs.NewMem(), a)
+	t.Cleanup(stop)
+	return x
+}
+
+func followOn(t testing.TB, fs vfs.FS, a Archive) (x *Index, stop func()) {
+	t.Helper()
+	x, err := openOn(fs, a, Config{Dir: "index"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- x.Run(ctx) }()
+	return x, sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("Run: %v", err)
+		}
+		if err := x.Close(); err != nil {
+			t.Errorf("Close: %v", err)
+		}
+	})
+}
+
+// caughtUp waits until all records are applied.
+func caughtUp(t testing.TB, x *Index, a Archive) {
+	t.Helper()
+	for _, s := range a.Streams() {
+		if n := a.Next(s); n > 0 {
+			if err := x.WaitFor(context.Background(), archive.Address{Stream: s, Position: n - 1}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+var testNow = day(2026, 11, 20)
+
+func search(t testing.TB, x *Index, r Request) *Results {
+	t.Helper()
+	if r.Now.IsZero() {
+		r.Now = testNow
+	}
+	out, err := x.Search(context.Background(), r)
+	if err != nil {
+		t.Fatalf("search %q: %v", r.Query, err)
+	}
+	return out
+}
+
+// found lists the addresses of all hits in order, read page by page.
+func addresses(t testing.TB, x *Index, r Request) (out []string) {
+	t.Helper()
+	for {
+		res := search(t, x, r)
+		for _, item := range res.Items {
+			out = append(out, item.Address.String())
+		}
+		if r.Cursor = res.Next; r.Cursor == "" {
+			if len(out) != res.Total {
+				t.Fatalf("search %q: pages have %d items, total is %d", r.Query, len(out), res.Total)
+			}
+			return out
+		}
+	}
+}

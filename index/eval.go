@@ -1,0 +1,403 @@
+package index
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math"
+	"math/bits"
+	"slices"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"polytrace/archive"
+)
+
+// docSet is a set of documents, a bit for each. At a million documents it
+// is 125 kB: for what one query needs, cheaper than anything that is clever about sparse sets.
+type docSet []uint64
+
+func (s docSet) has(doc docID) bool { return s[doc/64]&(1<<(doc%64)) != 0 }
+func (s docSet) add(doc docID)      { s[doc/64] |= 1 << (doc % 64) }
+
+func (s docSet) and(o docSet) {
+	for i := range s {
+		s[i] &= o[i]
+	}
+}
+
+func (s docSet) or(o docSet) {
+	for i := range s {
+		s[i] |= o[i]
+	}
+}
+
+func (s docSet) andNot(o docSet) {
+	for i := range s {
+		s[i] &^= o[i]
+	}
+}
+
+func (s docSet) count() (n int) {
+	for _, w := range s {
+		n += bits.OnesCount64(w)
+	}
+	return n
+}
+
+func (s docSet) empty() bool {
+	for _, w := range s {
+		if w != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// chunk is the part of the set that a posting chunk is about.
+func (s docSet) chunk(n int) docSet {
+	return s[min(n*chunkWords, len(s)):min((n+1)*chunkWords, len(s))]
+}
+
+// each calls do with the documents in order of their numbers.
+func (s docSet) each(do func(docID)) {
+	for i, w := range s {
+		for ; w != 0; w &= w - 1 {
+			do(docID(i*64 + bits.TrailingZeros64(w)))
+		}
+	}
+}
+
+// finder finds the documents of one query in one snapshot.
+type finder struct {
+	ctx  context.Context
+	snap pebble.Reader
+	v    *view
+}
+
+func (f *finder) none() docSet { return make(docSet, (f.v.n+63)/64) }
+
+// all are the documents that can be found.
+func (f *finder) all() docSet {
+	s := f.none()
+	for i := range s {
+		s[i] = math.MaxUint64
+	}
+	if n := f.v.n % 64; n > 0 {
+		s[len(s)-1] = 1<<n - 1
+	}
+	for it := f.v.hidden.Iterator(); it.HasNext(); {
+		doc := it.Next()
+		s[doc/64] &^= 1 << (doc % 64)
+	}
+	return s
+}
+
+// find returns the documents for which a query holds.
+func (f *finder) find(n Node) (docSet, error) {
+	s, err := f.eval(n, nil)
+	if err != nil {
+		return nil, err
+	}
+	s.and(f.all()) // Records applied since the view was made are in the snapshot too.
+	return s, nil
+}
+
+// eval returns the documents for which n holds. Those outside within, unless it is nil,
+// may be missing or not: the caller has no use for them.
+func (f *finder) eval(n Node, within docSet) (docSet, error) {
+	if err := f.ctx.Err(); err != nil {
+		return nil, context.Cause(f.ctx)
+	}
+	switch n := n.(type) {
+	case *All:
+		return f.all(), nil
+	case *And:
+		return f.evalAnd(n, within)
+	case *Or:
+		return f.evalOr(n, within)
+	case *Not:
+		s, err := f.eval(n.Kid, within)
+		if err != nil {
+			return nil, err
+		}
+		all := f.all()
+		all.andNot(s)
+		return all, nil
+	case *Text:
+		return f.evalText(n, within)
+	case *Near:
+		return f.evalNear(n, within)
+	case *Term:
+		return f.slot(n.Field, n.Slot, within)
+	case *Span:
+		return f.evalSpan(n), nil
+	case *Size:
+		return f.evalSize(n), nil
+	case *Case:
+		return f.evalCase(n)
+	case *ThreadID:
+		return f.evalThread(n)
+	case *Digest:
+		return f.evalDigest(n)
+	}
+	return nil, fmt.Errorf("query has a part of type %T that is not known", n)
+}
+
+// cost ranks the parts of an And: what is cheap or leaves little goes first, so that the dear ones have little left to look at.
+func cost(n Node) int {
+	switch n := n.(type) {
+	case *Case, *ThreadID, *Digest:
+		return 0
+	case *Term:
+		return 1
+	case *Text:
+		if len(n.Slots) > 1 {
+			return 6
+		}
+		if n.Slots[0].Prefix {
+			return 5
+		}
+		return 2
+	case *Span:
+		return 3
+	case *Size:
+		return 4
+	case *Near:
+		return 7
+	case *Or, *And:
+		return 8
+	}
+	return 9
+}
+
+func (f *finder) evalAnd(n *And, within docSet) (docSet, error) {
+	kids := slices.Clone(n.Kids)
+	slices.SortStableFunc(kids, func(a, b Node) int { return cost(a) - cost(b) })
+	var s docSet
+	for _, kid := range kids {
+		if s == nil {
+			first, err := f.eval(kid, within)
+			if err != nil {
+				return nil, err
+			}
+			if s = first; within != nil {
+				s.and(within)
+			}
+			continue
+		}
+		if s.empty() {
+			return s, nil
+		}
+		not, negated := kid.(*Not)
+		if negated {
+			kid = not.Kid
+		}
+		k, err := f.eval(kid, s)
+		if err != nil {
+			return nil, err
+		}
+		if negated {
+			s.andNot(k)
+		} else {
+			s.and(k)
+		}
+	}
+	return s, nil
+}
+
+func (f *finder) evalOr(n *Or, within docSet) (docSet, error) {
+	s := f.none()
+	for _, kid := range n.Kids {
+		k, err := f.eval(kid, within)
+		if err != nil {
+			return nil, err
+		}
+		s.or(k)
+	}
+	return s, nil
+}
+
+func (f *finder) evalText(n *Text, within docSet) (docSet, error) {
+	out := f.none()
+	for _, fd := range n.Fields {
+		s, err := f.phrase(fd, n.Slots, within)
+		if err != nil {
+			return nil, err
+		}
+		out.or(s)
+	}
+	return out, nil
+}
+
+// slot returns the documents that have a term, or any that begins with it.
+func (f *finder) slot(fd field, s Slot, within docSet) (docSet, error) {
+	out := f.none()
+	err := f.chunks(famPostings, fd, s, within, func(chunk int, value []byte) error {
+		return addPostings(out.chunk(chunk), value)
+	})
+	return out, err
+}
+
+// chunks calls do with the chunks of a term, or of all terms that begin with it, in which within has documents.
+func (f *finder) chunks(family byte, fd field, s Slot, within docSet, do func(chunk int, value []byte) error) error {
+	if s.Prefix {
+		return f.prefixed(family, fd, s.Text, func(chunk int, value []byte) error {
+			if within != nil && within.chunk(chunk).empty() {
+				return nil
+			}
+			return do(chunk, value)
+		})
+	}
+	for chunk := range f.v.chunks() {
+		if within != nil && within.chunk(chunk).empty() {
+			continue
+		}
+		if err := f.chunk(family, fd, s.Text, chunk, do); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// chunks is how many chunks the documents of the view are in.
+func (v *view) chunks() int { return int((uint64(v.n) + chunkDocs - 1) >> chunkBits) }
+
+// prefixed calls do with the chunks of every term that begins with text.
+func (f *finder) prefixed(family byte, fd field, text string, do func(chunk int, value []byte) error) error {
+	prefix := termPrefix(family, fd, text)
+	return eachIn(f.snap, prefix[:len(prefix)-1], func(key, value []byte) error {
+		return do(keyChunk(key), value)
+	})
+}
+
+// chunk calls do with one chunk of a term when there is one. The value is valid until do returns.
+func (f *finder) chunk(family byte, fd field, term string, chunk int, do func(chunk int, value []byte) error) error {
+	key := binary.BigEndian.AppendUint16(termPrefix(family, fd, term), uint16(chunk))
+	value, closer, err := f.snap.Get(key)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(chunk, value), closer.Close())
+}
+
+func (f *finder) evalSpan(n *Span) docSet {
+	s := f.none()
+	from, to := int64(math.MinInt64), int64(math.MaxInt64)
+	if !n.From.IsZero() {
+		from = n.From.UnixMilli()
+	}
+	if !n.To.IsZero() {
+		to = n.To.UnixMilli()
+	}
+	f.v.between(s, from, to)
+	return s
+}
+
+func (f *finder) evalSize(n *Size) docSet {
+	s := f.none()
+	for doc, size := range f.v.size[:f.v.n] {
+		if size > n.Over && size < n.Under {
+			s.add(docID(doc))
+		}
+	}
+	return s
+}
+
+func (f *finder) evalCase(n *Case) (docSet, error) {
+	s := f.none()
+	prefix := citedKey(n.Number, 0)
+	err := eachIn(f.snap, prefix[:5], func(_, value []byte) error {
+		if len(value) < len(archive.Digest{}) {
+			return errCorrupt
+		}
+		return f.addDigest(s, value[:len(archive.Digest{})])
+	})
+	return s, err
+}
+
+func (f *finder) addDigest(s docSet, digest []byte) error {
+	value, err := getCopy(f.snap, append([]byte{famDigest}, digest...))
+	if err != nil || value == nil {
+		return err
+	}
+	f.addDoc(s, binary.BigEndian.Uint32(value))
+	return nil
+}
+
+// addDoc adds a document unless it came after the view.
+func (f *finder) addDoc(s docSet, doc docID) {
+	if doc < f.v.n {
+		s.add(doc)
+	}
+}
+
+func (f *finder) evalDigest(n *Digest) (docSet, error) {
+	s := f.none()
+	digits := n.Hex
+	prefix, err := hex.DecodeString(digits[:len(digits)&^1])
+	if err != nil {
+		return nil, err
+	}
+	err = eachIn(f.snap, append([]byte{famDigest}, prefix...), func(key, value []byte) error {
+		if bytes.HasPrefix([]byte(hex.EncodeToString(key[1:])), []byte(digits)) {
+			f.addDoc(s, binary.BigEndian.Uint32(value))
+		}
+		return nil
+	})
+	return s, err
+}
+
+func (f *finder) evalThread(n *ThreadID) (docSet, error) {
+	s := f.none()
+	at, ok := threadAddress(n.ID)
+	if !ok {
+		return s, nil
+	}
+	docs, _, err := f.thread(at)
+	for _, doc := range docs {
+		f.addDoc(s, doc)
+	}
+	return s, err
+}
+
+// thread lists the documents of the thread that a record is in; none when there is no such record.
+func (f *finder) thread(at archive.Address) (docs []docID, lowest archive.Address, err error) {
+	value, err := getCopy(f.snap, addressKey(at))
+	if err != nil || value == nil {
+		return nil, lowest, err
+	}
+	doc := binary.BigEndian.Uint32(value)
+	if doc >= f.v.n || f.v.hidden.Contains(doc) {
+		return nil, lowest, nil
+	}
+	s, err := f.stored(doc)
+	if err != nil {
+		return nil, lowest, err
+	}
+	root, row, err := findThread(f.get, s.thread)
+	if err != nil {
+		return nil, lowest, err
+	}
+	err = eachIn(f.snap, docKey(famMember, root), func(key, _ []byte) error {
+		docs = append(docs, keyDoc(key))
+		return nil
+	})
+	return docs, row.lowest, err
+}
+
+func (f *finder) get(key []byte) ([]byte, error) { return getCopy(f.snap, key) }
+
+func (f *finder) stored(doc docID) (*stored, error) {
+	value, err := f.get(docKey(famSummary, doc))
+	if err != nil {
+		return nil, err
+	}
+	return decodeStored(value)
+}

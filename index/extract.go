@@ -1,0 +1,363 @@
+package index
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"polytrace/archive"
+	"polytrace/message"
+)
+
+// MaxText is how much of the text of one message is searched, in bytes. What
+// is longer is found by its first part and listed under is:unsearchable.
+const MaxText = 32 << 20
+
+// Why the text of a record could not be read, or not all of it.
+const (
+	reasonEncrypted = "encrypted"
+	reasonImage     = "image only"
+	reasonLong      = "text over 32 MiB: only the first part is searched"
+	reasonLimit     = "too deeply nested or too many parts"
+	reasonPage      = "pages are not read yet"
+	reasonFile      = "files are not read yet"
+	reasonDamaged   = "damaged in the archive"
+	reasonFault     = "could not be read; please report it"
+)
+
+// analysis is what a record says by itself: a pure function of its metadata
+// and bytes. apply brings it together with what is in the index.
+type analysis struct {
+	meta       archive.Meta
+	document   bool                // It has bytes that become a document.
+	arrival    docTerms            // Of how it came: queue, mailbox, recipients. Every sighting adds its own.
+	recipients []message.Recipient // As this arrival tells them.
+	content    docTerms            // Of the bytes; the same for each sighting.
+	summary    stored
+	details    []byte // JSON of details
+	text       []byte // As stored: where the author begins, and the text
+	words      uint32 // How long the text is.
+	thread     links
+}
+
+// details is what only the page of a document shows.
+type details struct {
+	Attachments []message.Attachment `json:"attachments,omitempty"`
+	Defects     []message.Defect     `json:"defects,omitempty"`
+}
+
+// analyzer reads records; it is not for concurrent use.
+type analyzer struct{ w *termWriter }
+
+func newAnalyzer() *analyzer { return &analyzer{newTermWriter()} }
+
+// analyze reads a record. body is its bytes, for a sighting those it repeats
+// or nil when they cannot tell more than its metadata. A message that the
+// reader cannot take stays findable by its metadata and does not stop what comes behind it.
+func (z *analyzer) analyze(m archive.Meta, body []byte) (a *analysis) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			z.w = newTermWriter()
+			a = newAnalysis(m)
+			a.summary.unsearchable = reasonFault
+			z.finish(a, nil)
+		}
+	}()
+	a = newAnalysis(m)
+	var reading *message.Reading
+	switch {
+	case m.Kind == archive.KindMessage && (body != nil || a.document):
+		reading = message.Read(body, delivery(m))
+		a.recipients = reading.Recipients
+		if a.document {
+			z.original(a, reading)
+		}
+	case m.Kind == archive.KindPage:
+		a.summary.unsearchable = reasonPage
+	case m.Kind == archive.KindFile:
+		a.summary.unsearchable = reasonFile
+	}
+	z.finish(a, reading)
+	return a
+}
+
+func newAnalysis(m archive.Meta) *analysis {
+	return &analysis{meta: m, document: m.SameAs == nil, summary: stored{
+		kind: m.Kind, at: m.Address(), date: m.Received.UnixMilli(), received: m.Received.UnixNano(),
+		size: m.Size, sha256: m.SHA256, queue: m.Source.Queue, mailbox: m.Source.Mailbox,
+	}}
+}
+
+func delivery(m archive.Meta) message.Delivery {
+	d := message.Delivery{Format: m.Source.Format}
+	if e := m.Envelope; e != nil {
+		d.From, d.To = e.From, e.To
+	}
+	return d
+}
+
+// finish adds the terms that every document has, and apart from them those of
+// the way the record came: what a wrapping says belongs to its arrival.
+func (z *analyzer) finish(a *analysis, reading *message.Reading) {
+	w := z.w
+	if a.document {
+		w.whole(fieldKind, string(a.meta.Kind))
+		if a.summary.unsearchable != "" {
+			w.whole(fieldIs, isUnsearchable)
+		}
+		a.content = w.finish()
+	}
+	if reading != nil {
+		w.person("", reading.Sender, fieldFrom, fieldParticipant)
+		if reading.Report != nil {
+			w.whole(fieldIs, isJournal)
+		}
+	}
+	for _, r := range a.recipients {
+		w.person(r.Name, r.Address, recipientFields(r)...)
+	}
+	w.whole(fieldQueue, a.meta.Source.Queue)
+	w.whole(fieldMailbox, a.meta.Source.Mailbox)
+	if a.meta.Source.Import != "" || a.meta.Source.Mailbox != "" {
+		w.whole(fieldIs, isImport)
+	}
+	a.arrival = w.finish()
+}
+
+func recipientFields(r message.Recipient) []field {
+	fields := []field{fieldTo, fieldParticipant}
+	switch r.Role {
+	case "cc":
+		fields = append(fields, fieldCc)
+	case "bcc":
+		fields = append(fields, fieldBcc)
+	}
+	if strings.HasPrefix(r.Provenance, "proven:") {
+		fields = append(fields, fieldRcpt)
+	}
+	return fields
+}
+
+// original takes in the message that people sent.
+func (z *analyzer) original(a *analysis, reading *message.Reading) {
+	m := reading.Original
+	s := &a.summary
+	s.subject, s.messageID = m.Subject, m.MessageID
+	s.date = sent(m.Date, a.meta.Received)
+	s.from = author(m, reading.Sender)
+	s.to = slices.Concat(m.To, m.Cc)
+	text := m.Text()
+	files := m.Attachments()
+	for _, f := range files {
+		if f.Filename != "" && !f.Inline {
+			s.files = append(s.files, f.Filename)
+		}
+	}
+	encrypted := encrypted(m, text.Body)
+	s.unsearchable = unreadable(m, reading, text, files, encrypted)
+	body := text.Body
+	if len(body) > MaxText {
+		body = strings.ToValidUTF8(body[:MaxText], "")
+	}
+	z.headerTerms(m)
+	a.words = z.w.words(fieldBody, body, 0)
+	z.fileTerms(files)
+	z.flagTerms(m, text, files, encrypted)
+	a.text = append(binary.AppendUvarint(nil, uint64(authorStart(text, len(body)))), body...)
+	a.details = marshalDetails(details{files, slices.Concat(reading.Defects, m.Defects)})
+	a.thread = linksOf(m, s.date)
+}
+
+func (z *analyzer) headerTerms(m *message.Message) {
+	w := z.w
+	w.words(fieldSubject, m.Subject, 0)
+	w.mailboxes(m.From, fieldFrom, fieldParticipant)
+	w.mailboxes(m.Sender, fieldFrom, fieldParticipant)
+	w.mailboxes(m.ReplyTo, fieldParticipant)
+	w.mailboxes(m.To, fieldTo, fieldParticipant)
+	w.mailboxes(m.Cc, fieldTo, fieldCc, fieldParticipant)
+	w.mailboxes(m.Bcc, fieldTo, fieldBcc, fieldParticipant)
+	if m.MessageID != "" {
+		w.add(fieldMessageID, []byte(messageIDTerm(m.MessageID)), noPlace)
+	}
+}
+
+func (z *analyzer) fileTerms(files []message.Attachment) {
+	place := uint32(0)
+	for _, f := range files {
+		if f.Filename != "" {
+			place = z.w.words(fieldFilename, f.Filename, place) + placeGap
+			z.w.whole(fieldFilename, "="+f.Filename)
+			z.w.whole(fieldType, strings.TrimPrefix(path.Ext(f.Filename), "."))
+		}
+		z.w.whole(fieldType, f.Type)
+		major, _, _ := strings.Cut(f.Type, "/")
+		z.w.whole(fieldType, major)
+	}
+}
+
+func (z *analyzer) flagTerms(m *message.Message, text message.Text, files []message.Attachment, encrypted bool) {
+	w := z.w
+	if slices.ContainsFunc(files, func(f message.Attachment) bool { return !f.Inline }) {
+		w.whole(fieldHas, hasAttachment)
+	}
+	if strings.Contains(text.Body, "http://") || strings.Contains(text.Body, "https://") || strings.Contains(text.HTML, "href=\"http") {
+		w.whole(fieldHas, hasLink)
+	}
+	if slices.ContainsFunc(m.Parts, func(p message.Part) bool { return p.Type == "text/calendar" || p.Type == "application/ics" }) {
+		w.whole(fieldHas, hasCalendar)
+	}
+	if m.Automatic() {
+		w.whole(fieldIs, isAutomatic)
+	}
+	if encrypted {
+		w.whole(fieldIs, isEncrypted)
+	}
+}
+
+// earliest is before all mail; a Date before it is a clock that was never set.
+var earliest = time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// sent is when a message was sent in Unix milliseconds: its Date unless that is absent or absurd.
+func sent(date, received time.Time) int64 {
+	if date.IsZero() || date.Before(earliest) || date.After(received.Add(48*time.Hour)) {
+		return received.UnixMilli()
+	}
+	return date.UnixMilli()
+}
+
+func author(m *message.Message, sender string) message.Mailbox {
+	for _, list := range [][]message.Mailbox{m.From, m.Sender} {
+		if len(list) > 0 {
+			return list[0]
+		}
+	}
+	return message.Mailbox{Address: sender}
+}
+
+// authorStart is where the author's own words begin in the part of the text that is kept.
+func authorStart(t message.Text, kept int) int {
+	for _, z := range t.Zones {
+		if z.Kind == "author" && z.Start < kept && z.End <= len(t.Body) && strings.TrimSpace(t.Body[z.Start:z.End]) != "" {
+			return z.Start
+		}
+	}
+	return 0
+}
+
+// encrypted reports whether what the sender wrote can be read by the recipients alone.
+func encrypted(m *message.Message, text string) bool {
+	for _, p := range m.Parts {
+		switch p.Type {
+		case "multipart/encrypted", "application/pgp-encrypted":
+			return true
+		case "application/pkcs7-mime", "application/x-pkcs7-mime": // RFC 8551 section 3.2.2
+			if !strings.Contains(strings.ToLower(p.Params["smime-type"]), "signed") {
+				return true
+			}
+		}
+	}
+	return strings.HasPrefix(strings.TrimLeft(text, " \n\t"), "-----BEGIN PGP MESSAGE-----")
+}
+
+// unreadable says why the text of a message is not all searched; "" when it is.
+func unreadable(m *message.Message, r *message.Reading, t message.Text, files []message.Attachment, encrypted bool) string {
+	limit := func(d message.Defect) bool {
+		return strings.Contains(d.Code, "limit") || strings.Contains(d.Code, "too-")
+	}
+	switch {
+	case encrypted:
+		return reasonEncrypted
+	case len(t.Body) > MaxText:
+		return reasonLong
+	case slices.ContainsFunc(m.Defects, limit) || slices.ContainsFunc(r.Defects, limit):
+		return reasonLimit
+	case strings.TrimSpace(t.Body) == "" && slices.ContainsFunc(files, func(f message.Attachment) bool { return strings.HasPrefix(f.Type, "image/") }):
+		return reasonImage
+	}
+	return ""
+}
+
+// messageIDTerm is a Message-ID as a term. Upper and lower case differ (RFC 5322 section 3.6.4).
+func messageIDTerm(id string) string {
+	return string(clip([]byte(strings.ReplaceAll(id, "\x00", ""))))
+}
+
+func marshalDetails(d details) []byte {
+	if len(d.Attachments) == 0 && len(d.Defects) == 0 {
+		return nil
+	}
+	raw, err := json.Marshal(d)
+	if err != nil {
+		panic(fmt.Sprintf("index: marshal details: %v", err)) // Strings and numbers always marshal.
+	}
+	return raw
+}
+
+// links is what a message says about the conversation it belongs to.
+type links struct {
+	nodes   []node   // Messages it names, itself included; Exchange's conversation.
+	subject uint64   // Hash of the base subject; 0 when there is none.
+	orphan  bool     // A reply that names nothing it answers.
+	author  uint32   // Hash of the address of who wrote it.
+	people  []uint32 // Hashes of the addresses of all who took part.
+	date    int64    // Unix milliseconds
+}
+
+// node is a hash that messages of one conversation have in common.
+type node [16]byte
+
+func nodeOf(kind byte, text string) (n node) {
+	sum := sha256.Sum256(append([]byte{kind}, text...))
+	copy(n[:], sum[:])
+	return n
+}
+
+func linksOf(m *message.Message, date int64) links {
+	l := links{date: date}
+	if m.MessageID != "" {
+		l.nodes = append(l.nodes, nodeOf('i', m.MessageID))
+	}
+	for _, id := range slices.Concat(m.References, m.InReplyTo) {
+		if n := nodeOf('i', id); id != "" && !slices.Contains(l.nodes, n) {
+			l.nodes = append(l.nodes, n)
+		}
+	}
+	base := fold(strings.Join(strings.Fields(message.BaseSubject(m.Subject)), " "))
+	// The first 22 bytes stay the same in a conversation (MS-OXOMSG section 2.2.1.3). Some
+	// programs send a constant: the subject has to agree.
+	if raw, err := base64.StdEncoding.DecodeString(m.ThreadIndex); err == nil && len(raw) >= 22 && base != "" {
+		l.nodes = append(l.nodes, nodeOf('x', string(raw[:22])+base))
+	}
+	if base == "" || utf8.RuneCountInString(base) < 3 {
+		return l
+	}
+	sum := sha256.Sum256([]byte(base))
+	l.subject = binary.BigEndian.Uint64(sum[:8]) | 1
+	for i, list := range [][]message.Mailbox{m.From, m.To, m.Cc} {
+		for _, p := range list {
+			h := personHash(p.Address)
+			if l.author == 0 && i == 0 {
+				l.author = h
+			}
+			if !slices.Contains(l.people, h) {
+				l.people = append(l.people, h)
+			}
+		}
+	}
+	names := len(m.References) > 0 || len(m.InReplyTo) > 0
+	l.orphan = !names && base != fold(strings.Join(strings.Fields(m.Subject), " "))
+	return l
+}
+
+func personHash(address string) uint32 {
+	sum := sha256.Sum256([]byte(foldLine(address)))
+	return binary.BigEndian.Uint32(sum[:4]) | 1
+}

@@ -1,0 +1,146 @@
+package index
+
+import (
+	"bytes"
+	"encoding/binary"
+
+	"polytrace/archive"
+)
+
+// What is in Pebble. The first byte of a key is its family. Numbers in keys
+// are big-endian, so that they sort; a doc is the dense number of a document, given in order of
+// application, and never shown outside.
+//
+//	'P' field term 0x00 doc>>16(2)  -> which of 65,536 documents have the term   (merged; postings.go)
+//	'Q' field term 0x00 doc>>16(2)  -> and where in them                         (merged; postings.go)
+//	'a' stream 0x00 position(8)     -> doc(4)         of a record, also of a sighting
+//	'b' doc(4)                      -> author(uvarint) text   the text for snippets, and where its author begins
+//	'c' case(4) citation(4)         -> sha256(32) stream/position   what a case cites
+//	'd' doc(4)                      -> Summary        what one line of results shows (summary.go)
+//	'e' doc(4)                      -> JSON           what only the page of a document shows
+//	'g' thread(4) doc(4)            -> nothing        members of a thread
+//	'h' sha256(32)                  -> doc(4)         identity of bytes
+//	'm' node(16)                    -> thread(4)      a Message-ID, or another mark of a conversation (threads.go)
+//	'n' doc(4)                      -> numbers        date, size, place: kept in memory (apply.go)
+//	'o' sha256(32) case(4) citation(4) -> nothing     the cases that cite these bytes
+//	'r' thread(4)                   -> root or parent of a thread (threads.go)
+//	's' subject(8) date(8) doc(4)   -> people         for replies that name nothing they answer (threads.go)
+//	'v' doc(4) stream 0x00 position(8) -> JSON        a sighting: its metadata and recipients
+//	'w' stream                      -> position(8)    watermark: every record before it is applied
+//	'y' day(4)                      -> uvarint        records received, by UTC day since 1970
+//	'z' subject(8) date(8) doc(4)   -> people         of 's', the replies that name nothing
+//	'!' name                        -> the format version, counts
+//
+// Families of capital letters are written with Merge, all others with Set.
+// Postings and positions are apart so that what asks only "which" does not
+// read "where". Pebble compresses the blocks with zstd, texts of neighbours together.
+const (
+	famPostings   = 'P'
+	famPositions  = 'Q'
+	famAddress    = 'a'
+	famText       = 'b'
+	famCited      = 'c'
+	famSummary    = 'd'
+	famDetails    = 'e'
+	famMember     = 'g'
+	famDigest     = 'h'
+	famNode       = 'm'
+	famNumbers    = 'n'
+	famCiting     = 'o'
+	famThread     = 'r'
+	famSubject    = 's'
+	famSighting   = 'v'
+	famWatermark  = 'w'
+	famDay        = 'y'
+	famOrphan     = 'z'
+	famProperties = '!'
+)
+
+// formatVersion is raised when a key or value changes its meaning: an index
+// of another version is deleted and built again.
+const formatVersion = "1"
+
+// field says which part of a document a term is of. Letters never change meaning.
+type field byte
+
+// The fields. Those of people and of names have words with positions and, as
+// terms of their own, whole values: "jane@contoso.example", "@contoso.example", "jane@".
+const (
+	fieldSubject     field = 's'
+	fieldBody        field = 'b'
+	fieldFilename    field = 'n'
+	fieldFrom        field = 'f'
+	fieldTo          field = 't' // Every recipient, also of Cc and Bcc.
+	fieldCc          field = 'c'
+	fieldBcc         field = 'x'
+	fieldRcpt        field = 'r' // Proven by the envelope or a journal report.
+	fieldParticipant field = 'p' // All of these together.
+	fieldKind        field = 'k'
+	fieldHas         field = 'h'
+	fieldIs          field = 'i'
+	fieldType        field = 'y' // Extension and media type of files.
+	fieldQueue       field = 'q'
+	fieldMailbox     field = 'm'
+	fieldMessageID   field = 'd'
+)
+
+// docID numbers documents in order of application.
+type docID = uint32
+
+func docKey(family byte, doc docID) []byte {
+	return binary.BigEndian.AppendUint32([]byte{family}, doc)
+}
+
+func keyDoc(key []byte) docID { return binary.BigEndian.Uint32(key[len(key)-4:]) }
+
+func docValue(doc docID) []byte { return binary.BigEndian.AppendUint32(nil, doc) }
+
+func addressKey(a archive.Address) []byte {
+	return appendAddress([]byte{famAddress}, a)
+}
+
+func sightingKey(doc docID, a archive.Address) []byte {
+	return appendAddress(docKey(famSighting, doc), a)
+}
+
+func appendAddress(key []byte, a archive.Address) []byte {
+	key = append(append(key, a.Stream...), 0)
+	return binary.BigEndian.AppendUint64(key, uint64(a.Position))
+}
+
+func digestKey(family byte, d archive.Digest) []byte {
+	return append([]byte{family}, d[:]...)
+}
+
+func citedKey(number, citation int) []byte {
+	return appendCitation([]byte{famCited}, number, citation)
+}
+
+func citingKey(d archive.Digest, number, citation int) []byte {
+	return appendCitation(digestKey(famCiting, d), number, citation)
+}
+
+func appendCitation(key []byte, number, citation int) []byte {
+	key = binary.BigEndian.AppendUint32(key, uint32(number))
+	return binary.BigEndian.AppendUint32(key, uint32(citation))
+}
+
+// termPrefix begins the chunks of a term.
+func termPrefix(family byte, f field, term string) []byte {
+	key := make([]byte, 0, len(term)+5)
+	return append(append(append(key, family, byte(f)), term...), 0)
+}
+
+// keyChunk is the chunk that a key of a term is of.
+func keyChunk(key []byte) int { return int(binary.BigEndian.Uint16(key[len(key)-2:])) }
+
+// after is the first key behind all that begin with prefix.
+func after(prefix []byte) []byte {
+	end := bytes.Clone(prefix)
+	for i := len(end) - 1; i >= 0; i-- {
+		if end[i]++; end[i] != 0 {
+			return end[:i+1]
+		}
+	}
+	return nil
+}

@@ -1,0 +1,290 @@
+package index
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/sstable"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"polytrace/archive"
+)
+
+// ErrClosed is returned by every method after Close.
+var ErrClosed = errors.New("index is closed")
+
+// Index is an opened index.
+type Index struct {
+	archive Archive
+	log     *slog.Logger
+	cache   *pebble.Cache
+	db      *pebble.DB
+	cutters sync.Pool // of *wordCutter
+
+	following sync.Mutex // held by Run
+	orphans   map[uint64]struct{}
+
+	use sync.RWMutex // Held for reading while the database is used, for writing by Close.
+
+	mu      sync.Mutex // guards what follows
+	state   *state
+	changed chan struct{} // closed when state or broken changes
+	failure string        // why reading the archive failed last
+	broken  error         // why nothing is applied any more
+	closed  bool
+}
+
+// Memory that Pebble may take, in bytes.
+const (
+	cacheSize    = 64 << 20
+	memTableSize = 32 << 20
+)
+
+// Open opens the index in c.Dir, building it anew when its format is not
+// the present one. It answers from what it has; Run makes it follow.
+func Open(a Archive, c Config) (*Index, error) {
+	return openOn(vfs.Default, a, c)
+}
+
+func openOn(fs vfs.FS, a Archive, c Config) (*Index, error) {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	x := &Index{archive: a, log: c.Log, changed: make(chan struct{})}
+	x.cutters.New = func() any { return newWordCutter() }
+	x.cache = pebble.NewCache(cacheSize)
+	if err := x.open(fs, filepath.Join(c.Dir, "pebble")); err != nil {
+		x.cache.Unref()
+		return nil, fmt.Errorf("open index in %s: %w", c.Dir, err)
+	}
+	return x, nil
+}
+
+// open opens the database, and once more after deleting it when it does not belong to this
+// version and this archive, or is damaged: all of it can be read from the archive again.
+func (x *Index) open(fs vfs.FS, dir string) error {
+	reason, err := x.load(fs, dir)
+	if err != nil || reason == "" {
+		return err
+	}
+	x.log.Warn("index is built anew", "reason", reason)
+	if err := fs.RemoveAll(dir); err != nil {
+		return fmt.Errorf("delete it: %w", err)
+	}
+	reason, err = x.load(fs, dir)
+	if err == nil && reason != "" {
+		err = errors.New(reason)
+	}
+	return err
+}
+
+// load opens the database and reads what is kept in memory; reason says why it has to be
+// built anew.
+func (x *Index) load(fs vfs.FS, dir string) (reason string, err error) {
+	if err := fs.MkdirAll(dir, 0o700); err != nil {
+		return "", err
+	}
+	x.db, err = pebble.Open(dir, x.options(fs))
+	if err != nil {
+		if pebble.IsCorruptionError(err) {
+			return err.Error(), nil
+		}
+		return "", err
+	}
+	reason, err = x.check()
+	if err == nil && reason == "" {
+		err = x.loadState()
+		if errors.Is(err, errCorrupt) || pebble.IsCorruptionError(err) {
+			reason, err = err.Error(), nil
+		}
+	}
+	if err != nil || reason != "" {
+		err = errors.Join(err, x.db.Close())
+	}
+	return reason, err
+}
+
+func (x *Index) options(fs vfs.FS) *pebble.Options {
+	o := &pebble.Options{
+		FS:                          fs,
+		Cache:                       x.cache,
+		FormatMajorVersion:          pebble.FormatValueSeparation,
+		Merger:                      merger,
+		MemTableSize:                memTableSize,
+		MemTableStopWritesThreshold: 4,
+		L0CompactionThreshold:       4,
+		Logger:                      pebbleLog{x.log},
+	}
+	for i := range o.Levels {
+		l := &o.Levels[i]
+		l.BlockSize = 32 << 10
+		l.FilterPolicy = bloom.FilterPolicy(10)
+		l.Compression = func() *sstable.CompressionProfile { return sstable.ZstdCompression }
+	}
+	o.EventListener = &pebble.EventListener{BackgroundError: func(err error) {
+		x.log.Error("index could not flush or compact", "error", err)
+	}}
+	return o
+}
+
+// check finds out whether the database is of this version and not ahead of the archive.
+func (x *Index) check() (reason string, err error) {
+	key := []byte{famProperties, 'v', 'e', 'r', 's', 'i', 'o', 'n'}
+	version, err := getCopy(x.db, key)
+	if err != nil {
+		return "", err
+	}
+	if version == nil {
+		return "", x.db.Set(key, []byte(formatVersion), pebble.Sync)
+	}
+	if string(version) != formatVersion {
+		return fmt.Sprintf("it is of format %q, this version writes %q", version, formatVersion), nil
+	}
+	err = x.each(famWatermark, func(key, value []byte) error {
+		s := archive.Stream(key[1:])
+		if next, _, err := decodeMark(value); err != nil {
+			return err
+		} else if have := x.archive.Next(s); next > have {
+			reason = fmt.Sprintf("it has seen %d records of stream %s, the archive has %d", next, s, have)
+		}
+		return nil
+	})
+	return reason, err
+}
+
+func decodeMark(value []byte) (archive.Position, time.Time, error) {
+	if len(value) != 16 {
+		return 0, time.Time{}, errCorrupt
+	}
+	received := time.UnixMicro(int64(binary.BigEndian.Uint64(value[8:]))).UTC()
+	return archive.Position(binary.BigEndian.Uint64(value)), received, nil
+}
+
+// each calls do with every row of a family.
+func (x *Index) each(family byte, do func(key, value []byte) error) error {
+	return eachIn(x.db, []byte{family}, do)
+}
+
+// eachIn calls do with every row whose key begins with prefix, in order.
+func eachIn(r pebble.Reader, prefix []byte, do func(key, value []byte) error) error {
+	it, err := r.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: after(prefix)})
+	if err != nil {
+		return err
+	}
+	for ok := it.First(); ok && err == nil; ok = it.Next() {
+		var value []byte
+		if value, err = it.ValueAndErr(); err == nil {
+			err = do(it.Key(), value)
+		}
+	}
+	return errors.Join(err, it.Close())
+}
+
+func (x *Index) loadState() error {
+	s := newState()
+	orphans := map[uint64]struct{}{}
+	raw, err := getCopy(x.db, countsKey)
+	if err == nil && raw != nil {
+		err = json.Unmarshal(raw, &s.counts)
+	}
+	if err != nil {
+		return err
+	}
+	err = errors.Join(
+		x.each(famNumbers, func(key, value []byte) error {
+			if keyDoc(key) != s.n {
+				return errCorrupt
+			}
+			return s.loadNumbers(value)
+		}),
+		x.each(famDay, func(key, value []byte) error {
+			n, _ := binary.Uvarint(value)
+			s.days[int32(binary.BigEndian.Uint32(key[1:])^1<<31)] = int64(n)
+			return nil
+		}),
+		x.each(famWatermark, func(key, value []byte) error {
+			next, received, err := decodeMark(value)
+			s.marks[archive.Stream(key[1:])] = mark{next, received}
+			return err
+		}),
+		x.each(famOrphan, func(key, _ []byte) error {
+			orphans[binary.BigEndian.Uint64(key[1:])] = struct{}{}
+			return nil
+		}))
+	s.order = s.rebuilt()
+	x.state, x.orphans = s, orphans
+	return err
+}
+
+// Close ends it. The next Open goes on from the watermark.
+func (x *Index) Close() error {
+	x.mu.Lock()
+	if x.closed {
+		x.mu.Unlock()
+		return nil
+	}
+	x.closed = true
+	x.wakeLocked()
+	broken := x.broken
+	x.mu.Unlock()
+
+	x.use.Lock() // Waits for those who read and for Run's present batch.
+	defer x.use.Unlock()
+	if errors.Is(broken, errPebble) {
+		return broken // Its locks may be held by what failed.
+	}
+	err := x.db.Close()
+	x.cache.Unref()
+	return err
+}
+
+// wakeLocked lets everyone who waits look again.
+func (x *Index) wakeLocked() {
+	close(x.changed)
+	x.changed = make(chan struct{})
+}
+
+// begin lets a method use the database until release.
+func (x *Index) begin() (s *state, release func(), err error) {
+	x.use.RLock()
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.closed {
+		x.use.RUnlock()
+		return nil, nil, ErrClosed
+	}
+	return x.state, x.use.RUnlock, nil
+}
+
+// pebbleLog passes on what Pebble says.
+type pebbleLog struct{ log *slog.Logger }
+
+func (l pebbleLog) Infof(format string, args ...any) {
+	if l.log.Enabled(context.Background(), slog.LevelDebug) {
+		l.log.Debug(fmt.Sprintf(format, args...))
+	}
+}
+
+func (l pebbleLog) Errorf(format string, args ...any) {
+	l.log.Error("index storage", "error", fmt.Sprintf(format, args...))
+}
+
+var errPebble = errors.New("index storage failed; free or repair the disk and restart, mail is still taken in")
+
+// Fatalf is called when Pebble cannot go on, for instance because its log
+// cannot be written. It must not return; exiting as Pebble's own does would take the gateway with it and say
+// little, so the one who applies catches this.
+func (l pebbleLog) Fatalf(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	l.log.Error("index storage failed", "error", text)
+	panic(fmt.Errorf("%w: %s", errPebble, text))
+}

@@ -1,0 +1,349 @@
+package index
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math/bits"
+	"slices"
+
+	"github.com/cockroachdb/pebble/v2"
+)
+
+// A posting chunk lists which of 65,536 neighbouring documents have a term,
+// by the low 16 bits of their ids, whichever form is shorter:
+//
+//	0x00 | first uvarint | (distance to the one before) uvarint ...
+//	0x01 | 8,192 bytes: a bitmap, little-endian
+//
+// A positions chunk says where in each of them, so that phrases can be found:
+//
+//	last low (2B, little-endian) | entry ...
+//	entry: (distance to the document before)<<1|many uvarint
+//	       | [count uvarint, when many] | first position uvarint | distance uvarint ...
+//
+// The last document stands in front so that two chunks can be put behind each other without
+// reading the first. Merging is a union, and so its order does not matter: documents that
+// come again (another sighting adds recipients) are merged into their place.
+const (
+	postingList   = 0x00
+	postingBitmap = 0x01
+
+	chunkBits  = 16
+	chunkDocs  = 1 << chunkBits
+	chunkWords = chunkDocs / 64
+)
+
+var errCorrupt = errors.New("index entry is damaged; stop, delete the index directory and start again")
+
+// merger joins the fragments that batches leave. Its name is stored in every
+// table and must stay.
+var merger = &pebble.Merger{
+	Name: "polytrace.postings.1",
+	Merge: func(key, value []byte) (pebble.ValueMerger, error) {
+		m := &chunkMerger{}
+		switch {
+		case len(key) > 0 && key[0] == famPositions:
+			m.finish = joinPositions
+		case len(key) > 0 && key[0] == famPostings:
+			m.finish = joinPostings
+		default:
+			return nil, fmt.Errorf("merge %q: %w", key, errCorrupt)
+		}
+		return m, m.MergeNewer(value)
+	},
+}
+
+// chunkMerger gathers fragments and joins them once all are there.
+type chunkMerger struct {
+	values [][]byte
+	finish func([][]byte) ([]byte, error)
+}
+
+func (m *chunkMerger) MergeNewer(value []byte) error {
+	m.values = append(m.values, slices.Clone(value))
+	return nil
+}
+
+func (m *chunkMerger) MergeOlder(value []byte) error { return m.MergeNewer(value) }
+
+func (m *chunkMerger) Finish(bool) ([]byte, io.Closer, error) {
+	if len(m.values) == 1 {
+		return m.values[0], nil, nil
+	}
+	v, err := m.finish(m.values)
+	return v, nil, err
+}
+
+// chunkSet is a set of low document ids in the making.
+type chunkSet [chunkWords]uint64
+
+func (s *chunkSet) count() (n int) {
+	for _, w := range s {
+		n += bits.OnesCount64(w)
+	}
+	return n
+}
+
+// appendPostings encodes ascending low ids.
+func appendPostings(dst []byte, lows []uint16) []byte {
+	start := len(dst)
+	dst = append(dst, postingList)
+	last := 0
+	for _, low := range lows {
+		dst = binary.AppendUvarint(dst, uint64(int(low)-last))
+		last = int(low)
+	}
+	if len(dst)-start <= 1+chunkDocs/8 {
+		return dst
+	}
+	var set chunkSet
+	for _, low := range lows {
+		set[low/64] |= 1 << (low % 64)
+	}
+	return set.append(dst[:start])
+}
+
+func (s *chunkSet) append(dst []byte) []byte {
+	dst = append(dst, postingBitmap)
+	for _, w := range s {
+		dst = binary.LittleEndian.AppendUint64(dst, w)
+	}
+	return dst
+}
+
+// encode picks the shorter form of a set.
+func (s *chunkSet) encode() []byte {
+	if n := s.count(); n > chunkDocs/8 { // A list has at least a byte for each.
+		return s.append(make([]byte, 0, 1+chunkDocs/8))
+	}
+	lows := make([]uint16, 0, 64)
+	for i, w := range s {
+		for ; w != 0; w &= w - 1 {
+			lows = append(lows, uint16(i*64+bits.TrailingZeros64(w)))
+		}
+	}
+	return appendPostings(nil, lows)
+}
+
+// addPostings sets the bits of a posting chunk in words, which has room for
+// the documents of the chunk or fewer; those beyond it are left out.
+func addPostings(words []uint64, value []byte) error {
+	if len(value) == 0 {
+		return errCorrupt
+	}
+	kind, value := value[0], value[1:]
+	if kind == postingBitmap {
+		if len(value) != chunkDocs/8 {
+			return errCorrupt
+		}
+		for i := range words[:min(len(words), chunkWords)] {
+			words[i] |= binary.LittleEndian.Uint64(value[8*i:])
+		}
+		return nil
+	}
+	limit := uint64(len(words)) * 64
+	low := uint64(0)
+	for i := 0; i < len(value); {
+		d := uint64(value[i])
+		i++
+		if d >= 0x80 {
+			v, n := binary.Uvarint(value[i-1:])
+			if n <= 0 {
+				return errCorrupt
+			}
+			d, i = v, i-1+n
+		}
+		if low += d; low >= limit {
+			if low >= chunkDocs {
+				return errCorrupt
+			}
+			return nil
+		}
+		words[low/64] |= 1 << (low % 64)
+	}
+	return nil
+}
+
+func joinPostings(values [][]byte) ([]byte, error) {
+	var set chunkSet
+	for _, v := range values {
+		if err := addPostings(set[:], v); err != nil {
+			return nil, err
+		}
+	}
+	return set.encode(), nil
+}
+
+// posEntry is a document in a positions chunk; at is what follows the distance, as encoded.
+type posEntry struct {
+	low  uint16
+	many bool
+	at   []byte
+}
+
+// appendPosition encodes an entry behind the one of last, -1 for the first.
+func appendPosition(dst []byte, last int, e posEntry) []byte {
+	head := uint64(int(e.low)-max(last, 0)) << 1
+	if e.many {
+		head |= 1
+	}
+	return append(binary.AppendUvarint(dst, head), e.at...)
+}
+
+// encodePlaces encodes ascending positions as they stand behind an entry's distance.
+func encodePlaces(dst []byte, places []uint32) (_ []byte, many bool) {
+	if many = len(places) > 1; many {
+		dst = binary.AppendUvarint(dst, uint64(len(places)))
+	}
+	last := uint32(0)
+	for _, p := range places {
+		dst = binary.AppendUvarint(dst, uint64(p-last))
+		last = p
+	}
+	return dst, many
+}
+
+// posReader walks the entries of a positions chunk.
+type posReader struct {
+	rest []byte
+	low  int // of the last entry; -1 before the first
+	err  error
+}
+
+func readPositions(value []byte) posReader {
+	if len(value) < 3 {
+		return posReader{err: errCorrupt}
+	}
+	return posReader{rest: value[2:], low: -1}
+}
+
+// next returns the next entry, false at the end or when r.err is set.
+func (r *posReader) next() (e posEntry, ok bool) {
+	if len(r.rest) == 0 || r.err != nil {
+		return e, false
+	}
+	head, n := binary.Uvarint(r.rest)
+	r.rest = r.rest[max(n, 0):]
+	low := uint64(max(r.low, 0)) + head>>1
+	count, body := uint64(1), 0
+	if head&1 != 0 {
+		count, body = binary.Uvarint(r.rest)
+	}
+	if n <= 0 || low >= chunkDocs || body < 0 || head&1 != 0 && body == 0 || count > uint64(len(r.rest)) {
+		r.err = errCorrupt
+		return e, false
+	}
+	for ; count > 0; body++ {
+		if body >= len(r.rest) {
+			r.err = errCorrupt
+			return e, false
+		}
+		if r.rest[body] < 0x80 {
+			count--
+		}
+	}
+	r.low = int(low)
+	e = posEntry{uint16(low), head&1 != 0, r.rest[:body]}
+	r.rest = r.rest[body:]
+	return e, true
+}
+
+// places appends the positions of an entry to dst.
+func (e posEntry) places(dst []uint32) []uint32 {
+	rest, n := e.at, 1
+	if e.many {
+		count, size := binary.Uvarint(rest)
+		rest, n = rest[size:], int(count)
+	}
+	last := uint32(0)
+	for ; n > 0; n-- {
+		d, size := binary.Uvarint(rest)
+		rest = rest[size:]
+		last += uint32(d)
+		dst = append(dst, last)
+	}
+	return dst
+}
+
+// count is the number of positions of an entry.
+func (e posEntry) count() int {
+	if !e.many {
+		return 1
+	}
+	n, _ := binary.Uvarint(e.at)
+	return int(n)
+}
+
+// joinPositions puts chunks behind each other where they do not overlap, as those of
+// following batches, and else merges them entry by entry.
+func joinPositions(values [][]byte) ([]byte, error) {
+	type span struct{ first, last, head int }
+	spans := make(map[*byte]span, len(values))
+	size := 0
+	for _, v := range values {
+		r := readPositions(v)
+		e, ok := r.next()
+		if !ok {
+			return nil, errCorrupt
+		}
+		_, head := binary.Uvarint(v[2:])
+		spans[&v[0]] = span{int(e.low), int(binary.LittleEndian.Uint16(v)), head}
+		size += len(v)
+	}
+	slices.SortStableFunc(values, func(a, b []byte) int { return spans[&a[0]].first - spans[&b[0]].first })
+	out := append(make([]byte, 0, size), 0, 0)
+	last := -1
+	for _, v := range values {
+		s := spans[&v[0]]
+		if s.first <= last {
+			return unionPositions(values)
+		}
+		first, _ := binary.Uvarint(v[2:])
+		out = binary.AppendUvarint(out, uint64(s.first-max(last, 0))<<1|first&1)
+		out = append(out, v[2+s.head:]...)
+		last = s.last
+	}
+	binary.LittleEndian.PutUint16(out, uint16(last))
+	return out, nil
+}
+
+func unionPositions(values [][]byte) ([]byte, error) {
+	var all []posEntry
+	for _, v := range values {
+		r := readPositions(v)
+		for e, ok := r.next(); ok; e, ok = r.next() {
+			all = append(all, e)
+		}
+		if r.err != nil {
+			return nil, r.err
+		}
+	}
+	slices.SortStableFunc(all, func(a, b posEntry) int { return int(a.low) - int(b.low) })
+	out, last := []byte{0, 0}, -1
+	for i := 0; i < len(all); {
+		e, end := all[i], i+1
+		for end < len(all) && all[end].low == e.low {
+			end++
+		}
+		if end > i+1 {
+			e = unionEntry(all[i:end])
+		}
+		out = appendPosition(out, last, e)
+		last, i = int(e.low), end
+	}
+	binary.LittleEndian.PutUint16(out, uint16(last))
+	return out, nil
+}
+
+func unionEntry(same []posEntry) posEntry {
+	var places []uint32
+	for _, e := range same {
+		places = e.places(places)
+	}
+	slices.Sort(places)
+	e := posEntry{low: same[0].low}
+	e.at, e.many = encodePlaces(nil, slices.Compact(places))
+	return e
+}

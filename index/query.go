@@ -1,0 +1,512 @@
+package index
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// The query language:
+//
+//	query   = [ or ]
+//	or      = and { "OR" and }
+//	and     = not { [ "AND" ] not }
+//	not     = { "-" | "NOT" } near
+//	near    = item [ "NEAR" [ "/" number ] item ]
+//	item    = "(" or ")" | operator ":" ( value | "(" or ")" ) | value
+//	value   = word [ "*" ] | '"' words '"'
+//
+// AND binds before OR. The words AND, OR, NOT and NEAR are capitals; in small letters they
+// are words like any other. What an operator takes stands in operators.go.
+
+// Node is a part of a parsed query: *And, *Or, *Not, *All, *None, *Text,
+// *Near, *Term, *Span, *Size, *Case, *ThreadID or *Digest.
+type Node interface{ node() }
+
+type (
+	// And holds where all of its parts hold; there are two or more.
+	And struct{ Kids []Node }
+	// Or holds where any of its parts does; there are two or more.
+	Or struct{ Kids []Node }
+	// Not holds where its part does not.
+	Not struct{ Kid Node }
+	// All holds everywhere.
+	All struct{}
+	// Text holds where words stand next to each other in one field.
+	Text struct {
+		Fields []field // Any of them.
+		Slots  []Slot  // One or more, in order.
+	}
+	// Near holds where two texts are not further than Distance words apart in one field, in either order.
+	Near struct {
+		A, B     *Text
+		Distance int
+	}
+	// Term holds where a field has a value as a whole, or one that begins with it.
+	Term struct {
+		Field field
+		Slot
+	}
+	// Span holds for documents of a time from From until before To; a zero end is open.
+	Span struct{ From, To time.Time }
+	// Size holds for documents of more than Over and less than Under bytes.
+	Size struct{ Over, Under int64 }
+	// Case holds for what a case cites.
+	Case struct{ Number int }
+	// ThreadID holds for the messages of a conversation.
+	ThreadID struct{ ID string }
+	// Digest holds for the bytes whose SHA-256 begins with hexadecimal digits.
+	Digest struct{ Hex string }
+)
+
+// Slot is a folded word, or the beginning of one.
+type Slot struct {
+	Text   string
+	Prefix bool
+}
+
+func (*And) node()      {}
+func (*Or) node()       {}
+func (*Not) node()      {}
+func (*All) node()      {}
+func (*Text) node()     {}
+func (*Near) node()     {}
+func (*Term) node()     {}
+func (*Span) node()     {}
+func (*Size) node()     {}
+func (*Case) node()     {}
+func (*ThreadID) node() {}
+func (*Digest) node()   {}
+
+// Limits that no person meets; they bound the work of a hostile query.
+const (
+	maxQuery = 64 << 10 // bytes
+	maxDepth = 100      // brackets and negations inside each other
+	maxNear  = 1000     // words
+)
+
+// anywhere is what words without an operator are searched in.
+var anywhere = []field{fieldSubject, fieldBody, fieldParticipant, fieldFilename}
+
+// Parse reads a query. now is what "yesterday" and "7d" refer to, and its
+// zone is the one that days begin in. The error is a *SyntaxError.
+func Parse(query string, now time.Time) (Node, error) {
+	p := &parser{query: query, now: now, cutter: newWordCutter()}
+	if len(query) > maxQuery {
+		return nil, p.errorf(maxQuery, "The query is longer than %d bytes. Ask for less at once.", maxQuery)
+	}
+	p.space()
+	if p.done() {
+		return &All{}, nil
+	}
+	n, err := p.or(nil)
+	if err != nil {
+		return nil, err
+	}
+	if !p.done() { // Only a bracket ends an expression early.
+		return nil, p.errorf(p.at, "This bracket closes nothing. Remove it, or put ( before the part it should close.")
+	}
+	if n == nil {
+		return nil, p.errorf(0, "There is no letter or digit to search for in %s.", shown(query))
+	}
+	return n, nil
+}
+
+type parser struct {
+	query  string
+	at     int // offset of what comes next
+	depth  int
+	now    time.Time
+	cutter *wordCutter
+}
+
+func (p *parser) errorf(offset int, format string, args ...any) error {
+	return &SyntaxError{p.query, min(offset, len(p.query)), fmt.Sprintf(format, args...)}
+}
+
+func (p *parser) done() bool { return p.at >= len(p.query) }
+
+func (p *parser) peek() rune {
+	r, _ := utf8.DecodeRuneInString(p.query[p.at:])
+	return r
+}
+
+func (p *parser) space() {
+	rest := strings.TrimLeftFunc(p.query[p.at:], unicode.IsSpace)
+	p.at = len(p.query) - len(rest)
+}
+
+// keyword takes word when it comes next and stands alone.
+func (p *parser) keyword(word string) bool {
+	rest, ok := strings.CutPrefix(p.query[p.at:], word)
+	if !ok {
+		return false
+	}
+	if r, _ := utf8.DecodeRuneInString(rest); rest != "" && !unicode.IsSpace(r) && r != '(' && r != ')' && !isQuote(r) {
+		return false
+	}
+	p.at = len(p.query) - len(rest)
+	p.space()
+	return true
+}
+
+// Every method below returns a nil node for what has nothing to search for, such
+// as a lone "&" among words. op is the operator of the brackets around, or nil.
+
+func (p *parser) or(op *operator) (Node, error) {
+	var kids []Node
+	for {
+		n, err := p.and(op)
+		if err != nil {
+			return nil, err
+		}
+		if n != nil {
+			kids = append(kids, n)
+		}
+		start := p.at
+		if !p.keyword("OR") {
+			return join(kids, func() Node { return &Or{kids} }), nil
+		}
+		if p.done() || p.peek() == ')' {
+			return nil, p.errorf(start, "There is nothing behind OR. Write what else may hold, or \"OR\" in quotes to search for the word.")
+		}
+	}
+}
+
+func (p *parser) and(op *operator) (Node, error) {
+	var kids []Node
+	for first := true; ; first = false {
+		start := p.at
+		for _, word := range []string{"AND", "OR"} {
+			if first && p.keyword(word) {
+				return nil, p.errorf(start, "There is nothing before %s. Write what should hold, or \"%s\" in quotes to search for the word.", word, word)
+			}
+		}
+		n, err := p.not(op)
+		if err != nil {
+			return nil, err
+		}
+		if n != nil {
+			kids = append(kids, n)
+		}
+		start = p.at
+		and := p.keyword("AND")
+		if p.done() || p.peek() == ')' || p.atKeyword("OR") {
+			if and {
+				return nil, p.errorf(start, "There is nothing behind AND. Write what else should hold, or \"AND\" in quotes to search for the word.")
+			}
+			return join(kids, func() Node { return &And{kids} }), nil
+		}
+	}
+}
+
+func (p *parser) atKeyword(word string) bool {
+	at := p.at
+	found := p.keyword(word)
+	p.at = at
+	return found
+}
+
+func join(kids []Node, many func() Node) Node {
+	switch len(kids) {
+	case 0:
+		return nil
+	case 1:
+		return kids[0]
+	}
+	return many()
+}
+
+func (p *parser) not(op *operator) (Node, error) {
+	start := p.at
+	switch {
+	case p.keyword("NOT"):
+		if p.done() || p.peek() == ')' {
+			return nil, p.errorf(start, "There is nothing behind NOT. Write what should not hold, or \"NOT\" in quotes to search for the word.")
+		}
+	case p.minus():
+	default:
+		return p.near(op)
+	}
+	if err := p.enter(start); err != nil {
+		return nil, err
+	}
+	defer p.leave()
+	n, err := p.not(op)
+	if n == nil || err != nil {
+		return nil, err
+	}
+	return &Not{n}, nil
+}
+
+// minus takes a "-" that has something to negate.
+func (p *parser) minus() bool {
+	rest, ok := strings.CutPrefix(p.query[p.at:], "-")
+	if !ok || rest == "" {
+		return false
+	}
+	if r, _ := utf8.DecodeRuneInString(rest); unicode.IsSpace(r) || r == ')' {
+		return false
+	}
+	p.at++
+	return true
+}
+
+func (p *parser) enter(start int) error {
+	if p.depth++; p.depth > maxDepth {
+		return p.errorf(start, "More than %d brackets or negations inside each other. Ask in several steps.", maxDepth)
+	}
+	return nil
+}
+
+func (p *parser) leave() { p.depth-- }
+
+func (p *parser) near(op *operator) (Node, error) {
+	a, err := p.item(op)
+	if err != nil || !strings.HasPrefix(p.query[p.at:], "NEAR") {
+		return a, err
+	}
+	start := p.at
+	distance, ok := p.distance()
+	if !ok {
+		return a, nil
+	}
+	if distance < 1 || distance > maxNear {
+		return nil, p.errorf(start, "NEAR takes 1 to %d words, for example disk NEAR/5 full.", maxNear)
+	}
+	var b Node
+	if !p.done() && p.peek() != ')' {
+		if b, err = p.item(op); err != nil {
+			return nil, err
+		}
+	}
+	x, ok := a.(*Text)
+	y, ok2 := b.(*Text)
+	if !ok || !ok2 || !slices.Equal(x.Fields, y.Fields) {
+		return nil, p.errorf(start, "NEAR stands between two words or phrases of the same kind, for example disk NEAR/5 full.")
+	}
+	return &Near{x, y, distance}, nil
+}
+
+// distance takes NEAR or NEAR/5.
+func (p *parser) distance() (int, bool) {
+	if p.keyword("NEAR") {
+		return 10, true
+	}
+	rest, ok := strings.CutPrefix(p.query[p.at:], "NEAR/")
+	digits := 0
+	for digits < len(rest) && rest[digits] >= '0' && rest[digits] <= '9' {
+		digits++
+	}
+	if !ok || digits == 0 {
+		return 0, false
+	}
+	n, err := strconv.Atoi(rest[:digits])
+	if err != nil || n > maxNear {
+		n = maxNear + 1
+	}
+	at := p.at
+	p.at += len("NEAR/") + digits
+	if !p.done() && !unicode.IsSpace(p.peek()) {
+		p.at = at
+		return 0, false
+	}
+	p.space()
+	return n, true
+}
+
+func (p *parser) item(op *operator) (Node, error) {
+	defer p.space()
+	start := p.at
+	switch r := p.peek(); {
+	case r == '(':
+		return p.brackets(op)
+	case r == ')':
+		return nil, p.errorf(start, "This bracket closes nothing. Remove it, or put ( before the part it should close.")
+	case isQuote(r):
+	default:
+		name, ok := p.operatorName()
+		if !ok {
+			break
+		}
+		inner, err := p.operator(start, name)
+		if err != nil {
+			return nil, err
+		}
+		if !p.done() && p.peek() == '(' {
+			return p.brackets(inner)
+		}
+		return p.value(inner, start)
+	}
+	return p.value(op, start)
+}
+
+func (p *parser) brackets(op *operator) (Node, error) {
+	open := p.at
+	if err := p.enter(open); err != nil {
+		return nil, err
+	}
+	defer p.leave()
+	p.at++
+	p.space()
+	if !p.done() && p.peek() == ')' {
+		return nil, p.errorf(open, "There is nothing between these brackets. Write what to search for, or remove them.")
+	}
+	if p.done() {
+		return nil, p.errorf(open, "This bracket is never closed. Put ) behind the part it opens.")
+	}
+	n, err := p.or(op)
+	if err != nil {
+		return nil, err
+	}
+	if p.done() {
+		return nil, p.errorf(open, "This bracket is never closed. Put ) behind the part it opens.")
+	}
+	p.at++
+	return n, nil
+}
+
+// operatorName takes "name:" unless it only looks like one, as in
+// https://…, C:\… and 10:30 do.
+func (p *parser) operatorName() (string, bool) {
+	rest := p.query[p.at:]
+	n := 0
+	for n < len(rest) && (rest[n]|0x20 >= 'a' && rest[n]|0x20 <= 'z' || n > 0 && rest[n] >= '0' && rest[n] <= '9') {
+		n++
+	}
+	if n == 0 || n >= len(rest) || rest[n] != ':' {
+		return "", false
+	}
+	if next := rest[n+1:]; strings.HasPrefix(next, "//") || n == 1 && next != "" && (next[0] == '\\' || next[0] == '/') {
+		return "", false
+	}
+	p.at += n + 1
+	return strings.ToLower(rest[:n]), true
+}
+
+func isQuote(r rune) bool { return r == '"' || r == '“' || r == '”' || r == '„' }
+
+// value takes a word or phrase and gives it to the operator; nil searches it anywhere.
+func (p *parser) value(op *operator, start int) (Node, error) {
+	v := value{start: p.at}
+	if !p.done() && isQuote(p.peek()) {
+		quote := p.at
+		p.at += utf8.RuneLen(p.peek())
+		v.start = p.at
+		end := strings.IndexFunc(p.query[p.at:], isQuote)
+		if end < 0 {
+			return nil, p.errorf(quote, "This quotation mark is never closed. Put \" behind the last word of the phrase.")
+		}
+		v.text, v.quoted = p.query[p.at:p.at+end], true
+		p.at += end
+		p.at += utf8.RuneLen(p.peek())
+	} else {
+		v.text = p.query[p.at : p.at+wordEnd(p.query[p.at:])]
+		p.at += len(v.text)
+	}
+	if op == nil {
+		return p.words(v)
+	}
+	if strings.TrimSpace(v.text) == "" {
+		return nil, p.errorf(start, "%s: needs a value right behind it, for example %s.", op.name, op.example)
+	}
+	return op.parse(p, op, v)
+}
+
+func wordEnd(s string) int {
+	if i := strings.IndexFunc(s, func(r rune) bool { return unicode.IsSpace(r) || r == '(' || r == ')' || isQuote(r) }); i >= 0 {
+		return i
+	}
+	return len(s)
+}
+
+// value is what stands behind an operator or alone.
+type value struct {
+	text   string
+	quoted bool
+	start  int // offset of text
+}
+
+// star cuts the star off the end of a word.
+func (p *parser) star(v value) (_ string, prefix bool, err error) {
+	if v.quoted {
+		return v.text, false, nil
+	}
+	text, prefix := strings.CutSuffix(v.text, "*")
+	if i := strings.IndexByte(text, '*'); i >= 0 {
+		return "", false, p.errorf(v.start+i, "A * can only stand at the end of a word, as in overfl*.")
+	}
+	return text, prefix, nil
+}
+
+// words makes the node of a value without operator.
+func (p *parser) words(v value) (Node, error) {
+	text, prefix, err := p.star(v)
+	if err != nil {
+		return nil, err
+	}
+	if text == "" && prefix {
+		return &All{}, nil
+	}
+	t := p.text(anywhere, text, prefix)
+	if t == nil {
+		return nil, nil
+	}
+	if !v.quoted && strings.Contains(text, "@") {
+		if n := addressTerm(fieldParticipant, text, prefix); n != nil {
+			return &Or{[]Node{n, t}}, nil
+		}
+	}
+	return t, nil
+}
+
+// text cuts a value into slots; nil when it has no word.
+func (p *parser) text(fields []field, text string, prefix bool) Node {
+	var slots []Slot
+	last := plainWord
+	p.cutter.cut(text, func(w word) bool {
+		if w.Kind == tailWord && last == pairWord {
+			last = tailWord
+			return true // The pair before it says as much.
+		}
+		last = w.Kind
+		slots = append(slots, Slot{string(w.Term), w.Kind == tailWord})
+		return true
+	})
+	if len(slots) == 0 {
+		return nil
+	}
+	if end := &slots[len(slots)-1]; prefix && strings.TrimRightFunc(text, notInWord) == text {
+		end.Prefix = true
+	}
+	for i := range slots {
+		if s := &slots[i]; s.Prefix {
+			s.Text = prefixTerm(s.Text)
+		}
+	}
+	return &Text{fields, slots}
+}
+
+// prefixTerm is the part of a folded term that others can begin with.
+func prefixTerm(term string) string {
+	if len(term) <= termHead {
+		return term
+	}
+	n := termHead
+	for !utf8.RuneStart(term[n]) {
+		n--
+	}
+	return term[:n]
+}
+
+// shown is a query or a part of it as an error message repeats it.
+func shown(s string) string {
+	if len(s) > 40 {
+		s = strings.ToValidUTF8(s[:40], "") + "…"
+	}
+	return strconv.Quote(s)
+}

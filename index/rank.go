@@ -1,0 +1,90 @@
+package index
+
+import "math"
+
+// Relevance is BM25 over the fields: a word weighs more the rarer it is, more in a subject
+// than in a body, and each further time it stands there less. It depends on nothing
+// but the documents below view.n, so that pages fit each other while mail comes in.
+const (
+	bm25K1     = 1.2
+	bm25B      = 0.4
+	meanLength = 250 // words of a body; near enough for weighing, and the same for every page
+)
+
+func weight(f field) float32 {
+	switch f {
+	case fieldSubject:
+		return 3
+	case fieldFilename, fieldParticipant, fieldFrom, fieldTo:
+		return 2
+	}
+	return 1
+}
+
+// scores rates the hits of a query; the slice is by document.
+func (f *finder) scores(n Node, hits docSet) ([]float32, error) {
+	scores := make([]float32, f.v.n)
+	err := leaves(n, func(t *Text) error {
+		for _, slot := range t.Slots {
+			if err := f.score(scores, t.Fields, slot, hits); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return scores, err
+}
+
+func (f *finder) score(scores []float32, fields []field, slot Slot, hits docSet) error {
+	frequency := make([]float32, f.v.n)
+	found := 0
+	for _, fd := range fields {
+		w := weight(fd)
+		err := f.chunks(famPositions, fd, slot, nil, func(chunk int, value []byte) error {
+			r := readPositions(value)
+			for e, ok := r.next(); ok; e, ok = r.next() {
+				doc := docID(chunk)<<chunkBits | docID(e.low)
+				if doc >= f.v.n {
+					break
+				}
+				if frequency[doc] == 0 {
+					found++
+				}
+				frequency[doc] += w * float32(e.count())
+			}
+			return r.err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	idf := float32(math.Log(1 + (float64(f.v.n)-float64(found)+0.5)/(float64(found)+0.5)))
+	hits.each(func(doc docID) {
+		if tf := frequency[doc]; tf > 0 {
+			norm := 1 - bm25B + bm25B*float32(f.v.length[doc])/meanLength
+			scores[doc] += idf * tf * (bm25K1 + 1) / (tf + bm25K1*norm)
+		}
+	})
+	return nil
+}
+
+// leaves calls do with the texts that a hit has, those below a Not left out.
+func leaves(n Node, do func(*Text) error) error {
+	var kids []Node
+	switch n := n.(type) {
+	case *Text:
+		return do(n)
+	case *And:
+		kids = n.Kids
+	case *Or:
+		kids = n.Kids
+	case *Near:
+		kids = []Node{n.A, n.B}
+	}
+	for _, kid := range kids {
+		if err := leaves(kid, do); err != nil {
+			return err
+		}
+	}
+	return nil
+}

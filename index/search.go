@@ -1,0 +1,353 @@
+package index
+
+import (
+	"bytes"
+	"cmp"
+	"container/heap"
+	"context"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"polytrace/archive"
+)
+
+// The most and the usual number of items of a page.
+const (
+	defaultLimit = 50
+	maxLimit     = 1000
+)
+
+// ErrCursor is a cursor that no page gave.
+var ErrCursor = errors.New("this cursor does not belong to this search; ask for the first page again")
+
+// Search answers a question; a *SyntaxError when it cannot be read.
+func (x *Index) Search(ctx context.Context, r Request) (*Results, error) {
+	q, err := Parse(r.Query, r.Now)
+	if err != nil {
+		return nil, err
+	}
+	c, err := parseCursor(r.Cursor, r.Sort)
+	if err != nil {
+		return nil, err
+	}
+	if r.Limit <= 0 {
+		r.Limit = defaultLimit
+	}
+	s, release, err := x.begin()
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	out := &Results{CompleteTo: x.completeTo(s, r.Now), Unsearchable: int(s.counts.Unsearchable)}
+	snap := x.db.NewSnapshot()
+	f := &finder{ctx, snap, &s.view}
+	err = x.answer(f, q, r, c, out)
+	return out, errors.Join(err, snap.Close())
+}
+
+func (x *Index) answer(f *finder, q Node, r Request, c *cursor, out *Results) error {
+	hits, err := f.find(q)
+	if err != nil {
+		return err
+	}
+	out.Total = hits.count()
+	p := pager{v: f.v, limit: min(r.Limit, maxLimit), after: c}
+	switch r.Sort {
+	case Oldest:
+		p.oldest = true
+	case Relevance:
+		if err := p.rank(f, q, hits, c); err != nil {
+			return err
+		}
+	}
+	docs, more := p.page(hits)
+	cutter := x.cutters.Get().(*wordCutter)
+	defer x.cutters.Put(cutter)
+	if out.Items, err = f.summaries(docs, newHighlighter(cutter, q)); err != nil {
+		return err
+	}
+	if more {
+		out.Next = p.cursorOf(docs[len(docs)-1]).text(r.Sort)
+	}
+	if c == nil {
+		out.Volume = f.v.volume(hits)
+	}
+	return nil
+}
+
+// completeTo is the time before which every record received was applied.
+func (x *Index) completeTo(s *state, now time.Time) time.Time {
+	complete := now
+	for _, stream := range x.archive.Streams() {
+		m := s.marks[stream]
+		if stream != archive.Ledger && m.next < x.archive.Next(stream) && m.received.Before(complete) {
+			complete = m.received
+		}
+	}
+	return complete.UTC()
+}
+
+// cursor is the place behind the last item of a page. It names dates and addresses, so it
+// holds while mail comes in, and after a rebuild. Of relevance it also names the
+// score, and the number of documents it was reckoned with.
+type cursor struct {
+	key   sortKey
+	score float32
+	n     docID
+}
+
+func (c cursor) text(s Sort) string {
+	parts := []string{string(s), strconv.FormatInt(c.key.date, 10), c.key.at.String()}
+	if s == Relevance {
+		parts = append(parts, strconv.FormatUint(uint64(math.Float32bits(c.score)), 16), strconv.FormatUint(uint64(c.n), 10))
+	}
+	return base64.RawURLEncoding.EncodeToString([]byte(strings.Join(parts, " ")))
+}
+
+func parseCursor(text string, s Sort) (*cursor, error) {
+	if s != Newest && s != Oldest && s != Relevance {
+		return nil, errors.New("unknown order " + strconv.Quote(string(s)) + "; known are oldest and relevance, and newest when none is named")
+	}
+	if text == "" {
+		return nil, nil
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(text)
+	parts := strings.Split(string(raw), " ")
+	if err != nil || parts[0] != string(s) || len(parts) != 3 && (s != Relevance || len(parts) != 5) {
+		return nil, ErrCursor
+	}
+	c := &cursor{}
+	c.key.date, err = strconv.ParseInt(parts[1], 10, 64)
+	at, err2 := archive.ParseAddress(parts[2])
+	c.key.at = at
+	if s == Relevance {
+		if len(parts) != 5 {
+			return nil, ErrCursor
+		}
+		score, err3 := strconv.ParseUint(parts[3], 16, 32)
+		n, err4 := strconv.ParseUint(parts[4], 10, 32)
+		c.score, c.n = math.Float32frombits(uint32(score)), docID(n)
+		err = errors.Join(err, err3, err4)
+	}
+	if errors.Join(err, err2) != nil {
+		return nil, ErrCursor
+	}
+	return c, nil
+}
+
+// pager picks a page out of the hits.
+type pager struct {
+	v      *view
+	limit  int
+	after  *cursor
+	oldest bool
+	scores []float32 // by document; nil when sorted by date
+	n      docID     // documents the scores were reckoned with
+}
+
+// rank reckons scores, with the documents that there were at the first page.
+func (p *pager) rank(f *finder, q Node, hits docSet, c *cursor) (err error) {
+	p.n = f.v.n
+	if c != nil && c.n < p.n {
+		p.n = c.n
+		older := *f.v
+		older.n = c.n
+		g := *f
+		g.v = &older
+		for doc := p.n; doc < f.v.n; doc++ {
+			hits[doc/64] &^= 1 << (doc % 64)
+		}
+		p.scores, err = g.scores(q, hits)
+		return err
+	}
+	p.scores, err = f.scores(q, hits)
+	return err
+}
+
+func (p *pager) cursorOf(doc docID) cursor {
+	c := cursor{key: p.v.key(doc), n: p.n}
+	if p.scores != nil {
+		c.score = p.scores[doc]
+	}
+	return c
+}
+
+// compare orders documents as they are shown.
+func (p *pager) compare(a, b docID) int {
+	if p.scores != nil && p.scores[a] != p.scores[b] {
+		return cmp.Compare(p.scores[b], p.scores[a])
+	}
+	if p.oldest {
+		return p.v.compare(a, b)
+	}
+	return p.v.compare(b, a)
+}
+
+// passed reports whether the page before showed doc or one behind it.
+func (p *pager) passed(doc docID) bool {
+	if p.after == nil {
+		return false
+	}
+	if p.scores != nil && p.scores[doc] != p.after.score {
+		return p.scores[doc] > p.after.score
+	}
+	c := p.v.date[doc] - p.after.key.date
+	if c == 0 {
+		c = int64(compareAddress(p.v.address(doc), p.after.key.at))
+	}
+	if p.oldest {
+		return c <= 0
+	}
+	return c >= 0
+}
+
+// page returns the next documents, and whether there are more. When hits are dense it walks
+// the documents in order until the page is full; when they are few it looks at each.
+func (p *pager) page(hits docSet) (docs []docID, more bool) {
+	n, found := float64(p.v.n), float64(hits.count())
+	if p.scores != nil || found*found < n*float64(p.limit) {
+		docs = p.pick(hits)
+	} else {
+		docs = p.walk(hits)
+	}
+	if len(docs) > p.limit {
+		return docs[:p.limit], true
+	}
+	return docs, false
+}
+
+// walk goes through the documents in order of date.
+func (p *pager) walk(hits docSet) (docs []docID) {
+	order := p.v.order
+	take := func(doc docID) bool {
+		if hits.has(doc) && !p.passed(doc) {
+			docs = append(docs, doc)
+		}
+		return len(docs) <= p.limit
+	}
+	if p.oldest {
+		b, i := 0, 0
+		if p.after != nil {
+			b, i = order.seek(func(doc docID) bool { return p.v.key(doc).compare(p.after.key) > 0 })
+		}
+		for ; b < len(order); b, i = b+1, 0 {
+			for _, doc := range order[b][i:] {
+				if !take(doc) {
+					return docs
+				}
+			}
+		}
+		return docs
+	}
+	b, i := len(order), 0
+	if p.after != nil {
+		b, i = order.seek(func(doc docID) bool { return p.v.key(doc).compare(p.after.key) >= 0 })
+	}
+	for {
+		for i--; i >= 0; i-- {
+			if !take(order[b][i]) {
+				return docs
+			}
+		}
+		if b--; b < 0 {
+			return docs
+		}
+		i = len(order[b])
+	}
+}
+
+// pick keeps the first hits in a heap whose top is the last of them.
+func (p *pager) pick(hits docSet) []docID {
+	h := &docHeap{p: p}
+	hits.each(func(doc docID) {
+		switch {
+		case p.passed(doc):
+		case len(h.docs) <= p.limit:
+			heap.Push(h, doc)
+		case p.compare(doc, h.docs[0]) < 0:
+			h.docs[0] = doc
+			heap.Fix(h, 0)
+		}
+	})
+	slices.SortFunc(h.docs, p.compare)
+	return h.docs
+}
+
+type docHeap struct {
+	p    *pager
+	docs []docID
+}
+
+func (h *docHeap) Len() int           { return len(h.docs) }
+func (h *docHeap) Less(i, j int) bool { return h.p.compare(h.docs[i], h.docs[j]) > 0 }
+func (h *docHeap) Swap(i, j int)      { h.docs[i], h.docs[j] = h.docs[j], h.docs[i] }
+func (h *docHeap) Push(x any)         { h.docs = append(h.docs, x.(docID)) }
+func (h *docHeap) Pop() any {
+	last := h.docs[len(h.docs)-1]
+	h.docs = h.docs[:len(h.docs)-1]
+	return last
+}
+
+// summaries reads what a page shows of documents.
+func (f *finder) summaries(docs []docID, h *highlighter) (_ []Summary, err error) {
+	citing, err := f.snap.NewIter(&pebble.IterOptions{LowerBound: []byte{famCiting}, UpperBound: []byte{famCiting + 1}})
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Summary, len(docs))
+	for i, doc := range docs {
+		s, serr := f.stored(doc)
+		if serr != nil {
+			return nil, errors.Join(serr, citing.Close())
+		}
+		if out[i], serr = f.summary(doc, s, citing, h); serr != nil {
+			return nil, errors.Join(serr, citing.Close())
+		}
+	}
+	return out, citing.Close()
+}
+
+func (f *finder) summary(doc docID, s *stored, citing *pebble.Iterator, h *highlighter) (Summary, error) {
+	out := s.summary()
+	_, row, err := findThread(f.get, s.thread)
+	if err != nil {
+		return out, err
+	}
+	out.Thread = threadID(row.lowest)
+	if out.Cases, err = casesOf(citing, s.sha256); err != nil {
+		return out, err
+	}
+	if h == nil {
+		return out, nil
+	}
+	value, err := f.get(docKey(famText, doc))
+	if err != nil || value == nil {
+		return out, err
+	}
+	author, n := binary.Uvarint(value)
+	if n <= 0 {
+		return out, errCorrupt
+	}
+	out.Snippet, out.Marks = h.snippet(string(value[n:]), int(author))
+	return out, nil
+}
+
+// casesOf lists the cases that cite a body, in order.
+func casesOf(it *pebble.Iterator, d archive.Digest) (cases []int, err error) {
+	prefix := digestKey(famCiting, d)
+	for ok := it.SeekGE(prefix); ok && bytes.HasPrefix(it.Key(), prefix); ok = it.Next() {
+		number := int(binary.BigEndian.Uint32(it.Key()[len(prefix):]))
+		if n := len(cases); n == 0 || cases[n-1] != number {
+			cases = append(cases, number)
+		}
+	}
+	return cases, it.Error()
+}

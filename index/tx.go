@@ -1,0 +1,242 @@
+package index
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/cockroachdb/pebble/v2"
+)
+
+// tx is a batch in the making that also answers reads, as if it were applied
+// already.
+type tx struct {
+	db      *pebble.DB
+	batch   *pebble.Batch
+	fresh   map[string][]byte   // Set in this batch; nil is deleted.
+	groups  map[string][]string // Keys of fresh that are read in ranges, by the beginning they share.
+	orphans map[uint64]struct{} // Subjects with a row in 'z'.
+
+	// Terms wait until the batch ends, so that each key is written once.
+	heads map[string]int32 // by field and term: index in terms
+	terms []termHits
+	hits  []termHit
+}
+
+// termHits is a chain of documents that have a term.
+type termHits struct {
+	key         string
+	first, last int32
+}
+
+type termHit struct {
+	doc  docID
+	next int32 // -1 at the end
+	many bool
+	at   []byte // places, as encoded; empty for a value as a whole
+}
+
+func newTx(db *pebble.DB, orphans map[uint64]struct{}) *tx {
+	return &tx{
+		db: db, batch: db.NewBatch(), orphans: orphans,
+		fresh: map[string][]byte{}, groups: map[string][]string{}, heads: map[string]int32{},
+	}
+}
+
+// present makes a value that is in the batch differ from one that was deleted.
+var present = []byte{}
+
+func (t *tx) get(key []byte) ([]byte, error) {
+	if value, ok := t.fresh[string(key)]; ok {
+		return value, nil
+	}
+	return getCopy(t.db, key)
+}
+
+// getCopy returns a value that stays valid; nil when there is none.
+func getCopy(r pebble.Reader, key []byte) ([]byte, error) {
+	value, closer, err := r.Get(key)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	value = append(present, value...)
+	if value == nil {
+		value = present
+	}
+	return value, closer.Close()
+}
+
+func (t *tx) set(key, value []byte) {
+	if value == nil {
+		value = present
+	}
+	t.note(key, value)
+	mustBatch(t.batch.Set(key, value, nil))
+}
+
+func (t *tx) delete(key []byte) {
+	t.note(key, nil)
+	mustBatch(t.batch.Delete(key, nil))
+}
+
+// write sets a key that no record reads back.
+func (t *tx) write(key, value []byte) { mustBatch(t.batch.Set(key, value, nil)) }
+
+// mustBatch takes the error of a batch that is not indexed: there is none.
+func mustBatch(err error) {
+	if err != nil {
+		panic("index: add to batch: " + err.Error())
+	}
+}
+
+func (t *tx) note(key, value []byte) {
+	k := string(key)
+	if _, known := t.fresh[k]; !known {
+		if n := groupLength(key[0]); n > 0 {
+			t.groups[k[:n]] = append(t.groups[k[:n]], k)
+		}
+	}
+	t.fresh[k] = value
+}
+
+// groupLength is how much of a key those that are read together share; 0 for
+// families that are read one by one.
+func groupLength(family byte) int {
+	switch family {
+	case famMember:
+		return 1 + 4
+	case famSubject, famOrphan:
+		return 1 + 8
+	}
+	return 0
+}
+
+type row struct{ key, value []byte }
+
+// rows lists from until before to, which share their group, in no order.
+func (t *tx) rows(from, to []byte) ([]row, error) {
+	var out []row
+	it, err := t.db.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: to})
+	if err != nil {
+		return nil, err
+	}
+	for ok := it.First(); ok; ok = it.Next() {
+		if _, changed := t.fresh[string(it.Key())]; !changed {
+			out = append(out, row{bytes.Clone(it.Key()), bytes.Clone(it.Value())})
+		}
+	}
+	for _, k := range t.groups[string(from[:groupLength(from[0])])] {
+		value := t.fresh[k]
+		if value != nil && k >= string(from) && k < string(to) {
+			out = append(out, row{[]byte(k), value})
+		}
+	}
+	return out, it.Close()
+}
+
+// keys lists those that begin with prefix, which is the beginning of a group.
+func (t *tx) keys(prefix []byte) ([][]byte, error) {
+	rows, err := t.rows(prefix, after(prefix))
+	keys := make([][]byte, len(rows))
+	for i, r := range rows {
+		keys[i] = r.key
+	}
+	return keys, err
+}
+
+func (t *tx) stored(doc docID) (*stored, error) {
+	value, err := t.get(docKey(famSummary, doc))
+	if err != nil {
+		return nil, err
+	}
+	return decodeStored(value)
+}
+
+// addTerms notes the terms of a document.
+func (t *tx) addTerms(doc docID, d docTerms) {
+	start := uint32(0)
+	for i, key := range d.keys {
+		n := int32(len(t.hits))
+		t.hits = append(t.hits, termHit{doc, -1, d.many[i], d.data[start:d.ends[i]]})
+		start = d.ends[i]
+		id, ok := t.heads[key]
+		if !ok {
+			t.heads[key] = int32(len(t.terms))
+			t.terms = append(t.terms, termHits{key, n, n})
+			continue
+		}
+		t.hits[t.terms[id].last].next = n
+		t.terms[id].last = n
+	}
+}
+
+// flushTerms writes all terms in order of their keys.
+func (t *tx) flushTerms() {
+	slices.SortFunc(t.terms, func(a, b termHits) int { return strings.Compare(a.key, b.key) })
+	var chain []termHit
+	var w chunkWriter
+	for _, term := range t.terms {
+		chain = chain[:0]
+		for i := term.first; i >= 0; i = t.hits[i].next {
+			chain = append(chain, t.hits[i])
+		}
+		byDoc := func(a, b termHit) int { return int(int64(a.doc) - int64(b.doc)) }
+		if !slices.IsSortedFunc(chain, byDoc) {
+			slices.SortStableFunc(chain, byDoc)
+		}
+		for len(chain) > 0 {
+			n := 1
+			for n < len(chain) && chain[n].doc>>chunkBits == chain[0].doc>>chunkBits {
+				n++
+			}
+			w.write(t.batch, term.key, chain[:n])
+			chain = chain[n:]
+		}
+	}
+}
+
+// chunkWriter turns hits of one chunk into merge operands.
+type chunkWriter struct {
+	key, value []byte
+	lows       []uint16
+	entries    []posEntry
+}
+
+func (w *chunkWriter) write(b *pebble.Batch, term string, hits []termHit) {
+	w.lows, w.entries = w.lows[:0], w.entries[:0]
+	for _, h := range hits {
+		low := uint16(h.doc)
+		if n := len(w.lows); n == 0 || w.lows[n-1] != low {
+			w.lows = append(w.lows, low)
+		}
+		if len(h.at) == 0 {
+			continue
+		}
+		e := posEntry{low, h.many, h.at}
+		if n := len(w.entries); n > 0 && w.entries[n-1].low == low {
+			w.entries[n-1] = unionEntry([]posEntry{w.entries[n-1], e})
+		} else {
+			w.entries = append(w.entries, e)
+		}
+	}
+	w.key = append(append(append(w.key[:0], famPostings), term...), 0)
+	w.key = binary.BigEndian.AppendUint16(w.key, uint16(hits[0].doc>>chunkBits))
+	w.value = appendPostings(w.value[:0], w.lows)
+	mustBatch(b.Merge(w.key, w.value, nil))
+	if len(w.entries) == 0 {
+		return
+	}
+	w.key[0] = famPositions
+	w.value = binary.LittleEndian.AppendUint16(w.value[:0], w.entries[len(w.entries)-1].low)
+	last := -1
+	for _, e := range w.entries {
+		w.value = appendPosition(w.value, last, e)
+		last = int(e.low)
+	}
+	mustBatch(b.Merge(w.key, w.value, nil))
+}
