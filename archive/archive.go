@@ -3,14 +3,44 @@
 //
 // Append returns only after the record would survive a power cut. Everything
 // else in the appliance can be deleted and rebuilt from the packs.
+//
+// The archive's part of the data directory:
+//
+//	lock                      held by the process that has the archive open
+//	archive.json              which bucket it belongs to, the key of its marks
+//	streams/mail/
+//	  packs.jsonl             sealed packs, and which are in the bucket
+//	  <position>.tar.zst      sealed packs: not uploaded yet, or cached
+//	  <position>.tar          packs that are full, and the open one
+//	damaged/                  what recovery set aside, and notes that say why
+//
+// and the bucket:
+//
+//	packs/mail/<position>.tar.zst
+//
+// where <position> is that of the pack's first record, in 20 digits.
+// FORMAT.md describes packs so that they can be read without this program.
+//
+// A record's way: Append queues it, one goroutine for each stream writes all
+// that is queued to the open pack and syncs it once (append.go). Run seals
+// what is full or old (seal.go), puts it in the bucket (upload.go), and makes
+// room when the cache is full. Open finds out what a crash left (recover.go,
+// survey.go). Restore does the same from the bucket alone.
 package archive
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
-	"iter"
 	"log/slog"
+	"path/filepath"
+	"slices"
+	"sync"
 	"time"
+
+	"github.com/klauspost/compress/zstd"
+	"golang.org/x/sync/singleflight"
 )
 
 // Config says how an archive is kept. The zero value of a field means its
@@ -25,90 +55,290 @@ type Config struct {
 	Log       *slog.Logger  // Default: discard.
 }
 
+func (c Config) withDefaults() (Config, error) {
+	if c.Store == nil {
+		return c, errors.New("no bucket was given")
+	}
+	setDefault(&c.PackSize, 64<<20)
+	setDefault(&c.PackAge, 5*time.Minute)
+	setDefault(&c.LedgerAge, 2*time.Second)
+	setDefault(&c.CacheSize, 4<<30)
+	setDefault(&c.Reserve, 512<<20)
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return c, nil
+}
+
+func setDefault[T int64 | time.Duration](v *T, d T) {
+	if *v == 0 {
+		*v = d
+	}
+}
+
+// age is how old an open pack of a stream may get.
+func (c *Config) age(s Stream) time.Duration {
+	if s == Ledger {
+		return c.LedgerAge
+	}
+	return c.PackAge
+}
+
+// ErrClosed is returned by an archive that was closed.
+var ErrClosed = errors.New("archive is closed")
+
 // Archive is a data directory opened for reading and appending.
-type Archive struct{}
+type Archive struct {
+	config Config
+	disk   disk
+	store  Store
+	log    *slog.Logger
+	lock   io.Closer
+	key    []byte // Of the marks.
+	space  *space
+	sealer *sealer
+
+	opened  *lru[packKey, *openedPack]
+	frames  *lru[frameKey, []byte]
+	fetches singleflight.Group
+	uploads chan struct{} // Holds a token for each upload under way.
+	wake    chan struct{} // Tells Run that there may be work.
+
+	ctx     context.Context // Ends with Close.
+	cancel  context.CancelFunc
+	writers sync.WaitGroup // writeLoops.
+	others  sync.WaitGroup // Run, Flush and fetches.
+
+	mu      sync.Mutex // Guards what follows.
+	streams map[Stream]*stream
+	broken  error
+	damage  []string
+	clock   int64 // Counts uses of packs.
+	closed  bool
+}
 
 // Open opens the archive in dir, creating it when it is empty or absent. It
 // fails with ErrLocked when another process has it, ErrForeign when dir is
-// new and the bucket is not.
-func Open(ctx context.Context, dir string, c Config) (*Archive, error) { panic("not built") }
-
-// Append stores a record and returns its metadata once it is durable. It
-// fills Format, Stream, Position, Size and, when zero, SHA256. Meta.SameAs
-// makes it a sighting: then body is nil, and SHA256 and Size say what was seen.
-func (a *Archive) Append(ctx context.Context, s Stream, m Meta, body Body) (Meta, error) {
-	panic("not built")
+// new and the bucket is not. A bucket that does not answer is an error only
+// when dir is new.
+func Open(ctx context.Context, dir string, c Config) (*Archive, error) {
+	d, err := openDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open archive: %w", err)
+	}
+	return openOn(ctx, d, c)
 }
 
-// Read returns the record at an address, its bytes checked.
-func (a *Archive) Read(ctx context.Context, at Address) (Record, error) { panic("not built") }
-
-// ReadBody returns a stream of the exact bytes of the record at an address, of the
-// record that has them when it is a sighting.
-func (a *Archive) ReadBody(ctx context.Context, at Address) (Meta, io.ReadCloser, error) {
-	panic("not built")
+func openDir(dir string) (disk, error) {
+	root, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
+	return osDisk{root}, makeDirs(root)
 }
 
-// Scan yields the records from position from to the present end of s.
-func (a *Archive) Scan(ctx context.Context, s Stream, from Position) iter.Seq2[Record, error] {
-	panic("not built")
+func openOn(ctx context.Context, d disk, c Config) (*Archive, error) {
+	a, err := newArchive(d, c)
+	if err != nil {
+		return nil, fmt.Errorf("open archive: %w", err)
+	}
+	if err := a.open(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("open archive: %w", err), a.Close())
+	}
+	return a, nil
+}
+
+// newArchive takes the lock and reads nothing yet.
+func newArchive(d disk, c Config) (*Archive, error) {
+	c, err := c.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	zip, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(frameSize))
+	if err != nil {
+		return nil, err
+	}
+	unzip, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(maxManifest))
+	if err != nil {
+		return nil, err
+	}
+	lock, err := d.Lock("lock")
+	if err != nil {
+		return nil, err
+	}
+	a := &Archive{
+		config: c, disk: d, store: c.Store, log: c.Log, lock: lock,
+		space: &space{disk: d, reserve: c.Reserve}, sealer: &sealer{zip, unzip},
+		opened:  newLRU[packKey](32, (*openedPack).close),
+		frames:  newLRU[frameKey, []byte](16<<20, nil),
+		uploads: make(chan struct{}, 2), wake: make(chan struct{}, 1),
+		streams: map[Stream]*stream{},
+	}
+	a.ctx, a.cancel = context.WithCancel(context.Background())
+	return a, nil
+}
+
+// Close seals nothing and loses nothing; the next Open goes on. It waits for
+// appends, and for Run.
+func (a *Archive) Close() error {
+	if !a.shut() {
+		return nil
+	}
+	streams := a.all()
+	for _, s := range streams {
+		s.close()
+	}
+	a.writers.Wait()
+	a.cancel()
+	a.others.Wait()
+	var errs []error
+	for _, s := range streams {
+		errs = append(errs, s.closeFiles())
+	}
+	a.opened.removeIf(func(packKey) bool { return true })
+	a.frames.removeIf(func(frameKey) bool { return true })
+	errs = append(errs, a.sealer.zip.Close())
+	a.sealer.unzip.Close()
+	if err := errors.Join(append(errs, a.lock.Close())...); err != nil {
+		return fmt.Errorf("close archive: %w", err)
+	}
+	return nil
+}
+
+// shut lets nothing begin any more; false when it was shut before.
+func (a *Archive) shut() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	was := a.closed
+	a.closed = true
+	return !was
+}
+
+func (s *stream) closeFiles() error {
+	var errs []error
+	for _, p := range s.packs {
+		if p.tar != nil {
+			errs = append(errs, p.tar.release())
+		}
+	}
+	if s.log != nil {
+		errs = append(errs, s.log.f.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// begin counts a piece of work that Close waits for.
+func (a *Archive) begin() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.closed {
+		return ErrClosed
+	}
+	a.others.Add(1)
+	return nil
+}
+
+// streamFor returns a stream, a new one that has nothing on disk yet when it
+// does not exist.
+func (a *Archive) streamFor(name Stream) (*stream, error) {
+	if !name.Valid() {
+		return nil, fmt.Errorf("%q is not the name of a stream", name)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.closed {
+		return nil, ErrClosed
+	}
+	s := a.streams[name]
+	if s == nil {
+		s = a.newStream(name)
+		a.streams[name] = s
+	}
+	return s, nil
+}
+
+// lookup returns a stream, nil when it does not exist.
+func (a *Archive) lookup(name Stream) *stream {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.streams[name]
+}
+
+// all returns the streams in order of names.
+func (a *Archive) all() []*stream {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	all := make([]*stream, 0, len(a.streams))
+	for _, s := range a.streams {
+		all = append(all, s)
+	}
+	slices.SortFunc(all, func(x, y *stream) int {
+		if x.name < y.name {
+			return -1
+		}
+		return 1
+	})
+	return all
+}
+
+// brokenErr is the error of every append after the first failed one.
+func (a *Archive) brokenErr() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.broken == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: %w", ErrBroken, a.broken)
+}
+
+// breakDown stops all appending: what is on disk is not known any more, and a
+// second sync that succeeds would not tell.
+func (a *Archive) breakDown(cause error) error {
+	a.mu.Lock()
+	if a.broken == nil {
+		a.broken = cause
+	}
+	a.mu.Unlock()
+	a.log.Error("archive stopped writing", "cause", cause)
+	return a.brokenErr()
+}
+
+// poke tells Run to look for work.
+func (a *Archive) poke() {
+	select {
+	case a.wake <- struct{}{}:
+	default:
+	}
 }
 
 // Wait returns when s has a record at position p, or with the cause of ctx's
-// end.
-func (a *Archive) Wait(ctx context.Context, s Stream, p Position) error { panic("not built") }
+// end; with ErrClosed when the archive is closed before.
+func (a *Archive) Wait(ctx context.Context, s Stream, p Position) error {
+	stream, err := a.streamFor(s)
+	if err == nil {
+		err = stream.wait(ctx, p)
+	}
+	if err != nil {
+		return fmt.Errorf("wait for %s: %w", Address{s, p}, err)
+	}
+	return nil
+}
 
 // Next is the position that the next record of s will have.
-func (a *Archive) Next(s Stream) Position { panic("not built") }
+func (a *Archive) Next(s Stream) Position {
+	if stream := a.lookup(s); stream != nil {
+		return stream.Next()
+	}
+	return 0
+}
 
 // Streams lists the streams that have records, in order of names.
-func (a *Archive) Streams() []Stream { panic("not built") }
-
-// Run seals, uploads and evicts packs until ctx ends. Without it everything
-// that is appended is durable on local disk and waits there.
-func (a *Archive) Run(ctx context.Context) error { panic("not built") }
-
-// Flush seals what is open and returns when all of it is in the bucket.
-func (a *Archive) Flush(ctx context.Context) error { panic("not built") }
-
-// Close seals nothing and loses nothing; the next Open goes on.
-func (a *Archive) Close() error { panic("not built") }
-
-// StreamStatus says how far a stream has come.
-type StreamStatus struct {
-	Stream   Stream    `json:"stream"`
-	Next     Position  `json:"next"`      // Records accepted.
-	InBucket Position  `json:"in_bucket"` // Records below this are in the bucket.
-	Last     time.Time `json:"last,omitzero"`
-	Oldest   time.Time `json:"oldest_waiting,omitzero"` // When the oldest record not yet in the bucket was received.
-}
-
-// Status is a snapshot of the archive's health.
-type Status struct {
-	Streams   []StreamStatus `json:"streams"`
-	Bucket    string         `json:"bucket"`
-	Failure   string         `json:"bucket_failure,omitempty"` // Why the last upload failed; empty when it worked.
-	Broken    string         `json:"broken,omitempty"`         // Why the archive stopped writing.
-	Damage    []string       `json:"damage,omitempty"`         // What recovery set aside, and where.
-	Local     int64          `json:"local_bytes"`              // Packs on local disk.
-	Free      int64          `json:"free_bytes"`               // Free on the disk of the data directory.
-	Packs     int            `json:"packs"`                    // In the bucket.
-	PackBytes int64          `json:"pack_bytes"`               // In the bucket, compressed.
-	BodyBytes int64          `json:"body_bytes"`               // Appended bodies, uncompressed.
-}
-
-// Status tells how the archive is.
-func (a *Archive) Status() Status { panic("not built") }
-
-// Restored is told of the progress of Restore.
-type Restored struct {
-	Packs, AllPacks int
-	Records         int64
-	Bytes, AllBytes int64 // Compressed.
-}
-
-// Restore fills the empty or half restored directory dir from a bucket, so that Open goes on
-// where the bucket ends. progress may be nil.
-func Restore(ctx context.Context, dir string, c Config, progress func(Restored)) error {
-	panic("not built")
+func (a *Archive) Streams() []Stream {
+	var names []Stream
+	for _, s := range a.all() {
+		if s.Next() > 0 {
+			names = append(names, s.name)
+		}
+	}
+	return names
 }

@@ -104,6 +104,7 @@ const (
 	KindPage    Kind = "page"    // a capture of a web page; .warc
 	KindFile    Kind = "file"    // an uploaded file; .bin
 	KindEvent   Kind = "event"   // a decision, JSON; .bin
+	KindLost    Kind = "lost"    // put by recovery where nothing could be read; no body, reads as ErrDamaged
 )
 
 // Meta is what is kept beside the bytes of a record. The whole of it is

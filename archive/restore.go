@@ -1,0 +1,271 @@
+package archive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Restored is told of the progress of Restore.
+type Restored struct {
+	Packs, AllPacks int
+	Records         int64
+	Bytes, AllBytes int64 // Compressed.
+}
+
+// Restore fills the empty or half restored directory dir from a bucket, so
+// that Open goes on where the bucket ends. Every pack is fetched and checked;
+// the newest stay in the cache. progress may be nil; it is called by one
+// goroutine at a time.
+//
+// When packs are damaged, all others are restored and the error wraps
+// ErrDamaged; Open works then, and reading what was in those packs says so.
+func Restore(ctx context.Context, dir string, c Config, progress func(Restored)) error {
+	d, err := openDir(dir)
+	if err != nil {
+		return fmt.Errorf("restore archive: %w", err)
+	}
+	return restoreOn(ctx, d, c, progress)
+}
+
+func restoreOn(ctx context.Context, d disk, c Config, progress func(Restored)) error {
+	a, err := newArchive(d, c)
+	if err != nil {
+		return fmt.Errorf("restore archive: %w", err)
+	}
+	r := &restorer{a: a, progress: progress}
+	if err := errors.Join(r.run(ctx), a.Close()); err != nil {
+		return fmt.Errorf("restore archive: %w", err)
+	}
+	return nil
+}
+
+// restorer is a restore under way.
+type restorer struct {
+	a        *Archive
+	progress func(Restored)
+
+	mu      sync.Mutex // Guards what follows.
+	done    Restored
+	kept    int64 // Bytes in the cache.
+	damaged []string
+}
+
+func (r *restorer) run(ctx context.Context) error {
+	id, err := r.begin()
+	if err != nil {
+		return err
+	}
+	todo, err := r.plan(ctx)
+	if err != nil {
+		return err
+	}
+	r.report(0, 0, 0)
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(3)
+	for _, p := range todo {
+		g.Go(func() error { return r.restore(gctx, p) })
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	id.Restoring = false
+	if err := r.a.writeIdentity(id); err != nil {
+		return err
+	}
+	if len(r.damaged) > 0 {
+		slices.Sort(r.damaged)
+		return fmt.Errorf("%w in the bucket; everything else was restored: %s", ErrDamaged, strings.Join(r.damaged, "; "))
+	}
+	return nil
+}
+
+// begin makes sure that nothing is overwritten.
+func (r *restorer) begin() (identity, error) {
+	id, err := r.a.readIdentity()
+	if errors.Is(err, fs.ErrNotExist) {
+		if names, err := r.a.disk.List("streams"); err != nil || len(names) > 0 {
+			return id, errors.Join(err, fmt.Errorf("%s already holds streams; restore into an empty directory", r.a.disk.Describe(".")))
+		}
+		return r.a.newIdentity(true)
+	}
+	if err != nil {
+		return id, err
+	}
+	if !id.Restoring || id.Bucket != r.a.store.String() {
+		return id, fmt.Errorf("%s already holds the archive of %s; restore into an empty directory", r.a.disk.Describe("."), id.Bucket)
+	}
+	return id, nil
+}
+
+// plan lists the bucket. Packs that were restored before are left out; the
+// others are in order of what is wanted in the cache, the newest first.
+func (r *restorer) plan(ctx context.Context) (todo []*pack, err error) {
+	for o, err := range r.a.store.List(ctx, "packs/") {
+		if err != nil {
+			return nil, err
+		}
+		name, _, _ := strings.Cut(strings.TrimPrefix(o.Key, "packs/"), "/")
+		first, ok := parseKey(Stream(name), o.Key)
+		if !ok || !Stream(name).Valid() {
+			return nil, fmt.Errorf("%s in the bucket is not a pack; a newer program may have put it there", o.Key)
+		}
+		s, err := r.stream(Stream(name))
+		if err != nil {
+			return nil, err
+		}
+		if err := s.expect(first, o.Size, r); err != nil {
+			return nil, err
+		}
+	}
+	for _, s := range r.a.all() {
+		for i, p := range slices.Backward(s.packs) {
+			if p.stored {
+				continue
+			}
+			if i+1 < len(s.packs) { // What a damaged pack must have held.
+				p.records = int(s.packs[i+1].first - p.first)
+			}
+			todo = append(todo, p)
+		}
+	}
+	return todo, nil
+}
+
+// stream opens a stream with what an interrupted restore has listed of it.
+func (r *restorer) stream(name Stream) (*stream, error) {
+	if s := r.a.lookup(name); s != nil {
+		return s, nil
+	}
+	s, err := r.a.streamFor(name)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.a.disk.MkdirAll(name.dir()); err != nil {
+		return nil, err
+	}
+	log, lines, _, err := openPackLog(r.a.disk, name.dir())
+	if err != nil {
+		return nil, err
+	}
+	s.log = log
+	files, err := s.list()
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range lines {
+		p := &pack{stream: name, first: l.First, local: slices.Contains(files.sealed, l.First)}
+		p.takeLine(l)
+		s.packs = append(s.packs, p)
+		if p.local {
+			r.kept += p.size
+		}
+	}
+	s.sortPacks()
+	return s, nil
+}
+
+// expect adds a pack of the bucket to the plan, unless it is restored
+// already. Objects come in order.
+func (s *stream) expect(first Position, size int64, r *restorer) error {
+	r.done.AllPacks++
+	r.done.AllBytes += size
+	if p := s.byFirst(first); p != nil && p.stored {
+		r.done.Packs++
+		r.done.Records += int64(p.records)
+		r.done.Bytes += size
+		return nil
+	}
+	if len(s.packs) == 0 && first != 0 {
+		return fmt.Errorf("the bucket's first pack of %s begins at %d: those before it are missing", s.name, first)
+	}
+	s.packs = append(s.packs, &pack{stream: s.name, first: first, size: size})
+	s.sortPacks()
+	return nil
+}
+
+// restore fetches one pack, checks it and lists it.
+func (r *restorer) restore(ctx context.Context, p *pack) error {
+	s := r.a.lookup(p.stream)
+	expected := p.records
+	err := r.a.examine(ctx, p)
+	switch {
+	case errors.Is(err, ErrDamaged) && expected > 0:
+		r.mu.Lock()
+		r.damaged = append(r.damaged, fmt.Sprintf("%s: %v", p.key(), err))
+		r.mu.Unlock()
+		p.records = expected
+	case err != nil:
+		return fmt.Errorf("%s: %w", p.key(), err)
+	case expected > 0 && p.records != expected:
+		return fmt.Errorf("%s holds %d records, but the next pack begins %d behind its first: one between them is missing, or two servers wrote to the bucket", p.key(), p.records, expected)
+	}
+	p.stored = true
+	if err := s.log.add(p.line()); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	keep := p.local && r.kept+p.size <= r.a.config.CacheSize
+	if keep {
+		r.kept += p.size
+	}
+	r.mu.Unlock()
+	if p.local && !keep {
+		r.a.drop(localCopy{s: s, p: p})
+	}
+	r.report(1, int64(p.records), p.size)
+	return nil
+}
+
+// examine fetches a pack where it cannot be read in place, and compares all
+// of it with its manifest, and each body with its record.
+func (a *Archive) examine(ctx context.Context, p *pack) error {
+	s := a.lookup(p.stream)
+	o, err := a.openSealedPack(ctx, s, p)
+	if err != nil {
+		return err
+	}
+	defer a.forget(p)
+	defer o.close()
+	p.takeManifest(&o.manifest)
+	if err := o.verify(); err != nil {
+		return asDamage(err)
+	}
+	if p.sum, err = sumFile(o.r, o.size); err != nil {
+		return err
+	}
+	return a.checkSum(ctx, p)
+}
+
+// checkSum compares a pack with the SHA-256 that the bucket has of it.
+func (a *Archive) checkSum(ctx context.Context, p *pack) error {
+	if _, ok := a.store.(inPlace); ok {
+		return nil // It was just read there.
+	}
+	o, err := a.store.Stat(ctx, p.key())
+	if err != nil {
+		return err
+	}
+	if !o.SHA256.IsZero() && o.SHA256 != p.sum {
+		return fmt.Errorf("%w: it arrived with SHA-256 %s, the bucket says %s", ErrDamaged, p.sum, o.SHA256)
+	}
+	return nil
+}
+
+// report tells of progress.
+func (r *restorer) report(packs int, records, bytes int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.done.Packs += packs
+	r.done.Records += records
+	r.done.Bytes += bytes
+	if r.progress != nil {
+		r.progress(r.done)
+	}
+}

@@ -1,0 +1,171 @@
+package archive
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"time"
+)
+
+// work is one kind of work on a stream, done by one goroutine at a time.
+type work struct {
+	sync.Mutex // Held while it is done.
+
+	busy    bool          // Run has started it; guarded by the stream's mu, as the following.
+	pause   time.Duration // Before the next attempt, after a failure.
+	due     time.Time     // Of the next attempt.
+	failure error         // Of the last attempt; with ErrDiverged there is no other.
+}
+
+// Run seals, uploads and evicts packs until ctx ends, or the archive is
+// closed. Without it everything that is appended is durable on local disk and
+// waits there.
+func (a *Archive) Run(ctx context.Context) error {
+	if err := a.begin(); err != nil {
+		return err
+	}
+	defer a.others.Done()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(a.ctx, cancel)()
+	var jobs sync.WaitGroup
+	defer jobs.Wait()
+	for {
+		timer := time.NewTimer(a.dispatch(ctx, &jobs))
+		select {
+		case <-ctx.Done():
+		case <-a.wake:
+		case <-timer.C:
+		}
+		timer.Stop()
+		if ctx.Err() != nil {
+			return nil
+		}
+	}
+}
+
+// dispatch starts the work that is due, and returns the time until more will
+// be.
+func (a *Archive) dispatch(ctx context.Context, jobs *sync.WaitGroup) time.Duration {
+	now := time.Now()
+	next := now.Add(time.Hour)
+	for _, s := range a.all() {
+		if p := s.openPack(); p != nil {
+			next = earlier(next, s.rotateAged(p, now))
+		}
+		next = earlier(next, s.start(ctx, jobs, &s.sealing, now, (*pack).unsealed, s.sealAll))
+		next = earlier(next, s.start(ctx, jobs, &s.uploading, now, (*pack).unstored, s.uploadAll))
+	}
+	return next.Sub(now)
+}
+
+// earlier ignores the zero time.
+func earlier(a, b time.Time) time.Time {
+	if b.IsZero() || a.Before(b) {
+		return a
+	}
+	return b
+}
+
+// rotateAged ends appending to the open pack when it is old enough, else says
+// when it will be.
+func (s *stream) rotateAged(p *pack, now time.Time) time.Time {
+	age := s.a.config.age(s.name)
+	s.mu.Lock()
+	records, due := p.records, p.born.Add(age)
+	s.mu.Unlock()
+	if records == 0 {
+		return time.Time{}
+	}
+	if due.After(now) {
+		return due
+	}
+	s.rotate(now.Add(-age))
+	return time.Time{}
+}
+
+// start does a kind of work if there is any, and says when it will be due if
+// it is not yet.
+func (s *stream) start(ctx context.Context, jobs *sync.WaitGroup, w *work, now time.Time, wanted func(*pack) bool, do func(context.Context) error) time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if w.busy || errors.Is(w.failure, ErrDiverged) || s.firstPackLocked(wanted) == nil {
+		return time.Time{}
+	}
+	if w.due.After(now) {
+		return w.due
+	}
+	w.busy = true
+	jobs.Go(func() {
+		s.finished(ctx, w, do(ctx))
+		s.a.poke()
+	})
+	return time.Time{}
+}
+
+// finished plans the next attempt: after 1 second, then twice as long each
+// time up to a minute, less a random part, so that many servers do not come
+// back at once.
+func (s *stream) finished(ctx context.Context, w *work, err error) {
+	s.note(ctx, w, err)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	w.busy = false
+	if err == nil {
+		w.pause = 0
+		return
+	}
+	w.pause = min(max(2*w.pause, time.Second), time.Minute)
+	w.due = time.Now().Add(w.pause/2 + rand.N(w.pause/2))
+	s.a.log.Warn("pack not stored yet", "stream", s.name, "error", err, "again_in", w.pause)
+}
+
+// note keeps how an attempt went for Status, unless it was interrupted.
+func (s *stream) note(ctx context.Context, w *work, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if ctx.Err() == nil {
+		w.failure = err
+	}
+}
+
+// Flush seals what is open and returns when all of it is in the bucket. A
+// bucket that is away is waited for until ctx ends; ErrDenied and ErrDiverged
+// are returned at once.
+func (a *Archive) Flush(ctx context.Context) error {
+	if err := a.begin(); err != nil {
+		return err
+	}
+	defer a.others.Done()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(a.ctx, func() { cancel(ErrClosed) })()
+	for _, s := range a.all() {
+		s.rotate(time.Now())
+		if err := s.sealAll(ctx); err != nil {
+			return err
+		}
+	}
+	for _, s := range a.all() {
+		if err := s.uploadPatiently(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *stream) uploadPatiently(ctx context.Context) error {
+	for pause := time.Second; ; pause = min(2*pause, time.Minute) {
+		err := s.uploadAll(ctx)
+		s.note(ctx, &s.uploading, err)
+		if err == nil || errors.Is(err, ErrDenied) || errors.Is(err, ErrDiverged) {
+			return err
+		}
+		select {
+		case <-time.After(pause/2 + rand.N(pause/2)):
+		case <-ctx.Done():
+			return errors.Join(context.Cause(ctx), err)
+		}
+	}
+}

@@ -1,0 +1,93 @@
+package archive
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+	"time"
+)
+
+// sealAll seals the packs of a stream that are full, oldest first.
+//
+// A crash may come between any two steps. The tar is removed last, and the
+// pack counts as sealed from its line in packs.jsonl on; without the line
+// recovery removes the sealed file and the pack is sealed again.
+func (s *stream) sealAll(ctx context.Context) error {
+	s.sealing.Lock()
+	defer s.sealing.Unlock()
+	for {
+		if err := context.Cause(ctx); err != nil {
+			return err
+		}
+		p := s.firstPack((*pack).unsealed)
+		if p == nil {
+			return nil
+		}
+		if err := s.seal(p); err != nil {
+			return fmt.Errorf("seal pack %s: %w", p.key(), err)
+		}
+	}
+}
+
+func (s *stream) seal(p *pack) error {
+	began := time.Now()
+	size, sum, err := s.writeSealed(p)
+	if err != nil {
+		return err
+	}
+	line := p.line()
+	line.Size, line.SHA256 = size, sum
+	if err := s.log.add(line); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	tar, tarSize := p.tar, p.tarEnd()
+	p.takeLine(line)
+	p.local, p.tar, p.starts = true, nil, nil
+	s.mu.Unlock()
+	s.a.poke()
+	s.a.log.Info("pack sealed", "pack", p.key(), "records", line.Records, "bytes", tarSize, "sealed_bytes", size, "took", time.Since(began))
+	return errors.Join(tar.release(), s.a.disk.Remove(p.tarName()))
+}
+
+// writeSealed puts the sealed form of a full pack beside its tar. Nobody
+// changes a full pack, so it is read without a lock.
+func (s *stream) writeSealed(p *pack) (size int64, sum Digest, err error) {
+	d, temp := s.a.disk, p.sealedName()+".tmp"
+	if err := removeIfThere(d, temp); err != nil {
+		return 0, sum, err
+	}
+	f, err := d.Create(temp)
+	if err != nil {
+		return 0, sum, err
+	}
+	w := &fileWriter{f: f, sum: sha256.New()}
+	m := Manifest{Format: ManifestVersion, Stream: p.stream, First: p.first, Records: p.records, Bytes: p.bytes, Oldest: p.oldest, Newest: p.newest}
+	if err = s.a.sealer.seal(w, p.tar, p.starts, &m); err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return 0, sum, errors.Join(err, removeIfThere(d, temp))
+	}
+	if err := d.Rename(temp, p.sealedName()); err != nil {
+		return 0, sum, err
+	}
+	return w.off, Digest(w.sum.Sum(nil)), d.SyncDir(s.name.dir())
+}
+
+// fileWriter writes a file from its beginning on and adds up its SHA-256.
+type fileWriter struct {
+	f   file
+	off int64
+	sum hash.Hash
+}
+
+// Write implements io.Writer.
+func (w *fileWriter) Write(b []byte) (int, error) {
+	n, err := w.f.WriteAt(b, w.off)
+	w.off += int64(n)
+	w.sum.Write(b[:n])
+	return n, err
+}

@@ -1,0 +1,299 @@
+package archive
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"time"
+
+	seekable "github.com/SaveTheRbtz/zstd-seekable-format-go/pkg"
+	"github.com/klauspost/compress/zstd"
+)
+
+// A sealed pack is the tar of an open one, with a manifest as its last entry,
+// in the zstd seekable format:
+//
+//	frame    whole records, up to 1 MiB; a longer record has frames of its own
+//	…
+//	frame    header, manifest.json, padding, two blocks of zeros: the end of the tar
+//	skippable frame: the seek table
+//
+// FORMAT.md says all of it.
+const (
+	frameSize    = 1 << 20
+	manifestName = "manifest.json"
+	maxManifest  = 64 << 20
+)
+
+// Manifest is the last entry of a sealed pack.
+type Manifest struct {
+	Format  int       `json:"polytrace"` // Version: ManifestVersion.
+	Stream  Stream    `json:"stream"`
+	First   Position  `json:"first"`
+	Records int       `json:"records"`
+	Bytes   int64     `json:"bytes"`  // Of bodies.
+	Oldest  time.Time `json:"oldest"` // When the first record was received.
+	Newest  time.Time `json:"newest"` // When the last record was received.
+	SHA256  Digest    `json:"sha256"` // Of the tar before the manifest's header.
+	Blocks  []int64   `json:"blocks"` // Length of each record in the tar, in blocks of 512 bytes.
+}
+
+// ManifestVersion is the version of Manifest's JSON that this code writes.
+const ManifestVersion = 1
+
+// parseManifest reads a manifest and checks that it agrees with itself.
+func parseManifest(raw []byte) (Manifest, error) {
+	var m Manifest
+	if err := json.Unmarshal(raw, &m); err != nil {
+		return Manifest{}, fmt.Errorf("manifest: %w", err)
+	}
+	switch {
+	case m.Format > ManifestVersion:
+		return Manifest{}, fmt.Errorf("manifest is of version %d; this program reads versions up to %d: use a newer one", m.Format, ManifestVersion)
+	case m.Format < 1 || !m.Stream.Valid() || m.Records < 1 || m.Records != len(m.Blocks):
+		return Manifest{}, errors.New("manifest is incomplete")
+	}
+	for _, n := range m.Blocks {
+		if n < 2 || n > (maxMeta+maxBody)/blockSize+4 {
+			return Manifest{}, fmt.Errorf("manifest has a record of %d blocks", n)
+		}
+	}
+	return m, nil
+}
+
+// starts adds up the lengths: where each record begins, and where the last one ends.
+func (m *Manifest) starts() []int64 {
+	starts := make([]int64, len(m.Blocks)+1)
+	for i, n := range m.Blocks {
+		starts[i+1] = starts[i] + n*blockSize
+	}
+	return starts
+}
+
+// sealer turns the tar of a pack into a sealed one.
+type sealer struct {
+	zip   *zstd.Encoder
+	unzip *zstd.Decoder
+}
+
+// seal writes the sealed form of the records in tar, which lie between
+// starts, to w. It fills SHA256 and Blocks of m. Each frame is decompressed
+// again and compared, because afterwards the tar is removed.
+func (s *sealer) seal(w io.Writer, tar io.ReaderAt, starts []int64, m *Manifest) error {
+	table, err := seekable.NewEncoder(s.zip)
+	if err != nil {
+		return err
+	}
+	sum := sha256.New()
+	frame, check := make([]byte, frameSize), []byte(nil)
+	put := func(raw []byte) error {
+		packed, err := table.Encode(raw)
+		if err != nil {
+			return err
+		}
+		if check, err = s.unzip.DecodeAll(packed, check[:0]); err != nil || string(check) != string(raw) {
+			return fmt.Errorf("a compressed frame does not read back as it was: %w", errors.Join(err, ErrDamaged))
+		}
+		_, err = w.Write(packed)
+		return err
+	}
+	for start, end := range frames(starts) {
+		raw := frame[:end-start]
+		if _, err := tar.ReadAt(raw, start); err != nil {
+			return err
+		}
+		sum.Write(raw)
+		if err := put(raw); err != nil {
+			return err
+		}
+	}
+	m.SHA256 = Digest(sum.Sum(nil))
+	m.Blocks = make([]int64, len(starts)-1)
+	for i := range m.Blocks {
+		m.Blocks[i] = (starts[i+1] - starts[i]) / blockSize
+	}
+	last, err := manifestEntry(m)
+	if err != nil {
+		return err
+	}
+	if err := put(last); err != nil {
+		return err
+	}
+	end, err := table.EndStream()
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(end)
+	return err
+}
+
+// frames yields where frames begin and end: as many whole records as fit, or
+// pieces of one that is longer than a frame.
+func frames(starts []int64) iter.Seq2[int64, int64] {
+	return func(yield func(start, end int64) bool) {
+		for i, j := 0, 0; i < len(starts)-1; i = j {
+			for j = i + 1; j+1 < len(starts) && starts[j+1]-starts[i] <= frameSize; {
+				j++
+			}
+			for from := starts[i]; from < starts[j]; from += frameSize {
+				if !yield(from, min(from+frameSize, starts[j])) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// manifestEntry is the end of the tar: the manifest and two blocks of zeros.
+func manifestEntry(m *Manifest) ([]byte, error) {
+	raw, err := json.Marshal(m)
+	if err != nil {
+		return nil, fmt.Errorf("manifest: %w", err)
+	}
+	b := appendHeader(nil, manifestName, int64(len(raw)), m.Newest, "")
+	b = appendPadding(append(b, raw...), int64(len(raw)))
+	return append(b, make([]byte, 2*blockSize)...), nil
+}
+
+// sealedPack is a sealed pack opened for reading.
+type sealedPack struct {
+	r        io.ReaderAt
+	size     int64
+	unzip    *zstd.Decoder
+	table    *seekable.SeekTable
+	manifest Manifest
+	starts   []int64
+}
+
+// openSealed reads seek table and manifest of a sealed pack.
+func openSealed(r io.ReaderAt, size int64, unzip *zstd.Decoder) (*sealedPack, error) {
+	table, err := readSeekTable(r, size)
+	if err != nil {
+		return nil, err
+	}
+	p := &sealedPack{r: r, size: size, unzip: unzip, table: table}
+	last, err := p.frame(table.NumFrames() - 1)
+	if err != nil {
+		return nil, err
+	}
+	h, err := parseHeader(last)
+	if err != nil || h.name != manifestName || h.size > int64(len(last))-blockSize {
+		return nil, errors.New("the last frame holds no manifest")
+	}
+	if p.manifest, err = parseManifest(last[blockSize : blockSize+h.size]); err != nil {
+		return nil, err
+	}
+	p.starts = p.manifest.starts()
+	if end := p.starts[len(p.starts)-1]; end != int64(table.Size())-int64(len(last)) {
+		return nil, fmt.Errorf("the manifest tells of %d bytes of records, there are %d", end, int64(table.Size())-int64(len(last)))
+	}
+	return p, nil
+}
+
+// readSeekTable reads the skippable frame at the end: 8 bytes of header, 12 bytes a
+// frame, 9 bytes of footer that begin with the number of frames. Its
+// size is checked before it is believed.
+func readSeekTable(r io.ReaderAt, size int64) (*seekable.SeekTable, error) {
+	const header, entry, footer = 8, 12, 9
+	var foot [footer]byte
+	if size < header+footer {
+		return nil, fmt.Errorf("%d bytes are no sealed pack", size)
+	}
+	if _, err := r.ReadAt(foot[:], size-footer); err != nil {
+		return nil, err
+	}
+	length := header + entry*int64(binary.LittleEndian.Uint32(foot[:])) + footer
+	if length > size {
+		return nil, errors.New("the seek table is damaged")
+	}
+	raw := make([]byte, length)
+	if _, err := r.ReadAt(raw, size-length); err != nil {
+		return nil, err
+	}
+	table, err := seekable.NewSeekTable(raw)
+	if err != nil {
+		return nil, fmt.Errorf("the seek table is damaged: %w", err)
+	}
+	last, ok := table.EntryByID(table.NumFrames() - 1)
+	if !ok || last.CompressedOffset+uint64(last.CompressedSize) != uint64(size-length) {
+		return nil, errors.New("the seek table does not fit the pack")
+	}
+	return table, nil
+}
+
+// frame decompresses a frame; zstd checks its checksum.
+func (p *sealedPack) frame(id int64) ([]byte, error) {
+	e, ok := p.table.EntryByID(id)
+	if !ok || e.DecompressedSize > maxManifest {
+		return nil, fmt.Errorf("there is no frame %d", id)
+	}
+	packed := make([]byte, e.CompressedSize)
+	if _, err := p.r.ReadAt(packed, int64(e.CompressedOffset)); err != nil {
+		return nil, err
+	}
+	// An honest frame of zstd is at most 2^15 times larger than its packed form.
+	raw, err := p.unzip.DecodeAll(packed, make([]byte, 0, min(int64(e.DecompressedSize), int64(len(packed))<<15)))
+	if err == nil && len(raw) != int(e.DecompressedSize) {
+		err = fmt.Errorf("it has %d bytes, not %d", len(raw), e.DecompressedSize)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("frame %d: %w", id, err)
+	}
+	return raw, nil
+}
+
+// frameReader reads the tar inside of a sealed pack. Frames come from get,
+// which may know them already.
+type frameReader struct {
+	p   *sealedPack
+	get func(id int64) ([]byte, error)
+}
+
+// ReadAt implements io.ReaderAt.
+func (f frameReader) ReadAt(b []byte, off int64) (n int, err error) {
+	for n < len(b) {
+		e, ok := f.p.table.EntryByDecompressedOffset(uint64(off) + uint64(n))
+		if !ok {
+			return n, io.EOF
+		}
+		raw, err := f.get(e.ID)
+		if err != nil {
+			return n, err
+		}
+		n += copy(b[n:], raw[uint64(off)+uint64(n)-e.DecompressedOffset:])
+	}
+	return n, nil
+}
+
+// inOrder is a get that keeps the last frame, for those who read from the
+// beginning to the end and should not push out what others read at random.
+func (p *sealedPack) inOrder() func(id int64) ([]byte, error) {
+	last, raw := int64(-1), []byte(nil)
+	return func(id int64) (_ []byte, err error) {
+		if id == last {
+			return raw, nil
+		}
+		last = -1
+		if raw, err = p.frame(id); err == nil {
+			last = id
+		}
+		return raw, err
+	}
+}
+
+// verify reads all of the pack and compares it with its manifest.
+func (p *sealedPack) verify() error {
+	sum := sha256.New()
+	r := frameReader{p, p.inOrder()}
+	if _, err := io.CopyBuffer(sum, io.NewSectionReader(r, 0, p.starts[len(p.starts)-1]), make([]byte, 256<<10)); err != nil {
+		return err
+	}
+	if Digest(sum.Sum(nil)) != p.manifest.SHA256 {
+		return errors.New("the records have another SHA-256 than the manifest says")
+	}
+	return nil
+}

@@ -1,0 +1,84 @@
+package archive
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// uploadAll puts the sealed packs of a stream into the bucket, oldest first.
+func (s *stream) uploadAll(ctx context.Context) error {
+	s.uploading.Lock()
+	defer s.uploading.Unlock()
+	for {
+		p := s.firstPack((*pack).unstored)
+		if p == nil {
+			return nil
+		}
+		if err := s.upload(ctx, p); err != nil {
+			return fmt.Errorf("upload pack %s: %w", p.key(), err)
+		}
+		s.a.evict()
+	}
+}
+
+func (s *stream) upload(ctx context.Context, p *pack) error {
+	select {
+	case s.a.uploads <- struct{}{}:
+		defer func() { <-s.a.uploads }()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	f, err := s.a.disk.Open(p.sealedName())
+	if err != nil {
+		return err
+	}
+	err = s.a.store.Create(ctx, p.key(), io.NewSectionReader(f, 0, p.size), p.sum)
+	if errors.Is(err, ErrExists) {
+		err = s.a.compare(ctx, p)
+	}
+	if err := errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	line := p.line()
+	line.Stored = true
+	if err := s.log.add(line); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	p.stored = true
+	p.used = s.a.tick()
+	s.mu.Unlock()
+	s.a.log.Info("pack uploaded", "pack", p.key(), "bytes", p.size)
+	return nil
+}
+
+// compare looks whether the bucket's pack is ours: then an earlier upload
+// succeeded and its answer was lost.
+func (a *Archive) compare(ctx context.Context, p *pack) error {
+	o, err := a.store.Stat(ctx, p.key())
+	if err != nil {
+		return err
+	}
+	if o.Size == p.size && o.SHA256.IsZero() {
+		if o.SHA256, err = a.sumObject(ctx, p.key()); err != nil {
+			return err
+		}
+	}
+	if o.Size != p.size || o.SHA256 != p.sum {
+		return fmt.Errorf("%w: %s has %d bytes and SHA-256 %s, here it has %d and %s", ErrDiverged, p.key(), o.Size, o.SHA256, p.size, p.sum)
+	}
+	return nil
+}
+
+func (a *Archive) sumObject(ctx context.Context, key string) (Digest, error) {
+	r, err := a.store.Open(ctx, key, 0, -1)
+	if err != nil {
+		return Digest{}, err
+	}
+	sum := sha256.New()
+	_, err = io.Copy(sum, r)
+	return Digest(sum.Sum(nil)), errors.Join(err, r.Close())
+}
