@@ -1,0 +1,430 @@
+package gateway
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// maxCommand is the longest command line with its end: RFC 5321 section
+// 4.5.3.1.4 asks for 512 octets and more for extensions.
+const maxCommand = 8 << 10
+
+// phase is what the client is sending.
+type phase int32
+
+const (
+	commands phase = iota
+	message        // behind the 354 of DATA
+	chunk          // behind a BDAT command
+)
+
+// conn stands between the network and the session engine and gives it one
+// thing at a time: a command line of a bounded length, the bytes of a chunk,
+// nothing of the message that DATA brings (see dataBody).
+//
+// It is there because the engine cannot tell a chunk that was cut short from a
+// whole one, loses octets in some messages, has one limit for the lines of
+// commands and messages and one absolute deadline. To see all that in clear
+// also under TLS, it answers STARTTLS itself.
+type conn struct {
+	net.Conn // What the engine sees as the address; reads and writes go through stream.
+
+	limits  limits
+	tls     *tls.Config
+	stopped func() bool // The server takes no new transactions.
+	release func()      // Called once, when it is closed.
+
+	phase  atomic.Int32
+	broken atomic.Bool // The stream is cut or out of step: nothing more is said.
+
+	mu     sync.Mutex
+	stream net.Conn  // The network, or TLS on it; guarded by mu for those outside the engine.
+	secure *tls.Conn // Nil in clear; guarded by mu.
+	idle   bool      // Waiting for a command; guarded by mu.
+	once   sync.Once
+
+	// For the engine's goroutine alone.
+	in       *bufio.Reader
+	out      []byte    // Replies that are not sent yet.
+	line     []byte    // The last command, as sent, without its end.
+	pending  []byte    // What of the line the engine has not read yet.
+	left     int64     // Of the chunk.
+	until    time.Time // The transfer has to be over.
+	greeted  bool      // EHLO or HELO since the last STARTTLS.
+	hello    bool      // The reply being written is that to EHLO.
+	bodyDone bool      // The message that DATA brings is read to its end.
+	bol      bool      // At the beginning of a line of it.
+	last     byte      // Last octet of it that was read.
+}
+
+// limits are durations and sizes of one connection.
+type limits struct {
+	idle     time.Duration
+	transfer time.Duration
+}
+
+func newConn(c net.Conn, l limits, t *tls.Config, stopped func() bool, release func()) *conn {
+	return &conn{Conn: c, stream: c, limits: l, tls: t, stopped: stopped, release: release, in: bufio.NewReaderSize(c, 32<<10)}
+}
+
+var (
+	errCut     = errors.New("the client went away before the end of the message")
+	errTooSlow = errors.New("the message took longer than the limit for a transfer")
+)
+
+// Read gives the engine the next bytes: of one command, or of one chunk.
+func (c *conn) Read(p []byte) (int, error) {
+	if c.broken.Load() {
+		return 0, io.EOF
+	}
+	if len(c.pending) == 0 {
+		switch phase(c.phase.Load()) {
+		case chunk:
+			if c.left > 0 {
+				return c.readChunk(p)
+			}
+			c.phase.Store(int32(commands))
+		case message:
+			if err := c.drainBody(); err != nil {
+				return 0, io.EOF
+			}
+			c.phase.Store(int32(commands))
+			c.pending = []byte(".\r\n") // The end, for the engine's own reader.
+			return c.take(p), nil
+		}
+		if err := c.command(); err != nil {
+			return 0, err
+		}
+	}
+	return c.take(p), nil
+}
+
+func (c *conn) take(p []byte) int {
+	n := copy(p, c.pending)
+	c.pending = c.pending[n:]
+	return n
+}
+
+// readChunk reads a part of a chunk (RFC 3030 section 2). An end of the stream
+// inside it is an error, however politely the client closed.
+func (c *conn) readChunk(p []byte) (int, error) {
+	if int64(len(p)) > c.left {
+		p = p[:c.left]
+	}
+	if err := c.prepare(); err != nil {
+		return 0, err
+	}
+	n, err := c.in.Read(p)
+	c.left -= int64(n)
+	if err != nil && c.left > 0 {
+		c.broken.Store(true)
+		return n, errors.Join(io.ErrUnexpectedEOF, err)
+	}
+	return n, nil
+}
+
+// prepare sends what is to be said and sets the deadline for the next read.
+func (c *conn) prepare() error {
+	if c.in.Buffered() > 0 {
+		return nil
+	}
+	if err := c.flush(); err != nil {
+		c.broken.Store(true)
+		return err
+	}
+	deadline := time.Now().Add(c.limits.idle)
+	if phase(c.phase.Load()) != commands {
+		if time.Now().After(c.until) {
+			c.broken.Store(true)
+			return errTooSlow
+		}
+		if c.until.Before(deadline) {
+			deadline = c.until
+		}
+	}
+	return c.stream.SetReadDeadline(deadline)
+}
+
+// command reads command lines until there is one for the engine.
+func (c *conn) command() error {
+	for {
+		line, err := c.readLine()
+		if err != nil {
+			return err
+		}
+		c.line = append(c.line[:0], bytes.TrimRight(line, "\r\n")...)
+		verb, rest, _ := strings.Cut(string(c.line), " ")
+		verb = strings.ToUpper(verb)
+		if answer := c.intercept(verb, rest); answer != "" {
+			if _, err := c.Write([]byte(answer)); err != nil {
+				return err
+			}
+			continue
+		}
+		if verb == "STARTTLS" {
+			if err := c.startTLS(); err != nil {
+				return err
+			}
+			continue
+		}
+		c.pending = c.rewrite(verb, rest)
+		return nil
+	}
+}
+
+// intercept answers what the engine would answer wrongly; "" leaves it to the
+// engine.
+func (c *conn) intercept(verb, rest string) string {
+	switch verb {
+	case "EHLO", "HELO", "LHLO":
+		c.hello = verb == "EHLO"
+		c.greeted = c.greeted || rest != ""
+	case "MAIL", "RCPT", "DATA", "BDAT":
+		if !c.greeted {
+			if verb == "BDAT" {
+				c.beginChunk(rest) // Its octets follow all the same.
+				c.discardChunk()
+			}
+			return line(replyGreetFirst)
+		}
+	case "STARTTLS":
+		switch {
+		case c.secure != nil:
+			return line(replyTLSAlready)
+		case rest != "":
+			return line(replyNoParameters)
+		}
+	}
+	if verb == "BDAT" {
+		c.beginChunk(rest)
+	}
+	return ""
+}
+
+// beginChunk takes note of how many octets follow. An amount that cannot be
+// read leaves nothing to do but to hang up: what follows is anybody's guess.
+func (c *conn) beginChunk(rest string) {
+	size, _, _ := strings.Cut(strings.TrimSpace(rest), " ")
+	n, err := strconv.ParseUint(size, 10, 32)
+	if err != nil {
+		return // The engine answers 501 and takes what follows as a command.
+	}
+	if phase(c.phase.Load()) != chunk {
+		c.until = time.Now().Add(c.limits.transfer)
+	}
+	c.left = int64(n)
+	c.phase.Store(int32(chunk))
+}
+
+func (c *conn) discardChunk() {
+	buf := make([]byte, 4096)
+	for c.left > 0 && !c.broken.Load() {
+		if _, err := c.readChunk(buf); err != nil {
+			return
+		}
+	}
+	c.phase.Store(int32(commands))
+}
+
+// rewrite makes a line for the engine of what the client sent. The engine asks
+// for a domain where RFC 5321 section 4.1.1.3 allows a bare postmaster, and
+// some appliances send other bare names; the path as sent is in c.line.
+func (c *conn) rewrite(verb, rest string) []byte {
+	if verb != "RCPT" && verb != "MAIL" {
+		return append(bytes.Clone(c.line), "\r\n"...)
+	}
+	open, end := strings.IndexByte(rest, '<'), strings.LastIndexByte(rest, '>')
+	if open < 0 || end <= open+1 || strings.Contains(rest[open:end], "@") {
+		return append(bytes.Clone(c.line), "\r\n"...)
+	}
+	return []byte(verb + " " + rest[:end] + "@localhost" + rest[end:] + "\r\n")
+}
+
+// path is the path of the last MAIL or RCPT exactly as the client wrote it,
+// without brackets.
+func (c *conn) path() string {
+	_, rest, _ := strings.Cut(string(c.line), ":")
+	rest = strings.TrimSpace(rest)
+	if !strings.HasPrefix(rest, "<") {
+		word, _, _ := strings.Cut(rest, " ")
+		return word
+	}
+	quoted := false
+	for i := 1; i < len(rest); i++ {
+		switch {
+		case rest[i] == '\\' && quoted:
+			i++
+		case rest[i] == '"':
+			quoted = !quoted
+		case rest[i] == '>' && !quoted:
+			return rest[1:i]
+		}
+	}
+	return rest[1:]
+}
+
+// readLine reads one command line. It is the one place where a session waits
+// for its client, so it is here that it learns that the server stops.
+func (c *conn) readLine() ([]byte, error) {
+	var text []byte
+	for {
+		if !c.setIdle(true) {
+			return nil, c.sayStopping()
+		}
+		err := c.prepare()
+		var part []byte
+		if err == nil {
+			part, err = c.in.ReadSlice('\n')
+		}
+		c.setIdle(false)
+		text = append(text, part...)
+		switch {
+		case len(text) > maxCommand:
+			c.say(replyLineTooLong)
+			c.broken.Store(true)
+			return nil, io.EOF
+		case err == nil:
+			return text, nil
+		case errors.Is(err, bufio.ErrBufferFull):
+		case errors.Is(err, os.ErrDeadlineExceeded) && c.stopped():
+			return nil, c.sayStopping()
+		default:
+			return nil, err
+		}
+	}
+}
+
+// setIdle says that the client is waited for, unless the server has stopped.
+func (c *conn) setIdle(idle bool) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if idle && c.stopped() {
+		return false
+	}
+	c.idle = idle
+	return true
+}
+
+// wake ends the wait for the next command, if there is one.
+func (c *conn) wake() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.idle {
+		c.stream.SetReadDeadline(time.Unix(1, 0))
+	}
+}
+
+func (c *conn) sayStopping() error {
+	c.say(replyStopping)
+	c.broken.Store(true)
+	return io.EOF
+}
+
+func (c *conn) say(text string) {
+	c.out = append(c.out, line(text)...)
+	c.flush() // The connection ends here in any case.
+}
+
+// startTLS answers and does the handshake (RFC 3207). What the client sent
+// ahead in clear is not carried over.
+func (c *conn) startTLS() error {
+	if c.in.Buffered() > 0 {
+		c.say(replyPlaintextBehindTLS)
+		c.broken.Store(true)
+		return io.EOF
+	}
+	c.out = append(c.out, line(replyStartTLS)...)
+	if err := c.flush(); err != nil {
+		return err
+	}
+	secure := tls.Server(c.Conn, c.tls)
+	if err := c.Conn.SetDeadline(time.Now().Add(min(c.limits.idle, time.Minute))); err != nil {
+		return err
+	}
+	if err := secure.Handshake(); err != nil {
+		c.broken.Store(true) // Never go on in clear.
+		return err
+	}
+	if err := c.Conn.SetDeadline(time.Time{}); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	c.stream, c.secure = secure, secure
+	c.mu.Unlock()
+	c.in.Reset(secure)
+	c.greeted = false
+	return nil
+}
+
+// Write keeps replies until the client is waited for, so that a pipelined
+// group gets one packet, and looks at what the engine says.
+func (c *conn) Write(p []byte) (int, error) {
+	if c.broken.Load() {
+		return len(p), nil // There is nobody to hear it.
+	}
+	if bytes.HasPrefix(p, []byte("354 ")) {
+		c.phase.Store(int32(message))
+		c.until = time.Now().Add(c.limits.transfer)
+		c.bodyDone, c.bol, c.last = false, true, 0
+	}
+	c.out = append(c.out, p...)
+	if c.hello && bytes.HasPrefix(p, []byte("250-PIPELINING")) {
+		c.hello = false
+		if c.secure == nil {
+			c.out = append(c.out, "250-STARTTLS\r\n"...)
+		}
+	}
+	return len(p), nil
+}
+
+func (c *conn) flush() error {
+	if len(c.out) == 0 {
+		return nil
+	}
+	if err := c.stream.SetWriteDeadline(time.Now().Add(c.limits.idle)); err != nil {
+		return err
+	}
+	_, err := c.stream.Write(c.out)
+	c.out = c.out[:0]
+	return err
+}
+
+// Close sends what is left to say and hangs up.
+func (c *conn) Close() (err error) {
+	c.once.Do(func() {
+		defer c.release()
+		c.Conn.SetWriteDeadline(time.Now().Add(time.Second))
+		if !c.broken.Load() && len(c.out) > 0 {
+			c.stream.Write(c.out) // The client may be gone: nothing depends on it.
+		}
+		err = c.Conn.Close()
+	})
+	return err
+}
+
+// The engine's own deadlines are absolute and end transfers that are slow but
+// alive; prepare sets rolling ones.
+func (c *conn) SetDeadline(time.Time) error      { return nil }
+func (c *conn) SetReadDeadline(time.Time) error  { return nil }
+func (c *conn) SetWriteDeadline(time.Time) error { return nil }
+
+// tlsState is nil in clear.
+func (c *conn) tlsState() *tls.ConnectionState {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.secure == nil {
+		return nil
+	}
+	state := c.secure.ConnectionState()
+	return &state
+}

@@ -1,0 +1,64 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/emersion/go-smtp"
+
+	"polytrace/archive"
+)
+
+// What the connection itself says, before and beside the engine. All other
+// replies are made by reply.
+const (
+	replyGreetFirst         = "503 5.5.1 Say EHLO first"
+	replyTLSAlready         = "503 5.5.1 TLS is on already"
+	replyNoParameters       = "501 5.5.4 STARTTLS takes no parameters"
+	replyStartTLS           = "220 2.0.0 Ready to start TLS"
+	replyPlaintextBehindTLS = "501 5.5.1 Nothing may follow STARTTLS before the handshake"
+	replyLineTooLong        = "500 5.5.2 Command line too long"
+	replyStopping           = "421 4.3.2 Shutting down, try again in a minute"
+	replyTooBusy            = "421 4.3.2 Too many connections, try again in a minute"
+)
+
+func line(text string) string { return text + "\r\n" }
+
+// Why a transaction is not taken.
+var (
+	errNestedMail = errors.New("MAIL inside a transaction")
+	errNoQueue    = errors.New("no queue with this address")
+	errForeign    = errors.New("this address does not take mail from here")
+	errTooLarge   = errors.New("message is larger than the limit")
+)
+
+// reply is the one place where an error becomes what the sender hears. What it
+// does not know is temporary and says nothing: a sender that tries again loses
+// nothing, and a 5xx is final everywhere.
+func reply(err error) *smtp.SMTPError {
+	switch {
+	case errors.Is(err, errNestedMail):
+		return &smtp.SMTPError{Code: 503, EnhancedCode: smtp.EnhancedCode{5, 5, 1}, Message: "A transaction is open, end it or say RSET"}
+	case errors.Is(err, errNoQueue):
+		return &smtp.SMTPError{Code: 450, EnhancedCode: smtp.EnhancedCode{4, 1, 1}, Message: "No queue with this address here; keep the message and correct the address"}
+	case errors.Is(err, errForeign):
+		return &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 7, 1}, Message: "Mail for this address is not taken from here"}
+	case errors.Is(err, errTooLarge):
+		return &smtp.SMTPError{Code: 552, EnhancedCode: smtp.EnhancedCode{5, 3, 4}, Message: "Message too large"}
+	case errors.Is(err, archive.ErrFull):
+		return &smtp.SMTPError{Code: 452, EnhancedCode: smtp.EnhancedCode{4, 3, 1}, Message: "Insufficient storage, try again later"}
+	}
+	return &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 3, 0}, Message: "Not archived, try again later"}
+}
+
+// receipt is the 250 that a sender can keep as proof: where the message is,
+// and what it was.
+func receipt(stored []archive.Meta) *smtp.SMTPError {
+	addresses := make([]string, len(stored))
+	for i, m := range stored {
+		addresses[i] = m.Address().String()
+	}
+	text := fmt.Sprintf("archived %s sha256=%s", strings.Join(addresses, " "), stored[0].SHA256)
+	return &smtp.SMTPError{Code: 250, EnhancedCode: smtp.EnhancedCode{2, 0, 0}, Message: text}
+}

@@ -1,0 +1,242 @@
+package gateway
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/emersion/go-smtp"
+
+	"polytrace/archive"
+)
+
+// How long retries of a transaction are recognised (M365 tries for a day,
+// Postfix for five), and of how many.
+const (
+	remember     = 7 * 24 * time.Hour
+	rememberMost = 100_000
+	grace        = 10 * time.Second // For transfers that are under way when the server stops.
+)
+
+// Server is the SMTP listener.
+type Server struct {
+	config  Config
+	archive Archive
+	queues  Queues
+	ask     Known
+	now     func() time.Time
+	log     *slog.Logger
+	engine  *smtp.Server
+
+	answered *recent[transactionKey, []archive.Meta]
+	bodies   *recent[archive.Digest, archive.Address]
+	known    *recent[netip.Addr, struct{}] // Peers that mail was taken from.
+	tally    tally
+
+	mu       sync.Mutex
+	conns    map[*conn]struct{} // guarded by mu
+	stopping bool               // guarded by mu
+	empty    chan struct{}      // Closed when stopping and no connection is left; guarded by mu.
+}
+
+// New checks the configuration. known may be nil.
+func New(c Config, a Archive, q Queues, known Known) (*Server, error) {
+	if c.TLS == nil || len(c.TLS.Certificates) == 0 && c.TLS.GetCertificate == nil {
+		return nil, errors.New("start SMTP: no certificate for STARTTLS")
+	}
+	if c.Spool == "" {
+		return nil, errors.New("start SMTP: no spool directory")
+	}
+	if err := c.fill(); err != nil {
+		return nil, err
+	}
+	if err := emptySpool(c.Spool); err != nil {
+		return nil, err
+	}
+	s := &Server{
+		config: c, archive: a, queues: q, ask: known, now: time.Now, log: c.Log,
+		answered: newRecent[transactionKey, []archive.Meta](rememberMost, remember),
+		bodies:   newRecent[archive.Digest, archive.Address](rememberMost, remember),
+		known:    newRecent[netip.Addr, struct{}](rememberMost, 365*24*time.Hour),
+		conns:    map[*conn]struct{}{}, empty: make(chan struct{}),
+	}
+	if err := s.tally.register(c.Metrics, s.sessions); err != nil {
+		return nil, fmt.Errorf("start SMTP: %w", err)
+	}
+	s.engine = newEngine(s)
+	return s, nil
+}
+
+// fill puts the defaults where nothing is said.
+func (c *Config) fill() error {
+	if c.Hostname == "" {
+		name, err := os.Hostname()
+		if err != nil {
+			return fmt.Errorf("start SMTP: %w", err)
+		}
+		c.Hostname = name
+	}
+	if c.MaxMessage <= 0 {
+		c.MaxMessage = 256 << 20
+	}
+	if c.Idle <= 0 {
+		c.Idle = 5 * time.Minute
+	}
+	if c.Transfer <= 0 {
+		c.Transfer = time.Hour
+	}
+	if c.MaxSessions <= 0 {
+		c.MaxSessions = 512
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return nil
+}
+
+func newEngine(s *Server) *smtp.Server {
+	e := smtp.NewServer(smtp.BackendFunc(s.newSession))
+	e.Domain = s.config.Hostname
+	e.MaxMessageBytes = s.config.MaxMessage
+	e.MaxLineLength = 0 // conn has limits of its own for each phase.
+	e.EnableSMTPUTF8 = true
+	e.EnableBINARYMIME = true
+	e.EnableDSN = true
+	e.ErrorLog = log.New(engineLog{s.log}, "", 0)
+	return e
+}
+
+// engineLog takes what the engine prints: connections that ended oddly.
+type engineLog struct{ log *slog.Logger }
+
+func (l engineLog) Write(p []byte) (int, error) {
+	l.log.Debug("SMTP connection ended", "cause", string(p))
+	return len(p), nil
+}
+
+func (s *Server) newSession(c *smtp.Conn) (smtp.Session, error) {
+	own, ok := c.Conn().(*conn)
+	if !ok {
+		return nil, reply(fmt.Errorf("a connection of type %T", c.Conn()))
+	}
+	peer, port, err := addressOf(own.Conn)
+	if err != nil {
+		return nil, reply(err)
+	}
+	return &session{server: s, conn: own, engine: c, peer: peer, port: port}, nil
+}
+
+// Serve takes mail on l until ctx ends; then it lets transfers that are under
+// way finish for up to 10 seconds and tells idle clients 421.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	done := make(chan error, 1)
+	go func() { done <- s.engine.Serve(&listener{l, s}) }()
+	select {
+	case err := <-done:
+		return fmt.Errorf("serve SMTP: %w", err)
+	case <-ctx.Done():
+	}
+	err := l.Close()
+	s.stop()
+	<-done // The engine ends with the listener.
+	if errors.Is(err, net.ErrClosed) {
+		err = nil
+	}
+	return err
+}
+
+// stop ends all sessions, those that transfer a message last.
+func (s *Server) stop() {
+	s.mu.Lock()
+	s.stopping = true
+	open := make([]*conn, 0, len(s.conns))
+	for c := range s.conns {
+		open = append(open, c)
+	}
+	if len(s.conns) == 0 {
+		close(s.empty)
+	}
+	s.mu.Unlock()
+	for _, c := range open {
+		c.wake()
+	}
+	timeout := time.NewTimer(grace)
+	defer timeout.Stop()
+	select {
+	case <-s.empty:
+		return
+	case <-timeout.C:
+	}
+	for _, c := range open {
+		c.Conn.Close() // What they were sending was not acknowledged.
+	}
+	<-s.empty
+}
+
+func (s *Server) stopped() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.stopping
+}
+
+func (s *Server) sessions() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.conns)
+}
+
+// open admits a connection, nil when there are too many.
+func (s *Server) open(n net.Conn) *conn {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopping || len(s.conns) >= s.config.MaxSessions {
+		return nil
+	}
+	var c *conn
+	c = newConn(n, limits{s.config.Idle, s.config.Transfer}, s.config.TLS, s.stopped, func() { s.closed(c) })
+	s.conns[c] = struct{}{}
+	return c
+}
+
+func (s *Server) closed(c *conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.conns, c)
+	if s.stopping && len(s.conns) == 0 {
+		close(s.empty)
+	}
+}
+
+// listener gives the engine connections that are admitted.
+type listener struct {
+	net.Listener
+	server *Server
+}
+
+func (l *listener) Accept() (net.Conn, error) {
+	for {
+		n, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		if c := l.server.open(n); c != nil {
+			return c, nil
+		}
+		l.server.tally.refused("busy")
+		n.SetWriteDeadline(time.Now().Add(time.Second))
+		fmt.Fprint(n, line(replyTooBusy)) // It fits into the socket's buffer and waits for nobody.
+		n.Close()
+	}
+}
+
+func tlsText(state *tls.ConnectionState) string {
+	return tls.VersionName(state.Version) + " " + tls.CipherSuiteName(state.CipherSuite)
+}

@@ -1,0 +1,127 @@
+package gateway
+
+import (
+	"cmp"
+	"errors"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"polytrace/archive"
+)
+
+// tally counts what was taken in and what was not.
+type tally struct {
+	messages *prometheus.CounterVec
+	refusals *prometheus.CounterVec
+	bytes    prometheus.Counter
+	seconds  prometheus.Histogram
+
+	mu     sync.Mutex
+	status Status                 // guarded by mu
+	queues map[string]QueueStatus // guarded by mu
+}
+
+// register makes the metrics; r may be nil.
+func (t *tally) register(r prometheus.Registerer, sessions func() int) error {
+	t.queues = map[string]QueueStatus{}
+	t.messages = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "polytrace_smtp_messages_total", Help: "Messages by queue and how they were answered."}, []string{"queue", "result"})
+	t.refusals = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "polytrace_smtp_refused_total", Help: "Recipients and connections that were not let in, by reason."}, []string{"reason"})
+	t.bytes = prometheus.NewCounter(prometheus.CounterOpts{Name: "polytrace_smtp_received_bytes_total", Help: "Bytes of the messages that were taken."})
+	t.seconds = prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name: "polytrace_smtp_ack_seconds", Help: "From the begin of a message to its 250.",
+		Buckets: []float64{.001, .002, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 10, 60, 600}, NativeHistogramBucketFactor: 1.1,
+	})
+	open := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "polytrace_smtp_sessions", Help: "Sessions that are open."}, func() float64 { return float64(sessions()) })
+	if r == nil {
+		return nil
+	}
+	var errs []error
+	for _, c := range []prometheus.Collector{t.messages, t.refusals, t.bytes, t.seconds, open} {
+		errs = append(errs, r.Register(c))
+	}
+	return errors.Join(errs...)
+}
+
+func (t *tally) refused(reason string) { t.refusals.WithLabelValues(reason).Inc() }
+
+// accepted notes a message that got its 250.
+func (s *Server) accepted(txn transaction, stored []archive.Meta, took time.Duration) {
+	t := &s.tally
+	t.seconds.Observe(took.Seconds())
+	t.bytes.Add(float64(stored[0].Size))
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.status.Accepted++
+	for i, p := range txn.parts {
+		t.messages.WithLabelValues(p.queue.Name, "accepted").Inc()
+		q := t.queues[p.queue.Name]
+		q.Queue, q.Last = p.queue.Name, s.now().UTC()
+		q.Accepted++
+		t.queues[p.queue.Name] = q
+		s.log.Info("message archived", "at", stored[i].Address(), "queue", p.queue.Name, "size", stored[i].Size)
+	}
+}
+
+// failed notes a message that was not taken.
+func (s *Server) failed(peer netip.Addr, txn transaction, err error) {
+	t := &s.tally
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	result := "deferred"
+	if reply(err).Code >= 500 {
+		result = "refused"
+		t.status.Refused++
+	} else {
+		t.status.Deferred++
+	}
+	for _, p := range txn.parts {
+		t.messages.WithLabelValues(p.queue.Name, result).Inc()
+	}
+	s.log.Warn("message not archived", "peer", peer, "cause", err)
+}
+
+// refuse notes a recipient that was not let in.
+func (s *Server) refuse(peer netip.Addr, to string, err error) {
+	reason := "source"
+	text := err.Error()
+	if errors.Is(err, errNoQueue) {
+		reason = "recipient"
+		text = "There is no queue with the address <" + to + ">. Compare it with the address that `polytrace queue list` prints; the mail server keeps the message and tries again."
+	}
+	s.tally.refused(reason)
+	s.log.Warn("recipient not taken", "peer", peer, "reason", reason)
+	t := &s.tally
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if reason == "recipient" {
+		t.status.Deferred++
+	} else {
+		t.status.Refused++
+	}
+	t.status.Last = &Refused{At: s.now().UTC(), Peer: peer.String(), To: to, Reason: text}
+}
+
+// Status tells how the gateway is.
+func (s *Server) Status() Status {
+	t := &s.tally
+	sessions := s.sessions()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	status := t.status
+	status.Sessions = sessions
+	for _, q := range t.queues {
+		status.Queues = append(status.Queues, q)
+	}
+	slices.SortFunc(status.Queues, func(a, b QueueStatus) int { return cmp.Compare(a.Queue, b.Queue) })
+	if status.Last != nil {
+		last := *status.Last
+		last.To = strings.ToValidUTF8(last.To, "?")
+		status.Last = &last
+	}
+	return status
+}
