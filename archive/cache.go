@@ -88,27 +88,57 @@ func (a *Archive) openOnce(ctx context.Context, s *stream, p *pack) (*openedPack
 // packFile opens the file of a sealed pack: the local one, that of a bucket
 // which is a directory, or a copy fetched from the bucket.
 func (a *Archive) packFile(ctx context.Context, s *stream, p *pack) (file, error) {
+	for {
+		f, err := a.localFile(s, p)
+		if f != nil || err != nil {
+			return f, err
+		}
+		f, err = a.placedFile(p)
+		if f != nil || err != nil {
+			return f, err
+		}
+		// Another reader may make it leave the cache again before it is opened here.
+		if err := a.fetch(ctx, s, p); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// localFile opens the local copy; nil when there is none.
+func (a *Archive) localFile(s *stream, p *pack) (file, error) {
 	s.mu.Lock()
 	local, stored := p.local, p.stored
 	p.used = a.tick()
 	s.mu.Unlock()
-	if local {
-		f, err := a.disk.Open(p.sealedName())
-		if err == nil || !errors.Is(err, fs.ErrNotExist) || !stored {
-			return f, err
-		}
+	if !local {
+		return nil, nil
 	}
-	if place, ok := a.store.(inPlace); ok {
-		f, err := os.Open(place.Path(p.key()))
-		if err != nil {
-			return nil, err
-		}
-		return osFile{f}, nil
+	f, err := a.disk.Open(p.sealedName())
+	if errors.Is(err, fs.ErrNotExist) && stored {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		p.local = false
+		return nil, nil
 	}
-	if err := a.fetch(ctx, s, p); err != nil {
+	if err != nil {
 		return nil, err
 	}
-	return a.disk.Open(p.sealedName())
+	a.evict()
+	return f, nil
+}
+
+// placedFile opens the object of a bucket that is a directory; nil when it is
+// not one.
+func (a *Archive) placedFile(p *pack) (file, error) {
+	place, ok := a.store.(inPlace)
+	if !ok {
+		return nil, nil
+	}
+	f, err := os.Open(place.Path(p.key()))
+	if err != nil {
+		return nil, err
+	}
+	return osFile{f}, nil
 }
 
 // fetch brings a pack from the bucket, once for all who want it. It goes on
@@ -141,6 +171,8 @@ func (a *Archive) fetchNow(ctx context.Context, s *stream, p *pack) error {
 		return errors.Join(fmt.Errorf("%w: the bucket's %s has %d bytes and SHA-256 %s, not what was put there", ErrDamaged, p.key(), size, sum),
 			a.disk.Remove(p.sealedName()+".tmp"))
 	}
+	// Not synced: what a power cut leaves of it fails its checks and is
+	// fetched again.
 	if err := a.disk.Rename(p.sealedName()+".tmp", p.sealedName()); err != nil {
 		return err
 	}
@@ -148,7 +180,6 @@ func (a *Archive) fetchNow(ctx context.Context, s *stream, p *pack) error {
 	p.local, p.size, p.sum = true, size, sum
 	p.used = a.tick()
 	s.mu.Unlock()
-	a.evict()
 	return nil
 }
 

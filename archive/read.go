@@ -87,7 +87,7 @@ func (a *Archive) cachedFrames(p *pack, o *sealedPack) func(id int64) ([]byte, e
 		if raw, ok := a.frames.get(key, nil); ok {
 			return raw, nil
 		}
-		raw, err := o.frame(id)
+		raw, err := o.frame(id, nil)
 		if err == nil {
 			a.frames.put(key, raw, int64(len(raw)))
 		}
@@ -108,7 +108,7 @@ func (a *Archive) Read(ctx context.Context, at Address) (Record, error) {
 
 func (a *Archive) read(ctx context.Context, at Address) (Record, error) {
 	r, err := a.readOnce(ctx, at)
-	if errors.Is(err, ErrDamaged) && a.forsakeAt(at) {
+	if errors.Is(err, errFrame) && a.forsakeAt(at) {
 		r, err = a.readOnce(ctx, at)
 	}
 	if err != nil {
@@ -176,13 +176,15 @@ func (a *Archive) scanPack(ctx context.Context, at Address, end Position, yield 
 			a.log.Warn("pack was not closed", "at", at, "error", err)
 		}
 	}()
-	for ; at.Position == v.first || at.Position < min(end, v.end()); at.Position++ {
+	for {
 		r, err := a.scanOne(ctx, v, at)
 		if !yield(r, err) || err != nil && !errors.Is(err, ErrDamaged) {
 			return 0, false
 		}
+		if at.Position++; at.Position >= min(end, v.end()) {
+			return at.Position, true
+		}
 	}
-	return at.Position, true
 }
 
 func (a *Archive) scanOne(ctx context.Context, v *view, at Address) (Record, error) {

@@ -391,13 +391,17 @@ func (s *stream) writeLost(w io.Writer, one *span, at Position, received time.Ti
 
 // relist asks the bucket for packs that are not listed here.
 func (s *stream) relist(ctx context.Context) error {
+	known := map[Position]bool{}
+	for _, p := range s.packs {
+		known[p.first] = true
+	}
 	var added []*pack
 	for o, err := range s.a.store.List(ctx, "packs/"+string(s.name)+"/") {
 		if err != nil {
 			return err
 		}
 		first, ok := parseKey(s.name, o.Key)
-		if ok && s.byFirst(first) == nil {
+		if ok && !known[first] {
 			p := &pack{stream: s.name, first: first, size: o.Size, stored: true}
 			s.packs, added = append(s.packs, p), append(added, p)
 		}

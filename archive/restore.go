@@ -39,7 +39,7 @@ func restoreOn(ctx context.Context, d disk, c Config, progress func(Restored)) e
 	if err != nil {
 		return fmt.Errorf("restore archive: %w", err)
 	}
-	r := &restorer{a: a, progress: progress}
+	r := &restorer{a: a, progress: progress, listed: map[packKey]*pack{}}
 	if err := errors.Join(r.run(ctx), a.Close()); err != nil {
 		return fmt.Errorf("restore archive: %w", err)
 	}
@@ -50,6 +50,7 @@ func restoreOn(ctx context.Context, d disk, c Config, progress func(Restored)) e
 type restorer struct {
 	a        *Archive
 	progress func(Restored)
+	listed   map[packKey]*pack // By an earlier, interrupted run.
 
 	mu      sync.Mutex // Guards what follows.
 	done    Restored
@@ -120,11 +121,12 @@ func (r *restorer) plan(ctx context.Context) (todo []*pack, err error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := s.expect(first, o.Size, r); err != nil {
+		if err := r.expect(s, first, o.Size); err != nil {
 			return nil, err
 		}
 	}
 	for _, s := range r.a.all() {
+		s.sortPacks()
 		for i, p := range slices.Backward(s.packs) {
 			if p.stored {
 				continue
@@ -163,20 +165,20 @@ func (r *restorer) stream(name Stream) (*stream, error) {
 		p := &pack{stream: name, first: l.First, local: slices.Contains(files.sealed, l.First)}
 		p.takeLine(l)
 		s.packs = append(s.packs, p)
+		r.listed[p.cacheKey()] = p
 		if p.local {
 			r.kept += p.size
 		}
 	}
-	s.sortPacks()
 	return s, nil
 }
 
 // expect adds a pack of the bucket to the plan, unless it is restored
 // already. Objects come in order.
-func (s *stream) expect(first Position, size int64, r *restorer) error {
+func (r *restorer) expect(s *stream, first Position, size int64) error {
 	r.done.AllPacks++
 	r.done.AllBytes += size
-	if p := s.byFirst(first); p != nil && p.stored {
+	if p := r.listed[packKey{s.name, first}]; p != nil {
 		r.done.Packs++
 		r.done.Records += int64(p.records)
 		r.done.Bytes += size
@@ -186,7 +188,6 @@ func (s *stream) expect(first Position, size int64, r *restorer) error {
 		return fmt.Errorf("the bucket's first pack of %s begins at %d: those before it are missing", s.name, first)
 	}
 	s.packs = append(s.packs, &pack{stream: s.name, first: first, size: size})
-	s.sortPacks()
 	return nil
 }
 
@@ -206,21 +207,30 @@ func (r *restorer) restore(ctx context.Context, p *pack) error {
 	case expected > 0 && p.records != expected:
 		return fmt.Errorf("%s holds %d records, but the next pack begins %d behind its first: one between them is missing, or two servers wrote to the bucket", p.key(), p.records, expected)
 	}
+	s.mu.Lock()
 	p.stored = true
-	if err := s.log.add(p.line()); err != nil {
+	line := p.line()
+	s.mu.Unlock()
+	if err := s.log.add(line); err != nil {
 		return err
 	}
-	r.mu.Lock()
-	keep := p.local && r.kept+p.size <= r.a.config.CacheSize
-	if keep {
-		r.kept += p.size
-	}
-	r.mu.Unlock()
-	if p.local && !keep {
+	if !r.keep(line.Size) {
 		r.a.drop(localCopy{s: s, p: p})
 	}
-	r.report(1, int64(p.records), p.size)
+	r.report(1, int64(line.Records), line.Size)
 	return nil
+}
+
+// keep tells whether the cache has room for a pack. Since the newest come
+// first, they are the ones that stay.
+func (r *restorer) keep(size int64) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.kept+size > r.a.config.CacheSize {
+		return false
+	}
+	r.kept += size
+	return true
 }
 
 // examine fetches a pack where it cannot be read in place, and compares all
@@ -234,13 +244,29 @@ func (a *Archive) examine(ctx context.Context, p *pack) error {
 	defer a.forget(p)
 	defer o.close()
 	p.takeManifest(&o.manifest)
-	if err := o.verify(); err != nil {
+	damaged, err := o.verify()
+	if err != nil {
 		return asDamage(err)
+	}
+	if err := a.noteDamaged(p, damaged); err != nil {
+		return err
 	}
 	if p.sum, err = sumFile(o.r, o.size); err != nil {
 		return err
 	}
 	return a.checkSum(ctx, p)
+}
+
+// noteDamaged leaves a note of records that were damaged before their pack
+// was sealed.
+func (a *Archive) noteDamaged(p *pack, at []Position) error {
+	if len(at) == 0 {
+		return nil
+	}
+	if err := a.disk.MkdirAll("damaged"); err != nil {
+		return err
+	}
+	return a.note(asideName(p.sealedName()), fmt.Sprintf("%s is as it was put into the bucket, but these of its records were damaged before: %d", p.key(), at))
 }
 
 // checkSum compares a pack with the SHA-256 that the bucket has of it.

@@ -176,7 +176,7 @@ func openSealed(r io.ReaderAt, size int64, unzip *zstd.Decoder) (*sealedPack, er
 		return nil, err
 	}
 	p := &sealedPack{r: r, size: size, unzip: unzip, table: table}
-	last, err := p.frame(table.NumFrames() - 1)
+	last, err := p.frame(table.NumFrames()-1, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -225,23 +225,30 @@ func readSeekTable(r io.ReaderAt, size int64) (*seekable.SeekTable, error) {
 	return table, nil
 }
 
-// frame decompresses a frame; zstd checks its checksum.
-func (p *sealedPack) frame(id int64) ([]byte, error) {
+// errFrame marks that a pack is not as it was sealed; a copy of it may be.
+var errFrame = errors.New("frame is damaged")
+
+// frame decompresses a frame, into dst when that is large enough. zstd checks
+// its checksum.
+func (p *sealedPack) frame(id int64, dst []byte) ([]byte, error) {
 	e, ok := p.table.EntryByID(id)
 	if !ok || e.DecompressedSize > maxManifest {
-		return nil, fmt.Errorf("there is no frame %d", id)
+		return nil, fmt.Errorf("%w: there is no frame %d", errFrame, id)
 	}
 	packed := make([]byte, e.CompressedSize)
 	if _, err := p.r.ReadAt(packed, int64(e.CompressedOffset)); err != nil {
 		return nil, err
 	}
 	// An honest frame of zstd is at most 2^15 times larger than its packed form.
-	raw, err := p.unzip.DecodeAll(packed, make([]byte, 0, min(int64(e.DecompressedSize), int64(len(packed))<<15)))
+	if need := min(int64(e.DecompressedSize), int64(len(packed))<<15); int64(cap(dst)) < need {
+		dst = make([]byte, 0, need)
+	}
+	raw, err := p.unzip.DecodeAll(packed, dst[:0])
 	if err == nil && len(raw) != int(e.DecompressedSize) {
 		err = fmt.Errorf("it has %d bytes, not %d", len(raw), e.DecompressedSize)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("frame %d: %w", id, err)
+		return nil, fmt.Errorf("%w: frame %d: %w", errFrame, id, err)
 	}
 	return raw, nil
 }
@@ -273,27 +280,15 @@ func (f frameReader) ReadAt(b []byte, off int64) (n int, err error) {
 // beginning to the end and should not push out what others read at random.
 func (p *sealedPack) inOrder() func(id int64) ([]byte, error) {
 	last, raw := int64(-1), []byte(nil)
-	return func(id int64) (_ []byte, err error) {
+	return func(id int64) ([]byte, error) {
 		if id == last {
 			return raw, nil
 		}
 		last = -1
-		if raw, err = p.frame(id); err == nil {
-			last = id
+		next, err := p.frame(id, raw)
+		if err == nil {
+			last, raw = id, next
 		}
-		return raw, err
+		return next, err
 	}
-}
-
-// verify reads all of the pack and compares it with its manifest.
-func (p *sealedPack) verify() error {
-	sum := sha256.New()
-	r := frameReader{p, p.inOrder()}
-	if _, err := io.CopyBuffer(sum, io.NewSectionReader(r, 0, p.starts[len(p.starts)-1]), make([]byte, 256<<10)); err != nil {
-		return err
-	}
-	if Digest(sum.Sum(nil)) != p.manifest.SHA256 {
-		return errors.New("the records have another SHA-256 than the manifest says")
-	}
-	return nil
 }

@@ -47,6 +47,12 @@ func (s *state) next() *state {
 	return &n
 }
 
+// memory is what of the one who applies lasts longer than a batch.
+type memory struct {
+	orphans map[uint64]struct{} // Subjects with a row in 'z'; one too many does no harm.
+	terms   termTable
+}
+
 // run is a run of records of one stream, read and taken apart.
 type run struct {
 	stream archive.Stream
@@ -65,8 +71,8 @@ type item struct {
 // apply adds to a batch what a run of records says, and the watermark, so that after a crash the
 // index has seen all of a record or none of it. It is a function of the
 // records and of what is in the index, and of nothing else.
-func apply(db *pebble.DB, old *state, orphans map[uint64]struct{}, r run) (*pebble.Batch, *state, error) {
-	a := &applier{tx: newTx(db, orphans), state: old.next(), published: old.n}
+func apply(db *pebble.DB, old *state, m *memory, r run) (*pebble.Batch, *state, error) {
+	a := &applier{tx: newTx(db, m.orphans, &m.terms), state: old.next(), published: old.n}
 	for i, it := range r.items {
 		if err := a.item(r.stream, it); err != nil {
 			return nil, nil, fmt.Errorf("apply %s/%d: %w", r.stream, r.from+archive.Position(i), err)
@@ -76,7 +82,7 @@ func apply(db *pebble.DB, old *state, orphans map[uint64]struct{}, r run) (*pebb
 	if err := a.writeCounts(); err != nil {
 		return nil, nil, err
 	}
-	a.flushTerms()
+	a.flush(a.batch)
 	a.reorder()
 	return a.batch, a.state, nil
 }
@@ -166,7 +172,7 @@ func (a *applier) record(e *analysis) error {
 		return fmt.Errorf("marshal sighting: %w", err)
 	}
 	a.write(sightingKey(doc, e.meta.Address()), sighting)
-	a.addTerms(doc, e.arrival)
+	a.termTable.add(doc, &e.arrival)
 	if e.document {
 		if err := a.bytes(doc, s, e); err != nil {
 			return err
@@ -193,7 +199,7 @@ func (a *applier) document(d archive.Digest) (docID, *stored, error) {
 		s, err := a.stored(doc)
 		return doc, s, err
 	}
-	doc := a.add()
+	doc := a.view.add()
 	a.hide(doc, true)
 	a.set(digestKey(famDigest, d), docValue(doc))
 	a.numbers(doc)
@@ -245,7 +251,7 @@ func (a *applier) reveal(doc docID, s *stored, e *analysis) (err error) {
 	a.length[doc] = e.words
 	a.added = append(a.added, doc)
 	a.numbers(doc)
-	a.addTerms(doc, e.content)
+	a.termTable.add(doc, &e.content)
 	if len(e.text) > 0 {
 		a.write(docKey(famText, doc), e.text)
 	}

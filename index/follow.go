@@ -83,7 +83,7 @@ func (x *Index) commit(s *state, r run) (next *state, err error) {
 			err = cause
 		}
 	}()
-	batch, next, err := apply(x.db, s, x.orphans, r)
+	batch, next, err := apply(x.db, s, &x.memory, r)
 	if err != nil {
 		return nil, err
 	}

@@ -31,7 +31,7 @@ type Index struct {
 	cutters sync.Pool // of *wordCutter
 
 	following sync.Mutex // held by Run
-	orphans   map[uint64]struct{}
+	memory    memory
 
 	use sync.RWMutex // Held for reading while the database is used, for writing by Close.
 
@@ -129,6 +129,9 @@ func (x *Index) options(fs vfs.FS) *pebble.Options {
 		l.BlockSize = 32 << 10
 		l.FilterPolicy = bloom.FilterPolicy(10)
 		l.Compression = func() *sstable.CompressionProfile { return sstable.ZstdCompression }
+		if i == 0 { // Soon written again.
+			l.Compression = func() *sstable.CompressionProfile { return sstable.SnappyCompression }
+		}
 	}
 	o.EventListener = &pebble.EventListener{BackgroundError: func(err error) {
 		x.log.Error("index could not flush or compact", "error", err)
@@ -221,7 +224,7 @@ func (x *Index) loadState() error {
 			return nil
 		}))
 	s.order = s.rebuilt()
-	x.state, x.orphans = s, orphans
+	x.state, x.memory.orphans = s, orphans
 	return err
 }
 

@@ -19,10 +19,31 @@ type tx struct {
 	groups  map[string][]string // Keys of fresh that are read in ranges, by the beginning they share.
 	orphans map[uint64]struct{} // Subjects with a row in 'z'.
 
-	// Terms wait until the batch ends, so that each key is written once.
+	*termTable
+}
+
+// termTable gathers the terms of the documents of a batch, so that each key is
+// written once. It is used again for the next batch.
+type termTable struct {
 	heads map[string]int32 // by field and term: index in terms
 	terms []termHits
 	hits  []termHit
+}
+
+// maxKeptHits bounds the memory that stays with a table between batches.
+const maxKeptHits = 1 << 19
+
+func (t *termTable) reset() {
+	if cap(t.hits) > maxKeptHits {
+		*t = termTable{}
+	}
+	if t.heads == nil {
+		t.heads = map[string]int32{}
+	}
+	clear(t.heads)
+	clear(t.hits)
+	clear(t.terms)
+	t.hits, t.terms = t.hits[:0], t.terms[:0]
 }
 
 // termHits is a chain of documents that have a term.
@@ -31,17 +52,28 @@ type termHits struct {
 	first, last int32
 }
 
+// termHit is the i-th term of what a document has.
 type termHit struct {
+	of   *docTerms
+	i    uint32
 	doc  docID
 	next int32 // -1 at the end
-	many bool
-	at   []byte // places, as encoded; empty for a value as a whole
 }
 
-func newTx(db *pebble.DB, orphans map[uint64]struct{}) *tx {
+// entry is its entry in a positions chunk; without places for a value as a whole.
+func (h termHit) entry() posEntry {
+	start := uint32(0)
+	if h.i > 0 {
+		start = h.of.ends[h.i-1]
+	}
+	return posEntry{uint16(h.doc), h.of.many[h.i], h.of.data[start:h.of.ends[h.i]]}
+}
+
+func newTx(db *pebble.DB, orphans map[uint64]struct{}, terms *termTable) *tx {
+	terms.reset()
 	return &tx{
 		db: db, batch: db.NewBatch(), orphans: orphans,
-		fresh: map[string][]byte{}, groups: map[string][]string{}, heads: map[string]int32{},
+		fresh: map[string][]byte{}, groups: map[string][]string{}, termTable: terms,
 	}
 }
 
@@ -157,13 +189,11 @@ func (t *tx) stored(doc docID) (*stored, error) {
 	return decodeStored(value)
 }
 
-// addTerms notes the terms of a document.
-func (t *tx) addTerms(doc docID, d docTerms) {
-	start := uint32(0)
+// add notes the terms of a document.
+func (t *termTable) add(doc docID, d *docTerms) {
 	for i, key := range d.keys {
 		n := int32(len(t.hits))
-		t.hits = append(t.hits, termHit{doc, -1, d.many[i], d.data[start:d.ends[i]]})
-		start = d.ends[i]
+		t.hits = append(t.hits, termHit{d, uint32(i), doc, -1})
 		id, ok := t.heads[key]
 		if !ok {
 			t.heads[key] = int32(len(t.terms))
@@ -175,8 +205,8 @@ func (t *tx) addTerms(doc docID, d docTerms) {
 	}
 }
 
-// flushTerms writes all terms in order of their keys.
-func (t *tx) flushTerms() {
+// flush writes all terms to a batch in order of their keys.
+func (t *termTable) flush(b *pebble.Batch) {
 	slices.SortFunc(t.terms, func(a, b termHits) int { return strings.Compare(a.key, b.key) })
 	var chain []termHit
 	var w chunkWriter
@@ -194,7 +224,7 @@ func (t *tx) flushTerms() {
 			for n < len(chain) && chain[n].doc>>chunkBits == chain[0].doc>>chunkBits {
 				n++
 			}
-			w.write(t.batch, term.key, chain[:n])
+			w.write(b, term.key, chain[:n])
 			chain = chain[n:]
 		}
 	}
@@ -214,10 +244,10 @@ func (w *chunkWriter) write(b *pebble.Batch, term string, hits []termHit) {
 		if n := len(w.lows); n == 0 || w.lows[n-1] != low {
 			w.lows = append(w.lows, low)
 		}
-		if len(h.at) == 0 {
+		e := h.entry()
+		if len(e.at) == 0 {
 			continue
 		}
-		e := posEntry{low, h.many, h.at}
 		if n := len(w.entries); n > 0 && w.entries[n-1].low == low {
 			w.entries[n-1] = unionEntry([]posEntry{w.entries[n-1], e})
 		} else {
