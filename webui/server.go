@@ -6,10 +6,15 @@
 package webui
 
 import (
+	"cmp"
 	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"polytrace/archive"
@@ -43,8 +48,49 @@ type Config struct {
 	Version    string
 	Company    string // Shown to guests; default "Polytrace".
 	Now        func() time.Time
-	Log        *slog.Logger
+	Log        *slog.Logger // Default: discard.
 }
+
+// Server serves people and programs.
+type Server struct {
+	config  Config
+	doors   doors
+	pages   pages
+	handler http.Handler
+	local   http.Handler
+}
+
+// New checks the configuration.
+func New(c Config) (*Server, error) {
+	switch {
+	case c.Archive == nil || c.Desk == nil || c.Index == nil || c.Now == nil:
+		return nil, errors.New("set up web interface: archive, desk, index and clock are required")
+	case len(c.SessionKey) != sha256.Size:
+		return nil, fmt.Errorf("set up web interface: the session key has %d bytes, not %d", len(c.SessionKey), sha256.Size)
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	c.Company = cmp.Or(c.Company, "Polytrace")
+	c.PublicURL = strings.TrimRight(c.PublicURL, "/")
+	pages, err := loadPages()
+	if err != nil {
+		return nil, fmt.Errorf("set up web interface: %w", err)
+	}
+	s := &Server{config: c, pages: pages, doors: newDoors(c)}
+	api := s.apiHandler()
+	s.handler = s.mount(api)
+	s.local = withRights(api)
+	return s, nil
+}
+
+// Handler serves pages, API and shares to the network; every request needs
+// credentials of its own.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+// Local serves the API to those who may open the socket in the data
+// directory or the data directory itself: they have every right.
+func (s *Server) Local() http.Handler { return s.local }
 
 // Intake is what the status page shows of the gateway.
 type Intake struct {
@@ -66,25 +112,3 @@ type QueueIntake struct {
 	Accepted int64
 	Last     time.Time
 }
-
-// caller is who makes a request.
-type caller struct {
-	actor string          // As in casework.Event.Actor.
-	name  string          // For people.
-	roles []casework.Role // What it may do; none for a guest.
-}
-
-func (c caller) reads() bool { return c.has(casework.Role.Reads) }
-func (c caller) works() bool { return c.has(casework.Role.Works) }
-func (c caller) admin() bool { return c.has(func(r casework.Role) bool { return r == casework.Admin }) }
-
-func (c caller) has(may func(casework.Role) bool) bool {
-	for _, r := range c.roles {
-		if may(r) {
-			return true
-		}
-	}
-	return false
-}
-
-var _ = http.MethodGet
