@@ -194,3 +194,8 @@ var refusalCodes = map[string]int{
 	casework.Conflict: http.StatusConflict,
 	casework.Gone:     http.StatusGone,
 }
+
+// withoutCaller is for pages that look the same for everybody.
+func withoutCaller(ctx context.Context) context.Context {
+	return context.WithValue(ctx, callerKey{}, nil)
+}

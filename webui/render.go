@@ -28,12 +28,12 @@ type pages struct {
 	links     map[string]string             // Where an asset is served, by its plain name.
 }
 
-func loadPages() (pages, error) {
+func loadPages(now func() time.Time) (pages, error) {
 	p := pages{map[string]*template.Template{}, map[string][]byte{}, map[string]string{}}
 	if err := p.loadAssets(); err != nil {
 		return p, err
 	}
-	frame, err := template.New("frame").Funcs(p.functions()).ParseFS(files, "templates/frame.html", "templates/parts.html")
+	frame, err := template.New("frame").Funcs(p.functions(now)).ParseFS(files, "templates/frame.html", "templates/parts.html")
 	if err != nil {
 		return p, err
 	}

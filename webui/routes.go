@@ -40,7 +40,6 @@ func (s *Server) routes() []route {
 		{"GET /record/{stream}/{position}/raw", mayRead, s.downloadRaw},
 		{"GET /record/{stream}/{position}/html", mayRead, s.showHTML},
 		{"GET /record/{stream}/{position}/parts/{part}", mayRead, s.downloadPart},
-		{"GET /record/{stream}/{position}/inline/{part}", mayRead, s.showInline},
 
 		// Cases.
 		{"GET /cases", mayRead, s.showCases},
@@ -50,7 +49,6 @@ func (s *Server) routes() []route {
 		{"POST /cases/{number}/owner", mayWork, s.assignCase},
 		{"POST /cases/{number}/notes", mayWork, s.addNote},
 		{"POST /cases/{number}/citations/{id}/withdraw", mayWork, s.withdrawCitation},
-		{"GET /record/{stream}/{position}/cite", mayWork, s.showCite},
 		{"POST /record/{stream}/{position}/cite", mayWork, s.cite},
 
 		// Shares.

@@ -73,7 +73,7 @@ func New(c Config) (*Server, error) {
 	}
 	c.Company = cmp.Or(c.Company, "Polytrace")
 	c.PublicURL = strings.TrimRight(c.PublicURL, "/")
-	pages, err := loadPages()
+	pages, err := loadPages(c.Now)
 	if err != nil {
 		return nil, fmt.Errorf("set up web interface: %w", err)
 	}

@@ -39,6 +39,8 @@ type doors struct {
 	https  bool
 	turn   chan struct{} // Bounds the memory of password checks: each takes 19 MiB or more.
 
+	setup *sync.Mutex // One set-up at a time.
+
 	mu    *sync.Mutex
 	links map[archive.Digest]link // One-time sign-in links by hash; guarded by mu.
 	fails map[string]*failures    // By name and address; guarded by mu.
@@ -55,7 +57,7 @@ type failures struct {
 }
 
 func newDoors(c Config) doors {
-	d := doors{key: c.SessionKey, cookie: "polytrace", turn: make(chan struct{}, 2), mu: new(sync.Mutex), links: map[archive.Digest]link{}, fails: map[string]*failures{}}
+	d := doors{key: c.SessionKey, cookie: "polytrace", turn: make(chan struct{}, 2), setup: new(sync.Mutex), mu: new(sync.Mutex), links: map[archive.Digest]link{}, fails: map[string]*failures{}}
 	if strings.HasPrefix(c.PublicURL, "https://") {
 		d.https, d.cookie = true, "__Host-polytrace"
 	}

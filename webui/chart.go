@@ -1,0 +1,64 @@
+package webui
+
+import (
+	"fmt"
+	"html/template"
+	"strconv"
+	"strings"
+
+	"polytrace/index"
+)
+
+// number0 reads a number, 0 when there is none.
+func number0(s string) int {
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// chart draws counts over time as bars. With link, each bar leads to what it
+// counts. It needs no style: colours come from the classes.
+func chart(buckets []index.Bucket, what string, link func(index.Bucket) string) template.HTML {
+	if len(buckets) == 0 {
+		return ""
+	}
+	most, total := 1, 0
+	for _, b := range buckets {
+		most, total = max(most, b.Count), total+b.Count
+	}
+	const height = 40
+	var out strings.Builder
+	first, last := buckets[0], buckets[len(buckets)-1]
+	label := fmt.Sprintf("%s %s from %s to %s, at most %d in a bar", number(total), what, first.Start.Format("2 Jan 2006"), last.End.Format("2 Jan 2006"), most)
+	fmt.Fprintf(&out, `<svg class="chart" viewBox="0 0 %d %d" preserveAspectRatio="none" role="img" aria-label="%s">`, len(buckets)*4, height, label)
+	for i, b := range buckets {
+		tall := b.Count * (height - 2) / most
+		if b.Count > 0 {
+			tall = max(tall, 2)
+		}
+		bar := fmt.Sprintf(`<rect class="hit" x="%d" y="0" width="4" height="%d"/><rect class="bar" x="%d" y="%d" width="3" height="%d"/><title>%s: %s</title>`,
+			i*4, height, i*4, height-max(tall, 1), max(tall, 1), bucketName(b), number(b.Count))
+		if link != nil && b.Count > 0 {
+			fmt.Fprintf(&out, `<a href="%s" tabindex="-1">%s</a>`, template.HTMLEscapeString(link(b)), bar)
+		} else {
+			out.WriteString("<g>" + bar + "</g>")
+		}
+	}
+	out.WriteString("</svg>")
+	return template.HTML(out.String())
+}
+
+// bucketName says which time a bar stands for.
+func bucketName(b index.Bucket) string {
+	switch days := b.End.Sub(b.Start).Hours() / 24; {
+	case days <= 1:
+		return b.Start.Format("Mon 2 Jan 2006")
+	case days <= 8:
+		return "week of " + b.Start.Format("2 Jan 2006")
+	case days <= 31:
+		return b.Start.Format("January 2006")
+	}
+	return b.Start.Format("2 Jan 2006") + " to " + b.End.Format("2 Jan 2006")
+}

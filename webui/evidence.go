@@ -1,0 +1,97 @@
+package webui
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"polytrace/archive"
+	"polytrace/casework"
+)
+
+// anchor finds words in the text of a message and makes the citation of them;
+// "" cites the whole message. White space may differ. A *casework.Refusal when
+// the words are not there. part is -1 where it does not matter.
+func (s *Server) anchor(ctx context.Context, at archive.Address, part int, quote string) (casework.Citation, error) {
+	m, err := s.openMessage(ctx, at)
+	if err != nil {
+		return casework.Citation{}, err
+	}
+	c := casework.Citation{Record: m.doc.Address, SHA256: m.doc.SHA256, Author: nameOf(m.doc.From), Part: max(m.text.Part, 0)}
+	if part >= 0 && part != c.Part {
+		return c, &casework.Refusal{Code: casework.Invalid, Field: "Part", Text: "Words can be cited from part " + strconv.Itoa(c.Part) + " of " + at.String() + " only: that is its readable text."}
+	}
+	if strings.TrimSpace(quote) == "" {
+		return c, nil
+	}
+	start, end, ok := casework.Anchor(m.text.Body, quote, "", "", 0)
+	if !ok {
+		return c, &casework.Refusal{Code: casework.Invalid, Field: "Quote", Text: "These words are not in the text of " + at.String() + " as it is shown. Select them in the message, without words that belong to the page."}
+	}
+	c.Start, c.End, c.Quote = start, end, m.text.Body[start:end]
+	c.Prefix, c.Suffix = casework.Context(m.text.Body, start, end)
+	return c, nil
+}
+
+// serveRaw hands out the exact bytes of a record, in constant memory.
+func (s *Server) serveRaw(w http.ResponseWriter, r *http.Request, at archive.Address) error {
+	if at.Stream == archive.Ledger {
+		return notFound("message")
+	}
+	m, body, err := s.config.Archive.ReadBody(r.Context(), at)
+	if err != nil {
+		return readError(at, err)
+	}
+	defer body.Close()
+	tag := `"` + m.SHA256.String() + `"`
+	h := w.Header()
+	asDownload(h, "message/rfc822", string(at.Stream)+"-"+strconv.FormatUint(uint64(at.Position), 10)+".eml")
+	h.Set("ETag", tag)
+	if r.Header.Get("If-None-Match") == tag {
+		w.WriteHeader(http.StatusNotModified)
+		return nil
+	}
+	h.Set("Content-Length", strconv.FormatInt(m.Size, 10))
+	if r.Method == http.MethodHead {
+		return nil
+	}
+	if _, err := io.Copy(w, body); errors.Is(err, archive.ErrDamaged) {
+		// The length was promised: breaking off tells the client that this is not all.
+		s.config.Log.ErrorContext(r.Context(), "download broken off", "record", at, "error", err)
+		panic(http.ErrAbortHandler)
+	}
+	return nil
+}
+
+// servePart hands out the decoded bytes of a part of a message.
+func (s *Server) servePart(w http.ResponseWriter, r *http.Request, at archive.Address, n int) error {
+	m, err := s.openMessage(r.Context(), at)
+	if err != nil {
+		return err
+	}
+	if n < 0 || n >= len(m.original.Parts) {
+		return notFound("part")
+	}
+	p := m.original.Parts[n]
+	name := p.Filename
+	if name == "" {
+		name = string(at.Stream) + "-" + strconv.FormatUint(uint64(at.Position), 10) + "-part-" + strconv.Itoa(n)
+	}
+	asDownload(w.Header(), p.MediaType(), name)
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(m.original.Content(n)))
+	return nil
+}
+
+// asDownload has a browser keep foreign bytes as a file and never show them as
+// a page of ours (RFC 6266).
+func asDownload(h http.Header, kind, name string) {
+	h.Set("Content-Type", kind)
+	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": name}))
+	h.Set("Content-Security-Policy", "sandbox; default-src 'none'")
+}

@@ -1,0 +1,519 @@
+package webui
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"html/template"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"polytrace/archive"
+	"polytrace/casework"
+	"polytrace/index"
+)
+
+// chip is the source of a statement: where it leads, and what is on hover.
+type chip struct {
+	ID     int // Of the citation.
+	Link   string
+	Quote  string
+	From   string
+	Date   time.Time
+	Gone   bool // Withdrawn.
+	Absent bool // Not in the index, for now.
+}
+
+// evidenceView is a citation with what it cites.
+type evidenceView struct {
+	casework.Citation
+	Chip    chip
+	Subject string
+	Open    bool // Its source is shown beside it.
+	Shared  bool // A live share shows it.
+}
+
+type noteView struct {
+	casework.Note
+	Chips []chip
+}
+
+// timelineItem is something that happened: a message that is cited, or a
+// decision.
+type timelineItem struct {
+	At       time.Time
+	Icon     string
+	Decision bool
+	Who      string
+	Text     string
+	Chips    []chip
+}
+
+type shareView struct {
+	casework.Share
+	ByName string
+	Live   bool
+}
+
+type caseView struct {
+	Case       casework.Case
+	Owner      string
+	Evidence   []evidenceView
+	Notes      []noteView
+	Timeline   []timelineItem
+	Density    template.HTML
+	Shares     []shareView
+	Owners     []casework.User // Who could own it.
+	Statuses   []casework.Status
+	Severities []int
+	Source     *messageView // Opened beside the case.
+	Quote      string       // Of the opened citation.
+	Names      names
+	Latest     *evidenceView // The newest cited message.
+	Unsource   int           // Notes without a source.
+}
+
+// snapshot is what a page needs of the desk.
+type snapshot struct {
+	c     casework.Case
+	users []casework.User
+	names names
+}
+
+// names are the full names of people by actor.
+type names map[string]string
+
+// Of is how people know an actor.
+func (n names) Of(actor string) string {
+	if name := n[actor]; name != "" {
+		return name
+	}
+	if token, ok := strings.CutPrefix(actor, "token:"); ok {
+		return "Token " + token
+	}
+	return actor
+}
+
+func (s *Server) snapshot(r *http.Request) (snapshot, error) {
+	var out snapshot
+	var ok bool
+	s.config.Desk.Read(func(state *casework.State) {
+		out.c, ok = state.Case(number0(strings.TrimPrefix(strings.ToUpper(r.PathValue("number")), "C-")))
+		out.users = state.Users()
+	})
+	if !ok {
+		return out, notFound("case")
+	}
+	out.names = namesOf(out.users)
+	return out, nil
+}
+
+func namesOf(users []casework.User) names {
+	list := names{casework.Guest: "A guest", casework.System: "Polytrace"}
+	for _, u := range users {
+		list[u.Name] = fullName(u)
+	}
+	return list
+}
+
+func (s *Server) showCase(w http.ResponseWriter, r *http.Request) error {
+	snap, err := s.snapshot(r)
+	if err != nil {
+		return err
+	}
+	v, err := s.caseView(r, snap)
+	if err != nil {
+		return err
+	}
+	return s.render(w, r, http.StatusOK, "case", view{Title: "C-" + strconv.Itoa(snap.c.Number) + " " + snap.c.Title, Nav: "cases", Page: v})
+}
+
+func (s *Server) caseView(r *http.Request, snap snapshot) (*caseView, error) {
+	v := &caseView{Case: snap.c, Owner: snap.names.Of(snap.c.Owner), Statuses: casework.Statuses(), Severities: []int{1, 2, 3, 4}, Names: snap.names}
+	for _, u := range snap.users {
+		if !u.Disabled && slices.ContainsFunc(u.Roles, casework.Role.Works) {
+			v.Owners = append(v.Owners, u)
+		}
+	}
+	chips, subjects := s.chips(r.Context(), snap.c)
+	if err := s.fillEvidence(r, v, chips, subjects); err != nil {
+		return nil, err
+	}
+	for _, n := range snap.c.Notes {
+		view := noteView{Note: n}
+		for _, id := range n.Cites {
+			if c, ok := chips[id]; ok {
+				view.Chips = append(view.Chips, c)
+			}
+		}
+		if len(view.Chips) == 0 {
+			v.Unsource++
+		}
+		v.Notes = append(v.Notes, view)
+	}
+	for _, x := range snap.c.Shares {
+		v.Shares = append(v.Shares, shareView{x, snap.names.Of(x.By), x.Live(s.config.Now())})
+	}
+	slices.Reverse(v.Shares)
+	v.Timeline = timeline(snap, chips, subjects)
+	v.Density = density(v.Timeline)
+	return v, nil
+}
+
+// chips makes the chip of every citation of a case, by ID, and finds the
+// subjects of what they cite.
+func (s *Server) chips(ctx context.Context, c casework.Case) (map[int]chip, map[archive.Address]string) {
+	chips, subjects := map[int]chip{}, map[archive.Address]string{}
+	known := map[archive.Address]*index.Document{}
+	for _, x := range slices.Concat(c.Citations, c.Withdrawn) {
+		doc, seen := known[x.Record]
+		if !seen {
+			doc, _ = s.config.Index.Document(ctx, x.Record) // The chip says so when there is none.
+			known[x.Record] = doc
+		}
+		k := chip{ID: x.ID, Quote: x.Quote, From: x.Author, Date: x.At, Gone: !x.Removed.IsZero(), Absent: doc == nil,
+			Link: "/cases/" + strconv.Itoa(c.Number) + "?source=" + strconv.Itoa(x.ID) + "#source"}
+		if doc != nil {
+			k.Date, k.From = doc.Date, nameOf(doc.From)
+			subjects[x.Record] = doc.Subject
+		}
+		chips[x.ID] = k
+	}
+	return chips, subjects
+}
+
+// fillEvidence lists the citations by the date of what they cite, and opens
+// the one that the request asks for.
+func (s *Server) fillEvidence(r *http.Request, v *caseView, chips map[int]chip, subjects map[archive.Address]string) error {
+	open := number0(r.FormValue("source"))
+	shared := map[int]bool{}
+	for _, x := range v.Case.Shares {
+		if x.Live(s.config.Now()) {
+			for _, id := range x.Citations {
+				shared[id] = true
+			}
+		}
+	}
+	for _, c := range v.Case.Citations {
+		v.Evidence = append(v.Evidence, evidenceView{c, chips[c.ID], titleOf(subjects[c.Record]), c.ID == open, shared[c.ID]})
+	}
+	slices.SortStableFunc(v.Evidence, func(a, b evidenceView) int { return a.Chip.Date.Compare(b.Chip.Date) })
+	if n := len(v.Evidence); n > 0 {
+		v.Latest = &v.Evidence[n-1]
+	}
+	i := slices.IndexFunc(v.Evidence, func(e evidenceView) bool { return e.Open })
+	if i < 0 {
+		return nil
+	}
+	m, err := s.openMessage(r.Context(), v.Evidence[i].Record)
+	if err != nil {
+		return err
+	}
+	shown := m.show(&v.Evidence[i].Citation)
+	v.Source, v.Quote = &shown, v.Evidence[i].Quote
+	return nil
+}
+
+// timeline brings the messages that are cited and the decisions into one
+// order of time.
+func timeline(snap snapshot, chips map[int]chip, subjects map[archive.Address]string) []timelineItem {
+	var items []timelineItem
+	cited := map[archive.Address]int{}
+	for _, c := range snap.c.Citations {
+		k := chips[c.ID]
+		if i, ok := cited[c.Record]; ok {
+			items[i].Chips = append(items[i].Chips, k)
+			continue
+		}
+		cited[c.Record] = len(items)
+		items = append(items, timelineItem{At: k.Date, Icon: "mail", Who: k.From, Text: titleOf(subjects[c.Record]), Chips: []chip{k}})
+	}
+	for _, e := range snap.c.Log {
+		item := timelineItem{At: e.At, Icon: iconOf(e.Type), Decision: true, Who: snap.names.Of(e.Actor), Text: e.Text}
+		if k, ok := chips[e.Citation]; ok && e.Type == casework.CitationAdded {
+			item.Chips = []chip{k}
+		}
+		items = append(items, item)
+	}
+	slices.SortStableFunc(items, func(a, b timelineItem) int { return a.At.Compare(b.At) })
+	return items
+}
+
+func iconOf(t casework.EventType) string {
+	switch t {
+	case casework.NoteAdded:
+		return "note"
+	case casework.CitationAdded, casework.CitationRemoved:
+		return "clip"
+	case casework.ShareCreated, casework.ShareRevoked, casework.ShareOpened:
+		return "share"
+	case casework.CaseOwned:
+		return "user"
+	}
+	return "flag"
+}
+
+// density is the strip above a timeline: how much happened when.
+func density(items []timelineItem) template.HTML {
+	if len(items) < 2 {
+		return ""
+	}
+	first, last := items[0].At, items[len(items)-1].At
+	const bars = 60
+	width := last.Sub(first)/bars + time.Hour
+	buckets := make([]index.Bucket, bars)
+	for i := range buckets {
+		buckets[i].Start = first.Add(time.Duration(i) * width)
+		buckets[i].End = buckets[i].Start.Add(width)
+	}
+	for _, it := range items {
+		buckets[min(int(it.At.Sub(first)/width), bars-1)].Count++
+	}
+	return chart(buckets, "entries", nil)
+}
+
+// showCases lists the cases, the one that was changed last first.
+func (s *Server) showCases(w http.ResponseWriter, r *http.Request) error {
+	return s.listCases(w, r, http.StatusOK, "")
+}
+
+type casesView struct {
+	Cases  []casework.Case
+	Names  names
+	Filter string
+	Total  int
+	Next   int
+	Before int
+	Error  string
+	Title  string // Of a case that was not opened.
+}
+
+func (s *Server) listCases(w http.ResponseWriter, r *http.Request, code int, refused string) error {
+	who, _ := callerFrom(r.Context())
+	v := casesView{Filter: cmp.Or(r.FormValue("show"), "open"), Error: refused, Title: r.FormValue("title"), Before: -1}
+	var all []casework.Case
+	s.config.Desk.Read(func(state *casework.State) {
+		all, v.Names = state.Overview(), namesOf(state.Users())
+	})
+	all = slices.DeleteFunc(all, func(c casework.Case) bool {
+		done := c.Status == casework.Resolved || c.Status == casework.Closed
+		switch v.Filter {
+		case "all":
+			return false
+		case "mine":
+			return done || c.Owner != who.actor
+		case "done":
+			return !done
+		}
+		return done
+	})
+	v.Total = len(all)
+	from := min(max(number0(r.FormValue("from")), 0), len(all))
+	end := min(from+pageSize, len(all))
+	v.Cases = all[from:end]
+	if end < len(all) {
+		v.Next = end
+	}
+	if from > 0 {
+		v.Before = max(0, from-pageSize)
+	}
+	return s.render(w, r, code, "cases", view{Title: "Cases", Nav: "cases", Page: v})
+}
+
+// openCase opens a case.
+func (s *Server) openCase(w http.ResponseWriter, r *http.Request) error {
+	who, _ := callerFrom(r.Context())
+	var number int
+	err := s.do(r, casework.OpenCase{Title: r.FormValue("title"), Account: r.FormValue("account"), Severity: number0(r.FormValue("severity")), Owner: s.ownerFor(who), Number: &number})
+	var refusal *casework.Refusal
+	if errors.As(err, &refusal) {
+		return s.listCases(w, r, http.StatusUnprocessableEntity, refusal.Text)
+	}
+	if err != nil {
+		return err
+	}
+	return s.done(w, r, casePath(number), "Case C-"+strconv.Itoa(number)+" is open.")
+}
+
+// ownerFor is the caller as the owner of a new case, nobody when a caller is
+// not a user.
+func (s *Server) ownerFor(c caller) string {
+	if _, ok := s.user(c.actor); ok && c.works() {
+		return c.actor
+	}
+	return ""
+}
+
+func casePath(number int) string { return "/cases/" + strconv.Itoa(number) }
+
+// changeCase changes title, account, status and severity.
+func (s *Server) changeCase(w http.ResponseWriter, r *http.Request) error {
+	snap, err := s.snapshot(r)
+	if err != nil {
+		return err
+	}
+	c := casework.ChangeCase{Case: snap.c.Number, Reason: r.FormValue("reason"), Revision: revision(r)}
+	if r.Form.Has("title") {
+		title := r.FormValue("title")
+		c.Title = &title
+	}
+	if r.Form.Has("account") {
+		account := r.FormValue("account")
+		c.Account = &account
+	}
+	if r.Form.Has("status") {
+		status := casework.Status(r.FormValue("status"))
+		c.Status = &status
+	}
+	if r.Form.Has("severity") {
+		severity := number0(r.FormValue("severity"))
+		c.Severity = &severity
+	}
+	if err := s.do(r, c); err != nil {
+		return err
+	}
+	return s.done(w, r, casePath(snap.c.Number), "The case is changed.")
+}
+
+// revision is the state of the case that the form was made from.
+func revision(r *http.Request) *archive.Position {
+	n, err := strconv.ParseUint(r.FormValue("revision"), 10, 64)
+	if err != nil {
+		return nil
+	}
+	at := archive.Position(n)
+	return &at
+}
+
+// assignCase gives the case to an owner.
+func (s *Server) assignCase(w http.ResponseWriter, r *http.Request) error {
+	snap, err := s.snapshot(r)
+	if err != nil {
+		return err
+	}
+	owner := r.FormValue("owner")
+	if err := s.do(r, casework.AssignCase{Case: snap.c.Number, Owner: owner, Reason: r.FormValue("reason"), Revision: revision(r)}); err != nil {
+		return err
+	}
+	text := "Nobody owns the case now."
+	if owner != "" {
+		text = snap.names.Of(owner) + " owns the case now."
+	}
+	return s.done(w, r, casePath(snap.c.Number), text)
+}
+
+// addNote adds an internal remark, with the citations it rests on.
+func (s *Server) addNote(w http.ResponseWriter, r *http.Request) error {
+	snap, err := s.snapshot(r)
+	if err != nil {
+		return err
+	}
+	if err := r.ParseForm(); err != nil {
+		return &statusError{http.StatusBadRequest, "The form could not be read. Go back and try again.", err}
+	}
+	if err := s.do(r, casework.AddNote{Case: snap.c.Number, Text: r.FormValue("text"), Cites: numbers(r.Form["cite"])}); err != nil {
+		return err
+	}
+	return s.done(w, r, casePath(snap.c.Number)+"#notes", "The note is kept.")
+}
+
+func numbers(list []string) []int {
+	var out []int
+	for _, s := range list {
+		if n, err := strconv.Atoi(s); err == nil {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// withdrawCitation takes a citation out of the case; the log keeps it.
+func (s *Server) withdrawCitation(w http.ResponseWriter, r *http.Request) error {
+	snap, err := s.snapshot(r)
+	if err != nil {
+		return err
+	}
+	if err := s.do(r, casework.RemoveCitation{Case: snap.c.Number, ID: number0(r.PathValue("id")), Reason: r.FormValue("reason")}); err != nil {
+		return err
+	}
+	return s.done(w, r, casePath(snap.c.Number)+"#evidence", "The citation is withdrawn. The log still names it.")
+}
+
+// citeForm is the form that adds a message, or words of it, to a case.
+type citeForm struct {
+	Cases   []casework.Case
+	Chosen  int
+	New     bool
+	Title   string
+	Quote   string
+	Comment string
+	Error   string
+}
+
+// citeForm offers the cases that are not done, the caller's own first.
+func (s *Server) citeForm(r *http.Request, refused *citeForm) *citeForm {
+	who, _ := callerFrom(r.Context())
+	if !who.works() {
+		return nil
+	}
+	f := &citeForm{}
+	if refused != nil {
+		f = refused
+	}
+	s.config.Desk.Read(func(state *casework.State) { f.Cases = state.Overview() })
+	f.Cases = slices.DeleteFunc(f.Cases, func(c casework.Case) bool {
+		return c.Status == casework.Closed && c.Number != f.Chosen
+	})
+	slices.SortStableFunc(f.Cases, func(a, b casework.Case) int {
+		return cmp.Compare(boolToInt(b.Owner == who.actor), boolToInt(a.Owner == who.actor))
+	})
+	f.Cases = f.Cases[:min(len(f.Cases), 200)]
+	return f
+}
+
+func boolToInt(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// cite adds a message, with the words that matter, to a case or to a new one.
+func (s *Server) cite(w http.ResponseWriter, r *http.Request) error {
+	at, err := addressOf(r)
+	if err != nil {
+		return err
+	}
+	f := &citeForm{Chosen: number0(r.FormValue("case")), New: r.FormValue("case") == "new", Title: r.FormValue("title"), Quote: r.FormValue("quote"), Comment: r.FormValue("comment")}
+	number, err := s.citeInto(r, at, f)
+	var refusal *casework.Refusal
+	if errors.As(err, &refusal) {
+		f.Error = refusal.Text
+		return s.showMessage(w, r, http.StatusUnprocessableEntity, f)
+	}
+	if err != nil {
+		return err
+	}
+	return s.done(w, r, casePath(number)+"#evidence", "Added to C-"+strconv.Itoa(number)+" as evidence.")
+}
+
+func (s *Server) citeInto(r *http.Request, at archive.Address, f *citeForm) (number int, err error) {
+	c, err := s.anchor(r.Context(), at, -1, strings.TrimSpace(f.Quote))
+	if err != nil {
+		return 0, err
+	}
+	c.Comment, number = strings.TrimSpace(f.Comment), f.Chosen
+	if f.New {
+		who, _ := callerFrom(r.Context())
+		if err := s.do(r, casework.OpenCase{Title: f.Title, Account: r.FormValue("account"), Owner: s.ownerFor(who), Number: &number}); err != nil {
+			return 0, err
+		}
+	}
+	if number == 0 {
+		return 0, &casework.Refusal{Code: casework.Invalid, Field: "Case", Text: "Choose the case that this belongs to, or open a new one."}
+	}
+	return number, s.do(r, casework.Cite{Case: number, Citation: c})
+}

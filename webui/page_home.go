@@ -1,0 +1,134 @@
+package webui
+
+import (
+	"html/template"
+	"net/http"
+	"slices"
+	"time"
+
+	"polytrace/archive"
+	"polytrace/casework"
+	"polytrace/index"
+)
+
+// homeView is what a person sees first.
+type homeView struct {
+	Mine   []casework.Case
+	Names  names
+	Latest []resultRow
+	Total  int
+	Chart  template.HTML
+	Cards  []setupCard // Shown until the first mail has come.
+	Admins bool
+}
+
+// setupCard tells how to connect a mail server to a queue.
+type setupCard struct {
+	casework.Queue
+	Address string
+	Server  string // host:port of the gateway
+}
+
+func (s *Server) showHome(w http.ResponseWriter, r *http.Request) error {
+	who, _ := callerFrom(r.Context())
+	if !who.reads() {
+		http.Redirect(w, r, "/status", http.StatusSeeOther)
+		return nil
+	}
+	v := homeView{Admins: who.admin()}
+	s.config.Desk.Read(func(state *casework.State) {
+		v.Mine, v.Names = state.Overview(), namesOf(state.Users())
+	})
+	v.Mine = slices.DeleteFunc(v.Mine, func(c casework.Case) bool {
+		return c.Owner != who.actor || c.Status == casework.Closed || c.Status == casework.Resolved
+	})
+	v.Mine = v.Mine[:min(len(v.Mine), 8)]
+	result, err := s.config.Index.Search(r.Context(), index.Request{Limit: 8, Now: s.config.Now()})
+	if err != nil {
+		return err
+	}
+	v.Total = result.Total
+	for _, item := range result.Items {
+		v.Latest = append(v.Latest, resultRow{Summary: item, Link: recordPath(item.Address)})
+	}
+	v.Chart = chart(result.Volume, "messages", func(b index.Bucket) string { return within("", b) })
+	if v.Total == 0 {
+		v.Cards = s.setupCards()
+	}
+	return s.render(w, r, http.StatusOK, "home", view{Title: "Home", Nav: "home", Page: v})
+}
+
+func (s *Server) setupCards() []setupCard {
+	var cards []setupCard
+	s.config.Desk.Read(func(state *casework.State) {
+		for _, q := range state.Queues() {
+			cards = append(cards, setupCard{q, q.Local + "@" + s.config.MailDomain, s.config.SMTPListen})
+		}
+	})
+	return cards
+}
+
+// statusView is what the status page shows: four numbers people can trust.
+type statusView struct {
+	Archive  archive.Status
+	Index    index.Status
+	Intake   *Intake
+	Received int64
+	InBucket int64
+	Last     time.Time // When the last record came.
+	Oldest   time.Time // When the oldest record came that is not in the bucket yet.
+	Queues   []queueView
+	Chart    template.HTML
+	Unknown  []casework.Unknown
+	Checked  time.Time
+}
+
+// queueView is a queue, and when mail last came through it.
+type queueView struct {
+	setupCard
+	Intake QueueIntake
+}
+
+func (s *Server) statusView(r *http.Request) (*statusView, error) {
+	v := &statusView{Archive: s.config.Archive.Status(), Index: s.config.Index.Status(), Checked: s.config.Now()}
+	for _, st := range v.Archive.Streams {
+		if st.Stream == archive.Ledger {
+			continue
+		}
+		v.Received += int64(st.Next)
+		v.InBucket += int64(st.InBucket)
+		if st.Last.After(v.Last) {
+			v.Last = st.Last
+		}
+		if !st.Oldest.IsZero() && (v.Oldest.IsZero() || st.Oldest.Before(v.Oldest)) {
+			v.Oldest = st.Oldest
+		}
+	}
+	if s.config.Intake != nil {
+		in := s.config.Intake()
+		v.Intake = &in
+	}
+	for _, card := range s.setupCards() {
+		q := queueView{setupCard: card}
+		if v.Intake != nil {
+			q.Intake = v.Intake.Queues[card.Name]
+		}
+		v.Queues = append(v.Queues, q)
+	}
+	s.config.Desk.Read(func(state *casework.State) { v.Unknown = state.Unknown() })
+	days, err := s.config.Index.Volume(r.Context(), s.config.Now().AddDate(0, 0, -60))
+	v.Chart = chart(days, "records received", nil)
+	return v, err
+}
+
+func (s *Server) showStatus(w http.ResponseWriter, r *http.Request) error {
+	v, err := s.statusView(r)
+	if err != nil {
+		return err
+	}
+	return s.render(w, r, http.StatusOK, "status", view{Title: "Status", Nav: "status", Page: v})
+}
+
+func (s *Server) showHelp(w http.ResponseWriter, r *http.Request) error {
+	return s.render(w, r, http.StatusOK, "help", view{Title: "Help", Nav: "help"})
+}

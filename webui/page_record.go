@@ -1,0 +1,235 @@
+package webui
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"polytrace/archive"
+	"polytrace/casework"
+	"polytrace/index"
+	"polytrace/message"
+)
+
+// opened is a message read from the archive.
+type opened struct {
+	doc      *index.Document
+	raw      []byte
+	reading  *message.Reading
+	original *message.Message
+	text     message.Text
+}
+
+// addressOf reads the address of a record from the path of a request.
+func addressOf(r *http.Request) (archive.Address, error) {
+	at, err := archive.ParseAddress(r.PathValue("stream") + "/" + r.PathValue("position"))
+	if err != nil || at.Stream == archive.Ledger {
+		return at, notFound("record")
+	}
+	return at, nil
+}
+
+// message opens the message that a request names.
+func (s *Server) message(r *http.Request) (*opened, error) {
+	at, err := addressOf(r)
+	if err != nil {
+		return nil, err
+	}
+	return s.openMessage(r.Context(), at)
+}
+
+// openMessage reads the message at an address; of a sighting, the one with
+// the bytes.
+func (s *Server) openMessage(ctx context.Context, at archive.Address) (*opened, error) {
+	doc, err := s.config.Index.Document(ctx, at)
+	if errors.Is(err, archive.ErrNotFound) {
+		return nil, notFound("message; if it has just come, the index shows it in a moment")
+	}
+	if err != nil {
+		return nil, err
+	}
+	r, err := s.config.Archive.Read(ctx, doc.Address)
+	if err != nil {
+		return nil, readError(doc.Address, err)
+	}
+	m := &opened{doc: doc, raw: r.Body}
+	m.reading = message.Read(r.Body, delivery(r.Meta))
+	m.original = m.reading.Original
+	m.text = m.original.Text()
+	return m, nil
+}
+
+// readError says what it means when a record cannot be read.
+func readError(at archive.Address, err error) error {
+	switch {
+	case errors.Is(err, archive.ErrNotFound):
+		return notFound("record")
+	case errors.Is(err, archive.ErrDamaged):
+		return &statusError{http.StatusBadGateway, "What is stored of " + at.String() + " is not what came in: its checksum does not match, so it is not shown. An administrator finds the place with polytrace verify.", err}
+	}
+	return &statusError{http.StatusBadGateway, "The record " + at.String() + " could not be read: its pack is in the bucket, and the bucket does not answer. Try again in a while; the status page tells when it is back.", err}
+}
+
+// delivery says how a record came, for those who read it.
+func delivery(m archive.Meta) message.Delivery {
+	d := message.Delivery{Format: m.Source.Format}
+	if m.Envelope != nil {
+		d.From, d.To = m.Envelope.From, m.Envelope.To
+	}
+	return d
+}
+
+// messageView is a message as it is shown.
+type messageView struct {
+	Address     archive.Address
+	Doc         *index.Document
+	Header      *message.Message
+	Segments    []segment
+	Recipients  []recipientView
+	Attachments []message.Attachment
+	HasText     bool
+	HasHTML     bool
+	AsHTML      bool
+	Images      bool
+	Remote      int // Pictures from elsewhere in the HTML.
+	Cases       []int
+	Cite        *citeForm // Nil for those who may not.
+	Note        string    // Why the quoted words are not marked.
+}
+
+// recipientView is a recipient and how we know, in words.
+type recipientView struct {
+	message.Recipient
+	How string
+}
+
+// show fills a view; cited are the words to mark.
+func (m *opened) show(cited *casework.Citation) messageView {
+	v := messageView{Address: m.doc.Address, Doc: m.doc, Header: m.original, HasText: m.text.Part >= 0 && strings.TrimSpace(m.text.Body) != "", HasHTML: m.text.HTML != "", Cases: m.doc.Cases}
+	var marks []mark
+	if cited != nil {
+		if found, ok := findQuote(m.text, *cited); ok {
+			marks = append(marks, found)
+		} else if cited.Quote != "" {
+			v.Note = "The quoted words were not found in the text of this message: " + strconv.Quote(cited.Quote)
+		}
+	}
+	v.Segments = segments(m.text, marks)
+	v.Attachments = slices.DeleteFunc(slices.Clone(m.doc.Attachments), func(a message.Attachment) bool { return a.Inline })
+	for _, r := range m.doc.Recipients {
+		v.Recipients = append(v.Recipients, recipientView{r, provenance(r.Provenance)})
+	}
+	return v
+}
+
+// provenance says how we know a recipient.
+func provenance(p string) string {
+	switch kind, detail, _ := strings.Cut(p, ":"); {
+	case p == "proven:journal":
+		return "proven by the journal report"
+	case p == "proven:token":
+		return "proven by the address the copy was sent to"
+	case p == "proven:rcpt":
+		return "proven by the SMTP envelope"
+	case kind == "proven":
+		return "proven by " + detail
+	case kind == "claimed":
+		return "claimed by the " + detail + " field"
+	}
+	return "named in the header"
+}
+
+// showRecord shows one message.
+func (s *Server) showRecord(w http.ResponseWriter, r *http.Request) error {
+	return s.showMessage(w, r, http.StatusOK, nil)
+}
+
+// showMessage shows one message, with a form that was refused when there is one.
+func (s *Server) showMessage(w http.ResponseWriter, r *http.Request, code int, refused *citeForm) error {
+	m, err := s.message(r)
+	if err != nil {
+		return err
+	}
+	v := m.show(s.citationOf(r))
+	v.AsHTML = v.HasHTML && (r.FormValue("view") == "html" || !v.HasText)
+	v.Images = r.FormValue("images") == "1"
+	if v.AsHTML {
+		v.Remote = cleanHTML(m.original, m.text.HTML, false).remote
+	}
+	v.Cite = s.citeForm(r, refused)
+	thread, err := s.config.Index.Thread(r.Context(), m.doc.Thread)
+	if err != nil && !errors.Is(err, archive.ErrNotFound) {
+		return err
+	}
+	return s.render(w, r, code, "record", view{Title: titleOf(m.doc.Subject), Nav: "search", Page: struct {
+		messageView
+		Thread *index.Thread
+		Meta   archive.Meta
+		Report *message.Message
+	}{v, thread, m.doc.Meta, m.reading.Report}})
+}
+
+func titleOf(subject string) string {
+	if strings.TrimSpace(subject) == "" {
+		return "(no subject)"
+	}
+	return subject
+}
+
+// citationOf finds the citation that a link of a case leads to: ?case=104&cite=3.
+func (s *Server) citationOf(r *http.Request) *casework.Citation {
+	number, _ := strconv.Atoi(r.FormValue("case"))
+	id, err := strconv.Atoi(r.FormValue("cite"))
+	if err != nil {
+		return nil
+	}
+	var found *casework.Citation
+	s.config.Desk.Read(func(state *casework.State) {
+		c, _ := state.Case(number)
+		for _, x := range c.Citations {
+			if x.ID == id {
+				found = &x
+			}
+		}
+	})
+	return found
+}
+
+// showSource shows the header fields as they came, and the beginning of the bytes.
+func (s *Server) showSource(w http.ResponseWriter, r *http.Request) error {
+	m, err := s.message(r)
+	if err != nil {
+		return err
+	}
+	const most = 256 << 10
+	return s.render(w, r, http.StatusOK, "source", view{Title: "Source of " + m.doc.Address.String(), Nav: "search", Page: struct {
+		Doc  *index.Document
+		Text string
+		Left int
+	}{m.doc, strings.ToValidUTF8(string(m.raw[:min(len(m.raw), most)]), "\ufffd"), max(0, len(m.raw)-most)}})
+}
+
+// downloadRaw hands out the exact bytes.
+func (s *Server) downloadRaw(w http.ResponseWriter, r *http.Request) error {
+	at, err := addressOf(r)
+	if err != nil {
+		return err
+	}
+	return s.serveRaw(w, r, at)
+}
+
+// downloadPart hands out an attachment.
+func (s *Server) downloadPart(w http.ResponseWriter, r *http.Request) error {
+	at, err := addressOf(r)
+	if err != nil {
+		return err
+	}
+	n, err := strconv.Atoi(r.PathValue("part"))
+	if err != nil {
+		return notFound("attachment")
+	}
+	return s.servePart(w, r, at, n)
+}

@@ -1,0 +1,197 @@
+package webui
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"html/template"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"polytrace/archive"
+	"polytrace/index"
+)
+
+const pageSize = 30 // Items on a page of a list.
+
+// live is how complete the record is, for the dot on every page.
+type live struct {
+	Class string // of the dot
+	Text  string
+}
+
+func (s *Server) live() live {
+	st := s.config.Index.Status()
+	a := s.config.Archive.Status()
+	switch {
+	case a.Broken != "":
+		return live{"bad", "not taking mail"}
+	case st.Failure != "":
+		return live{"bad", "search has stopped"}
+	case a.Failure != "":
+		return live{"warn", "bucket is away"}
+	case st.Lag > 0:
+		return live{"busy", "indexing, " + count(st.Lag, "record", "records") + " to go"}
+	}
+	return live{"good", "complete to " + st.CompleteTo.Local().Format("15:04:05")}
+}
+
+// settle waits until the index shows what was decided, so that people see
+// their own change at once. It gives up when the index is far behind.
+func (s *Server) settle(ctx context.Context, at archive.Position) {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	if err := s.config.Index.WaitFor(ctx, archive.Address{Stream: archive.Ledger, Position: at}); err != nil {
+		s.config.Log.WarnContext(ctx, "index is behind a decision", "pos", at, "error", err)
+	}
+}
+
+// resultRow is a line of a list of messages.
+type resultRow struct {
+	index.Summary
+	Link string
+	Open bool
+}
+
+// searchView is a page of results, with one of them open beside it.
+type searchView struct {
+	Query  string
+	Sort   index.Sort
+	Error  *syntaxView
+	Result *index.Results
+	Rows   []resultRow
+	Chart  template.HTML
+	Next   string // Link to the page after.
+	First  string // Link to the first page; "" when this is it.
+	Close  string // Link that closes the message.
+	Open   *messageView
+	Thread *index.Thread
+}
+
+// syntaxView points at the place of a mistake in a query.
+type syntaxView struct {
+	Before, At, Text string
+}
+
+func (s *Server) showSearch(w http.ResponseWriter, r *http.Request) error {
+	v := searchView{Query: r.FormValue("q"), Sort: index.Sort(r.FormValue("sort"))}
+	frame := view{Title: "Search", Nav: "search", Query: v.Query}
+	if v.Query != "" {
+		frame.Title = v.Query
+	}
+	result, err := s.config.Index.Search(r.Context(), index.Request{Query: v.Query, Limit: pageSize, Cursor: r.FormValue("cursor"), Sort: v.Sort, Now: s.config.Now()})
+	var syntax *index.SyntaxError
+	if errors.As(err, &syntax) {
+		v.Error = pointAt(syntax)
+		frame.Page = v
+		return s.render(w, r, http.StatusUnprocessableEntity, "search", frame)
+	}
+	if err != nil {
+		return err
+	}
+	if err := s.fillSearch(r, &v, result); err != nil {
+		return err
+	}
+	frame.Page = v
+	return s.render(w, r, http.StatusOK, "search", frame)
+}
+
+func (s *Server) fillSearch(r *http.Request, v *searchView, result *index.Results) error {
+	v.Result = result
+	link := searchLink{v.Query, string(v.Sort), r.FormValue("cursor"), ""}
+	at, err := archive.ParseAddress(r.FormValue("open"))
+	if err == nil && at.Stream != archive.Ledger {
+		m, err := s.openMessage(r.Context(), at)
+		if err != nil {
+			return err
+		}
+		shown := m.show(nil)
+		shown.Cite = s.citeForm(r, nil)
+		v.Open, v.Close = &shown, link.String()
+	}
+	for _, item := range result.Items {
+		row := link
+		row.open = item.Address.String()
+		v.Rows = append(v.Rows, resultRow{item, row.String(), v.Open != nil && v.Open.Address == item.Address})
+	}
+	v.Chart = chart(result.Volume, "hits", func(b index.Bucket) string { return within(v.Query, b) })
+	if result.Next != "" {
+		v.Next = searchLink{v.Query, string(v.Sort), result.Next, ""}.String()
+	}
+	if link.cursor != "" {
+		v.First = searchLink{v.Query, string(v.Sort), "", ""}.String()
+	}
+	return nil
+}
+
+// searchLink is the address of a page of results.
+type searchLink struct{ query, sort, cursor, open string }
+
+func (l searchLink) String() string {
+	q := url.Values{"q": {l.query}}
+	for name, value := range map[string]string{"sort": l.sort, "cursor": l.cursor, "open": l.open} {
+		if value != "" {
+			q.Set(name, value)
+		}
+	}
+	return "/search?" + q.Encode()
+}
+
+// within narrows a query to a bar of its chart.
+func within(query string, b index.Bucket) string {
+	span := fmt.Sprintf("date:%s..%s", b.Start.UTC().Format(time.DateOnly), b.End.UTC().Add(-time.Nanosecond).Format(time.DateOnly))
+	if strings.TrimSpace(query) != "" {
+		span = "(" + query + ") " + span
+	}
+	return searchLink{query: span}.String()
+}
+
+// pointAt splits a query where its mistake is.
+func pointAt(e *index.SyntaxError) *syntaxView {
+	at := min(max(e.Offset, 0), len(e.Query))
+	for at > 0 && !utf8.RuneStart(e.Query[min(at, len(e.Query)-1)]) {
+		at--
+	}
+	return &syntaxView{e.Query[:at], e.Query[at:], e.Text}
+}
+
+// showThread shows a conversation, oldest message first.
+func (s *Server) showThread(w http.ResponseWriter, r *http.Request) error {
+	thread, err := s.config.Index.Thread(r.Context(), r.PathValue("id"))
+	if errors.Is(err, archive.ErrNotFound) {
+		return notFound("conversation")
+	}
+	if err != nil {
+		return err
+	}
+	first := max(0, number0(r.FormValue("from")))
+	shown := thread.Messages[min(first, len(thread.Messages)):]
+	shown = shown[:min(len(shown), pageSize)]
+	var messages []messageView
+	for _, m := range shown {
+		o, err := s.openMessage(r.Context(), m.Address)
+		if err != nil {
+			return err
+		}
+		v := o.show(nil)
+		v.Cite = s.citeForm(r, nil)
+		messages = append(messages, v)
+	}
+	page := struct {
+		Thread   *index.Thread
+		Messages []messageView
+		First    int // Of the messages shown, from 1.
+		Next     int // Where the next page begins; 0 at the end.
+		Before   int // Where the page before begins; -1 at the beginning.
+	}{thread, messages, first + 1, 0, -1}
+	if end := first + len(shown); end < len(thread.Messages) {
+		page.Next = end
+	}
+	if first > 0 {
+		page.Before = max(0, first-pageSize)
+	}
+	return s.render(w, r, http.StatusOK, "thread", view{Title: titleOf(thread.Subject), Nav: "search", Page: page})
+}

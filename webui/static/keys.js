@@ -1,0 +1,93 @@
+// Keys, live figures and copy buttons. Everything works without this file.
+"use strict";
+
+const typing = () => /^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement?.tagName) || document.activeElement?.isContentEditable;
+const rows = () => [...document.querySelectorAll(".row-link")];
+
+function move(step) {
+  const all = rows();
+  if (!all.length) return;
+  let at = all.indexOf(document.activeElement);
+  if (at < 0) at = all.findIndex((a) => a.getAttribute("aria-current") === "true");
+  const next = all[Math.min(Math.max(at + step, 0), all.length - 1)];
+  next.focus();
+  next.scrollIntoView({ block: "nearest" });
+}
+
+// cite opens the form of the message that the selected words stand in.
+function cite() {
+  const selection = document.getSelection();
+  const words = selection.toString().trim();
+  const inside = selection.anchorNode?.parentElement?.closest(".message");
+  const message = (words && inside) || document.querySelector(".message");
+  const box = message?.querySelector("details.cite");
+  if (!box) return;
+  box.open = true;
+  const quote = box.querySelector("[data-quote]");
+  if (words && inside) quote.value = words;
+  box.querySelector("select").focus();
+  box.scrollIntoView({ block: "nearest" });
+}
+
+let waiting = "";
+document.addEventListener("keydown", (e) => {
+  if (e.key === "Escape" && typing()) document.activeElement.blur();
+  if (e.ctrlKey || e.metaKey || e.altKey || typing()) return;
+  const key = waiting + e.key;
+  waiting = "";
+  switch (key) {
+    case "/": document.getElementById("q")?.select(); break;
+    case "?": document.getElementById("keys").showModal(); break;
+    case "j": move(1); return;
+    case "k": move(-1); return;
+    case "o": document.activeElement.closest?.(".row-link")?.click(); return;
+    case "u": { const back = document.querySelector("[data-back]"); back ? back.click() : history.back(); return; }
+    case "c": cite(); break;
+    case "g": waiting = "g"; return;
+    case "gh": location = "/"; return;
+    case "gc": location = "/cases"; return;
+    case "gs": location = "/status"; return;
+    default: return;
+  }
+  e.preventDefault();
+});
+
+document.addEventListener("click", async (e) => {
+  const button = e.target.closest("[data-copy]");
+  if (button) {
+    await navigator.clipboard.writeText(button.dataset.copy);
+    const text = button.textContent;
+    button.textContent = "Copied";
+    setTimeout(() => { button.textContent = text; }, 1500);
+  }
+  // One menu at a time.
+  for (const open of document.querySelectorAll("details.menu[open], details.pop[open]")) {
+    if (!open.contains(e.target)) open.open = false;
+  }
+});
+
+for (const field of document.querySelectorAll("[data-secret]")) field.addEventListener("focus", () => field.select());
+
+// A source opens at the words.
+const words = document.getElementById("quote");
+if (words && (location.hash === "#source" || location.hash === "#quote")) words.scrollIntoView({ block: "center" });
+
+// Live figures: the server says when they change.
+const live = document.querySelectorAll("[data-live]");
+if (live.length && window.EventSource) {
+  const grouped = new Intl.NumberFormat("en");
+  const stream = new EventSource("/api/v1/events");
+  stream.addEventListener("status", (e) => {
+    const now = JSON.parse(e.data);
+    for (const el of document.querySelectorAll("[data-live]")) {
+      const value = now[el.dataset.live];
+      if (typeof value === "number") el.textContent = grouped.format(value);
+    }
+    const text = document.querySelector("[data-live=coverage-text]");
+    if (text && now.state) {
+      text.textContent = now.text;
+      document.querySelector("[data-live=dot]").className = "dot " + now.state;
+    }
+  });
+  window.addEventListener("pagehide", () => stream.close());
+}
