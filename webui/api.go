@@ -1,6 +1,224 @@
 package webui
 
-import "net/http"
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"path"
+	"reflect"
+
+	"polytrace/index"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+)
+
+const apiRoot = "/api/v1"
+
+// api is the JSON API while it is put together. Its OpenAPI 3.1 document is
+// generated from the same table that serves it.
+type api struct {
+	s     *Server
+	mux   *http.ServeMux
+	huma  huma.API
+	needs map[string]need // By operation: what it asks of its caller.
+}
 
 // apiHandler serves /api/v1/; who asks is in the context.
-func (s *Server) apiHandler() http.Handler { return http.NotFoundHandler() }
+func (s *Server) apiHandler() http.Handler {
+	a := &api{s: s, mux: http.NewServeMux(), needs: map[string]need{}}
+	c := huma.DefaultConfig("Polytrace", s.config.Version)
+	c.Info.Description = "Search the record of support mail, work on cases, take mail in and out. Sign in with `Authorization: Bearer TOKEN`; an administrator makes tokens."
+	c.OpenAPIPath, c.DocsPath, c.SchemasPath, c.CreateHooks = apiRoot+"/openapi", "", "", nil
+	c.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
+	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"token": {Type: "http", Scheme: "bearer"}}
+	c.Security = []map[string][]string{{"token": {}}}
+	a.huma = humago.New(a.mux, c)
+	a.huma.UseMiddleware(a.guard)
+	a.operations()
+	a.mux.Handle("/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		a.fail(w, r, notFound("operation; "+apiRoot+"/openapi.json lists all"))
+	}))
+	return a.mux
+}
+
+// schemaName names a type in the OpenAPI document. Types of other packages
+// begin with that package, since several have one of the same name.
+func schemaName(t reflect.Type, hint string) string {
+	name := huma.DefaultSchemaNamer(t, hint)
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
+		t = t.Elem()
+	}
+	if from := path.Base(t.PkgPath()); t.Name() != "" && from != "webui" && from != "." {
+		return sentence(from) + name
+	}
+	return name
+}
+
+// operations lists what the API does, and what guards each.
+func (a *api) operations() {
+	s := a.s
+	get, post, patch, del := http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete
+
+	add(a, mayRead, get, "/search", "Search the record, newest first", s.apiSearch)
+	add(a, mayRead, get, "/records/{stream}/{position}", "What is known of a message", s.apiRecord)
+	add(a, mayRead, get, "/records/{stream}/{position}/text", "The readable text of a message", s.apiText)
+	a.stream(mayRead, get, "/records/{stream}/{position}/raw", "The exact bytes of a message", "message/rfc822", recordParams, s.downloadRaw)
+	a.stream(mayRead, get, "/records/{stream}/{position}/parts/{part}", "The decoded bytes of a part", "application/octet-stream", append(recordParams, pathParam("part", "Number of the part, from attachments[].n.")), s.downloadPart)
+	add(a, mayRead, get, "/threads/{id}", "A conversation, oldest message first", s.apiThread)
+	a.stream(mayRead, get, "/export", "All hits of a query as ZIP of EML files or as mbox", "application/zip", []*huma.Param{queryParam("q", "The query; empty for everything."), queryParam("format", "zip or mbox; default zip.")}, s.apiExport)
+
+	add(a, mayRead, get, "/cases", "All cases, the one that was changed last first", s.apiCases)
+	add(a, mayWork, post, "/cases", "Open a case", s.apiOpenCase)
+	add(a, mayRead, get, "/cases/{number}", "A case with its evidence and notes", s.apiCase)
+	add(a, mayWork, patch, "/cases/{number}", "Change a case or its owner", s.apiChangeCase)
+	add(a, mayRead, get, "/cases/{number}/events", "Every decision about a case, oldest first", s.apiCaseEvents)
+	add(a, mayWork, post, "/cases/{number}/notes", "Add a note", s.apiAddNote)
+	add(a, mayWork, post, "/cases/{number}/citations", "Cite a message or words of it", s.apiCite)
+	add(a, mayWork, del, "/cases/{number}/citations/{id}", "Withdraw a citation", s.apiWithdraw)
+	add(a, mayRead, get, "/cases/{number}/shares", "The share links of a case", s.apiShares)
+	add(a, mayWork, post, "/cases/{number}/shares", "Make a share link; its URL is told once", s.apiCreateShare)
+	add(a, mayWork, del, "/cases/{number}/shares/{id}", "Revoke a share link", s.apiRevokeShare)
+
+	add(a, signedIn, get, "/status", "How the appliance is", s.apiStatus)
+	a.stream(signedIn, get, "/events", "The figures of the status as they change (server-sent events)", "text/event-stream", nil, s.apiEvents)
+	add(a, mayManage, get, "/users", "All users", s.apiUsers)
+	add(a, mayManage, post, "/users", "Add a user", s.apiAddUser)
+	add(a, mayManage, post, "/users/{name}/disable", "Disable a user", s.apiDisableUser)
+	add(a, mayManage, post, "/users/{name}/enable", "Enable a user", s.apiEnableUser)
+	add(a, mayManage, post, "/users/{name}/password", "Set a password", s.apiSetPassword)
+	add(a, mayManage, get, "/tokens", "All tokens, without their secrets", s.apiTokens)
+	add(a, mayManage, post, "/tokens", "Make a token; it is told once", s.apiCreateToken)
+	add(a, mayManage, del, "/tokens/{name}", "Revoke a token", s.apiRevokeToken)
+	add(a, mayManage, get, "/queues", "All queues with their addresses", s.apiQueues)
+	add(a, mayManage, post, "/queues", "Add a queue; its address is where mail servers send to", s.apiAddQueue)
+	add(a, mayManage, del, "/queues/{name}", "Close a queue", s.apiRemoveQueue)
+	a.stream(mayManage, post, "/import", "Take in one message of a mailbox; the body is its exact bytes", "message/rfc822", importParams, s.apiImport)
+}
+
+// add serves an operation with JSON in and out.
+func add[In, Out any](a *api, n need, method, route, summary string, do func(context.Context, *In) (*Out, error)) {
+	op := a.describe(n, method, route, summary)
+	huma.Register(a.huma, op, func(ctx context.Context, in *In) (*Out, error) {
+		out, err := do(ctx, in)
+		if err != nil {
+			return nil, a.problem(ctx, op.OperationID, err)
+		}
+		return out, nil
+	})
+}
+
+// stream serves an operation whose body is bytes of any length.
+func (a *api) stream(n need, method, route, summary, kind string, params []*huma.Param, p page) {
+	op := a.describe(n, method, route, summary)
+	op.Parameters = params
+	content := map[string]*huma.MediaType{kind: {Schema: &huma.Schema{Type: "string", Format: "binary"}}}
+	op.Responses = map[string]*huma.Response{"200": {Description: "OK", Content: content}}
+	if method == http.MethodPost {
+		op.RequestBody = &huma.RequestBody{Required: true, Content: content}
+		op.Responses = map[string]*huma.Response{"200": {Description: "OK", Content: map[string]*huma.MediaType{"application/json": {}}}}
+	}
+	a.huma.OpenAPI().AddOperation(&op)
+	a.mux.HandleFunc(method+" "+apiRoot+route, func(w http.ResponseWriter, r *http.Request) {
+		err := a.check(r.Context(), op.OperationID)
+		if err == nil {
+			err = p(w, r)
+		}
+		if err != nil {
+			a.fail(w, r, err)
+		}
+	})
+}
+
+func (a *api) describe(n need, method, route, summary string) huma.Operation {
+	id := method + " " + route
+	a.needs[id] = n
+	op := huma.Operation{OperationID: id, Method: method, Path: apiRoot + route, Summary: summary, MaxBodyBytes: 1 << 20}
+	if method == http.MethodDelete {
+		op.DefaultStatus = http.StatusNoContent
+	}
+	return op
+}
+
+func pathParam(name, what string) *huma.Param {
+	return &huma.Param{Name: name, In: "path", Required: true, Description: what, Schema: &huma.Schema{Type: "string"}}
+}
+
+func queryParam(name, what string) *huma.Param {
+	return &huma.Param{Name: name, In: "query", Description: what, Schema: &huma.Schema{Type: "string"}}
+}
+
+var recordParams = []*huma.Param{pathParam("stream", "Stream of the record, e.g. mail."), pathParam("position", "Position in the stream, from 0.")}
+
+// check decides whether the caller may do an operation.
+func (a *api) check(ctx context.Context, operation string) error {
+	c, ok := callerFrom(ctx)
+	n, known := a.needs[operation]
+	switch {
+	case !ok:
+		return &statusError{http.StatusUnauthorized, "Send a token as Authorization: Bearer TOKEN. An administrator makes one with polytrace token create, or on the page Tokens.", nil}
+	case !known || !c.may(n):
+		return &statusError{http.StatusForbidden, refusals[n], nil}
+	}
+	return nil
+}
+
+func (a *api) guard(ctx huma.Context, next func(huma.Context)) {
+	if err := a.check(ctx.Context(), ctx.Operation().OperationID); err != nil {
+		e := asStatus(err)
+		if e.code == http.StatusUnauthorized {
+			ctx.SetHeader("WWW-Authenticate", "Bearer")
+		}
+		huma.WriteErr(a.huma, ctx, e.code, e.text)
+		return
+	}
+	next(ctx)
+}
+
+// problem is an error as a problem document (RFC 9457).
+func (a *api) problem(ctx context.Context, operation string, err error) huma.StatusError {
+	var syntax *index.SyntaxError
+	if errors.As(err, &syntax) {
+		return huma.NewError(http.StatusUnprocessableEntity, "The query cannot be read: "+syntax.Text, &huma.ErrorDetail{
+			Location: fmt.Sprintf("query.q[%d]", syntax.Offset), Message: syntax.Text, Value: syntax.Query})
+	}
+	e := asStatus(err)
+	if e.code >= http.StatusInternalServerError {
+		a.s.config.Log.ErrorContext(ctx, "request failed", "operation", operation, "error", err)
+	}
+	return huma.NewError(e.code, e.text)
+}
+
+// fail writes a problem document.
+func (a *api) fail(w http.ResponseWriter, r *http.Request, err error) {
+	p := a.problem(r.Context(), r.Pattern, err)
+	if p.GetStatus() == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+	}
+	for _, name := range []string{"ETag", "Content-Disposition", "Content-Length"} {
+		w.Header().Del(name)
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(p.GetStatus())
+	if err := json.NewEncoder(w).Encode(p); err != nil {
+		a.s.config.Log.DebugContext(r.Context(), "client left", "error", err)
+	}
+}
+
+// body is a response with one JSON value.
+type body[T any] struct{ Body T }
+
+func reply[T any](v T) *body[T] { return &body[T]{v} }
+
+// none is a request without parameters, or a response without a body.
+type none struct{}
+
+// list is never null in JSON.
+func list[T any](items []T) []T {
+	if items == nil {
+		return []T{}
+	}
+	return items
+}

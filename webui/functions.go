@@ -33,19 +33,19 @@ func (p *pages) functions(now func() time.Time) template.FuncMap {
 		"url":    template.URLQueryEscaper,
 		"short":  func(d archive.Digest) string { return d.String()[:12] },
 		"role":   func(r casework.Role) string { return roleWords[r] },
-		"with":   with,
+		"pairs":  pairs,
 	}
 }
 
-// with hands several values to a template: name, value, name, value.
-func with(pairs ...any) (map[string]any, error) {
+// pairs hands several values to a template: name, value, name, value.
+func pairs(list ...any) (map[string]any, error) {
 	m := map[string]any{}
-	for i := 0; i+1 < len(pairs); i += 2 {
-		name, ok := pairs[i].(string)
+	for i := 0; i+1 < len(list); i += 2 {
+		name, ok := list[i].(string)
 		if !ok {
-			return nil, fmt.Errorf("%v is not a name", pairs[i])
+			return nil, fmt.Errorf("%v is not a name", list[i])
 		}
-		m[name] = pairs[i+1]
+		m[name] = list[i+1]
 	}
 	return m, nil
 }

@@ -194,14 +194,5 @@ func local(next string) string {
 	return next
 }
 
-// do carries out a command in the name of the caller and waits until the
-// index shows it.
-func (s *Server) do(r *http.Request, c casework.Command) error {
-	who, _ := callerFrom(r.Context())
-	at, err := s.config.Desk.Do(r.Context(), who.actor, c)
-	if err != nil {
-		return err
-	}
-	s.settle(r.Context(), at)
-	return nil
-}
+// do is act for a request of a page.
+func (s *Server) do(r *http.Request, c casework.Command) error { return s.act(r.Context(), c) }

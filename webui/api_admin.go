@@ -1,0 +1,180 @@
+package webui
+
+import (
+	"context"
+	"crypto/rand"
+
+	"polytrace/archive"
+	"polytrace/casework"
+)
+
+type usersOut struct {
+	Users []casework.User `json:"users"`
+}
+
+func (s *Server) apiUsers(context.Context, *none) (*body[usersOut], error) {
+	var out usersOut
+	s.config.Desk.Read(func(state *casework.State) { out.Users = list(state.Users()) })
+	return reply(out), nil
+}
+
+type addUserIn struct {
+	Body struct {
+		Name     string          `json:"name"`
+		FullName string          `json:"full_name,omitempty"`
+		Roles    []casework.Role `json:"roles" doc:"agent, specialist, manager, observer, compliance, admin."`
+		Password string          `json:"password,omitempty" doc:"At least 12 characters. Without one the user cannot sign in yet."`
+	}
+}
+
+type userCreated struct {
+	Status int
+	Body   casework.User
+}
+
+func (s *Server) apiAddUser(ctx context.Context, in *addUserIn) (*userCreated, error) {
+	b := in.Body
+	c := casework.AddUser{Name: b.Name, FullName: b.FullName, Roles: b.Roles}
+	if b.Password != "" {
+		var err error
+		if c.Password, err = hashed(b.Password); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.act(ctx, c); err != nil {
+		return nil, err
+	}
+	u, _ := s.user(b.Name)
+	return &userCreated{201, u}, nil
+}
+
+type nameIn struct {
+	Name   string `path:"name"`
+	Reason string `query:"reason"`
+}
+
+func (s *Server) apiDisableUser(ctx context.Context, in *nameIn) (*none, error) {
+	return nil, s.act(ctx, casework.DisableUser{Name: in.Name, Reason: in.Reason})
+}
+
+func (s *Server) apiEnableUser(ctx context.Context, in *nameIn) (*none, error) {
+	return nil, s.act(ctx, casework.EnableUser{Name: in.Name})
+}
+
+type passwordIn struct {
+	Name string `path:"name"`
+	Body struct {
+		Password string `json:"password"`
+	}
+}
+
+func (s *Server) apiSetPassword(ctx context.Context, in *passwordIn) (*none, error) {
+	phc, err := hashed(in.Body.Password)
+	if err != nil {
+		return nil, err
+	}
+	return nil, s.act(ctx, casework.SetPassword{Name: in.Name, Password: phc})
+}
+
+type tokensOut struct {
+	Tokens []casework.Token `json:"tokens"`
+}
+
+func (s *Server) apiTokens(context.Context, *none) (*body[tokensOut], error) {
+	var out tokensOut
+	s.config.Desk.Read(func(state *casework.State) { out.Tokens = list(state.Tokens()) })
+	return reply(out), nil
+}
+
+type createTokenIn struct {
+	Body struct {
+		Name string        `json:"name"`
+		Role casework.Role `json:"role"`
+	}
+}
+
+type tokenCreated struct {
+	Status int
+	Body   struct {
+		Name  string        `json:"name"`
+		Role  casework.Role `json:"role"`
+		Token string        `json:"token" doc:"Told only now."`
+	}
+}
+
+func (s *Server) apiCreateToken(ctx context.Context, in *createTokenIn) (*tokenCreated, error) {
+	secret := casework.NewSecret()
+	if err := s.act(ctx, casework.CreateToken{Name: in.Body.Name, Role: in.Body.Role, Hash: casework.SecretHash(secret)}); err != nil {
+		return nil, err
+	}
+	out := &tokenCreated{Status: 201}
+	out.Body.Name, out.Body.Role, out.Body.Token = in.Body.Name, in.Body.Role, secret
+	return out, nil
+}
+
+func (s *Server) apiRevokeToken(ctx context.Context, in *nameIn) (*none, error) {
+	return nil, s.act(ctx, casework.RevokeToken{Name: in.Name})
+}
+
+// queueOut is a queue with the address that mail servers send to.
+type queueOut struct {
+	casework.Queue
+	Address string `json:"address"`
+}
+
+type queuesOut struct {
+	Queues []queueOut `json:"queues"`
+}
+
+func (s *Server) apiQueues(context.Context, *none) (*body[queuesOut], error) {
+	out := queuesOut{[]queueOut{}}
+	s.config.Desk.Read(func(state *casework.State) {
+		for _, q := range state.Queues() {
+			out.Queues = append(out.Queues, queueOut{q, q.Local + "@" + s.config.MailDomain})
+		}
+	})
+	return reply(out), nil
+}
+
+type addQueueIn struct {
+	Body struct {
+		Name    string   `json:"name"`
+		Format  string   `json:"format,omitempty" doc:"auto, exchange, postfix or plain; default auto."`
+		Sources []string `json:"sources,omitempty" doc:"Addresses or networks that may send; default this machine and private networks."`
+		Class   string   `json:"class,omitempty" doc:"Stream that its mail goes to; default mail."`
+	}
+}
+
+type queueCreated struct {
+	Status int
+	Body   queueOut
+}
+
+func (s *Server) apiAddQueue(ctx context.Context, in *addQueueIn) (*queueCreated, error) {
+	b := in.Body
+	c := casework.AddQueue{Name: b.Name, Format: b.Format, Class: archive.Stream(b.Class)}
+	for _, word := range b.Sources {
+		p, err := parsePrefix(word)
+		if err != nil {
+			return nil, err
+		}
+		c.Sources = append(c.Sources, p)
+	}
+	var err error
+	if c.Local, err = casework.NewQueueLocal(b.Name, rand.Reader); err != nil {
+		return nil, err
+	}
+	if err := s.act(ctx, c); err != nil {
+		return nil, err
+	}
+	out := &queueCreated{Status: 201}
+	s.config.Desk.Read(func(state *casework.State) {
+		q, _ := state.QueueByLocal(c.Local)
+		out.Body = queueOut{q, q.Local + "@" + s.config.MailDomain}
+	})
+	return out, nil
+}
+
+func (s *Server) apiRemoveQueue(ctx context.Context, in *nameIn) (*none, error) {
+	return nil, s.act(ctx, casework.RemoveQueue{Name: in.Name, Reason: in.Reason})
+}

@@ -1,0 +1,176 @@
+package webui
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"polytrace/archive"
+	"polytrace/casework"
+)
+
+// escalation fills a fixture with mail, a case with evidence and a note.
+func escalation(f *fixture) (at archive.Address) {
+	f.users()
+	at = f.mail(letter(1))
+	f.mail(letter(2))
+	f.mail("From: Kim <kim@northwind.example>\nTo: jane@acme.example\nSubject: Re: Delivery of the second batch 1\nDate: Mon, 2 Nov 2026 10:00:00 +0100\nMessage-ID: <r1@northwind.example>\nIn-Reply-To: <batch-1@acme.example>\n\nRoot cause by Friday.\n\nOn Mon, 2 Nov 2026, Jane Doe wrote:\n> We need the firmware by Friday, batch 1.\n")
+	f.do(casework.OpenCase{Title: "Second batch delayed", Account: "Acme", Owner: "manager", Severity: 1})
+	w := f.as("manager")
+	if r := w.post(recordPath(at)+"/cite", url.Values{"case": {"101"}, "quote": {"firmware by\nFriday"}, "comment": {"their deadline"}}); r.code != http.StatusSeeOther {
+		f.t.Fatalf("cite: %d %s", r.code, r.body)
+	}
+	if r := w.post("/cases/101/notes", url.Values{"text": {"They need the firmware."}, "cite": {"1"}}); r.code != http.StatusSeeOther {
+		f.t.Fatalf("note: %d %s", r.code, r.body)
+	}
+	return at
+}
+
+// Every page renders, says what it is about, and sends nobody elsewhere.
+func TestPagesShowWhatTheyPromise(t *testing.T) {
+	f := newFixture(t)
+	at := escalation(f)
+	f.do(casework.AddQueue{Name: "postfix", Local: "postfix-7f3k2", Format: "postfix"})
+	manager, admin := f.as("manager"), f.as("admin")
+	for _, c := range []struct {
+		who   *browser
+		path  string
+		wants []string
+	}{
+		{manager, "/", []string{"Your cases", "Second batch delayed", "Latest mail", "Delivery of the second batch 2"}},
+		{manager, "/search?q=firmware", []string{"<b>3</b> results", "<mark>firmware</mark>", "complete to"}},
+		{manager, "/search?q=firmware&open=" + at.String(), []string{"Jane Doe", "If this slips again", "Add to case"}},
+		{manager, "/search?q=nothingofthekind", []string{"Nothing matches", "Every message that came in was searched"}},
+		{manager, recordPath(at), []string{"SHA-256", "seen once", "named in the header", "C-101", "192.0.2.9", "in clear"}},
+		{manager, recordPath(at) + "/source", []string{"Message-ID: &lt;batch-1@acme.example&gt;"}},
+		{manager, "/thread/mail-0", []string{"2 messages, oldest first", "Root cause by Friday", "··· "}},
+		{manager, "/cases", []string{"C-101", "Second batch delayed", "The manager"}},
+		{manager, "/cases/101", []string{"Second batch delayed", "firmware by Friday", "their deadline", "They need the firmware.", "Timeline", "ledger/"}},
+		{manager, "/cases/101?source=1", []string{`<mark id="quote" tabindex="-1">firmware by Friday</mark>`}},
+		{manager, "/cases/101/share", []string{"Opens until the end of", "2026-11-17", "firmware by Friday"}},
+		{manager, "/shares", []string{"Nothing is shared"}},
+		{manager, "/status", []string{"received", "in the bucket", "searchable", "unreadable"}},
+		{manager, "/help", []string{"from:acme.example"}},
+		{manager, "/account", []string{"The manager", "New password again"}},
+		{admin, "/queues", []string{"postfix-7f3k2@journal.example", "127.0.0.1:2525"}},
+		{admin, "/users", []string{"The observer", "active"}},
+		{admin, "/tokens", []string{"No program has access"}},
+		{admin, "/status", []string{"No gateway runs", "postfix"}},
+	} {
+		r := c.who.get(c.path)
+		if r.code != http.StatusOK {
+			t.Errorf("%s: %d %s", c.path, r.code, r.body)
+		}
+		for _, want := range c.wants {
+			if !strings.Contains(r.body, want) {
+				t.Errorf("%s does not say %q", c.path, want)
+			}
+		}
+		if strings.Contains(r.body, "<no value>") || strings.Contains(r.body, "ZgotmplZ") {
+			t.Errorf("%s has a hole", c.path)
+		}
+	}
+}
+
+// A query that cannot be read is shown with a mark at the place.
+func TestSyntaxErrorPointsAtThePlace(t *testing.T) {
+	f := newFixture(t)
+	f.users()
+	r := f.as("agent").get("/search?q=" + url.QueryEscape("firmware (battery <script>"))
+	if r.code != http.StatusUnprocessableEntity || !strings.Contains(r.body, `<span>firmware </span><span class="place">(battery &lt;script&gt;</span>`) {
+		t.Errorf("%d %s", r.code, r.body)
+	}
+}
+
+// The case page says what changed when somebody else was faster.
+func TestStaleChangeIsRefused(t *testing.T) {
+	f := newFixture(t)
+	escalation(f)
+	var c casework.Case
+	f.desk.Read(func(s *casework.State) { c, _ = s.Case(101) })
+	first := url.Values{"title": {c.Title}, "account": {"Acme"}, "status": {"open"}, "severity": {"1"}, "revision": {number(c.Revision)}}
+	a, b := f.as("agent"), f.as("specialist")
+	if r := a.post("/cases/101", first); r.code != http.StatusSeeOther {
+		t.Fatalf("%d %s", r.code, r.body)
+	}
+	first.Set("status", "closed")
+	if r := b.post("/cases/101", first); r.code != http.StatusConflict || !strings.Contains(r.body, "The agent") {
+		t.Errorf("%d %s", r.code, r.body)
+	}
+}
+
+// Words that are not in the message cannot be cited, and what was typed is
+// not lost.
+func TestQuoteThatIsNotThereIsRefused(t *testing.T) {
+	f := newFixture(t)
+	at := escalation(f)
+	r := f.as("agent").post(recordPath(at)+"/cite", url.Values{"case": {"101"}, "quote": {"words nobody wrote"}, "comment": {"my comment"}})
+	if r.code != http.StatusUnprocessableEntity || !strings.Contains(r.body, "words nobody wrote</textarea>") || !strings.Contains(r.body, "my comment") {
+		t.Errorf("%d", r.code)
+	}
+}
+
+// A share shows its declared members and nothing else, until it is revoked or
+// runs out; then it looks like a link that never was.
+func TestShareShowsItsMembersOnly(t *testing.T) {
+	f := newFixture(t)
+	at := escalation(f)
+	w := f.as("manager")
+	whole := w.post("/cases/101/share", url.Values{"title": {"For Acme"}, "until": {"2026-11-05"}, "cite": {"1"}, "do": {"create"}})
+	link := between(whole.body, `data-copy="`, `"`)
+	if whole.code != http.StatusOK || !strings.Contains(link, "/s/") {
+		t.Fatalf("%d %s", whole.code, whole.body)
+	}
+	path := strings.TrimPrefix(link, f.url)
+	guest := f.browser()
+	r := guest.get(path)
+	for _, want := range []string{"For Acme", "Northwind Support", "Shared by The manager", "firmware by Friday", "SHA-256"} {
+		if r.code != http.StatusOK || !strings.Contains(r.body, want) {
+			t.Errorf("guest sees no %q: %d", want, r.code)
+		}
+	}
+	for _, secret := range []string{"their deadline", "If this slips", "They need the firmware", "C-101", "support@northwind", "Sign", "<script"} {
+		if strings.Contains(r.body, secret) {
+			t.Errorf("guest sees %q", secret)
+		}
+	}
+	if r.head.Get("Cache-Control") != "no-store" || r.head.Get("Referrer-Policy") != "no-referrer" || !strings.Contains(r.head.Get("X-Robots-Tag"), "noindex") {
+		t.Errorf("headers %v", r.head)
+	}
+	// Who follows a link gets nowhere else with it.
+	for _, other := range f.web.routes() {
+		method, pattern, _ := strings.Cut(other.pattern, " ")
+		if other.need == open || method != http.MethodGet {
+			continue
+		}
+		if got := guest.get(fill(pattern, at)); got.code != http.StatusSeeOther || !strings.HasPrefix(got.head.Get("Location"), "/sign-in") {
+			t.Errorf("guest gets %d from %s", got.code, pattern)
+		}
+	}
+	never := guest.get("/s/" + casework.NewSecret())
+	f.later(4 * 24 * time.Hour)
+	if out := guest.get(path); out.code != http.StatusNotFound || strings.ReplaceAll(out.body, path, "") != strings.ReplaceAll(never.body, "", "") {
+		t.Errorf("a link that ran out answers %d, and unlike one that never was", out.code)
+	}
+	f.later(-4 * 24 * time.Hour)
+	if r := w.post("/cases/101/shares/1/revoke", nil); r.code != http.StatusSeeOther {
+		t.Fatalf("revoke: %d", r.code)
+	}
+	if out := guest.get(path); out.code != http.StatusNotFound || out.body != never.body {
+		t.Errorf("a revoked link answers %d, and unlike one that never was", out.code)
+	}
+}
+
+func between(s, before, after string) string {
+	_, rest, _ := strings.Cut(s, before)
+	found, _, _ := strings.Cut(rest, after)
+	return found
+}
+
+// fill puts what exists into the pattern of a route.
+func fill(pattern string, at archive.Address) string {
+	return strings.NewReplacer("{$}", "", "{stream}", string(at.Stream), "{position}", number(at.Position), "{number}", "101", "{id}", "1", "{part}", "0",
+		"{name}", "agent", "{token}", "x", "{secret}", "x", "{citation}", "1").Replace(pattern)
+}
