@@ -20,6 +20,14 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// tester is a *testing.T, *testing.B or *rapid.T.
+type tester interface {
+	Helper()
+	Fatal(...any)
+	Fatalf(string, ...any)
+	Errorf(string, ...any)
+}
+
 // memArchive is an archive in memory. Records are only ever appended.
 type memArchive struct {
 	mu      sync.Mutex
@@ -79,7 +87,7 @@ func (a *memArchive) again(at archive.Address, m archive.Meta) archive.Address {
 }
 
 // decide appends an event.
-func (a *memArchive) decide(t testing.TB, kind casework.EventType, number int, data any) archive.Address {
+func (a *memArchive) decide(t tester, kind casework.EventType, number int, data any) archive.Address {
 	t.Helper()
 	raw, err := json.Marshal(data)
 	if err != nil {
@@ -165,7 +173,7 @@ func follow(t testing.TB, a Archive) *Index {
 	return x
 }
 
-func followOn(t testing.TB, fs vfs.FS, a Archive) (x *Index, stop func()) {
+func followOn(t tester, fs vfs.FS, a Archive) (x *Index, stop func()) {
 	t.Helper()
 	x, err := openOn(fs, a, Config{Dir: "index"})
 	if err != nil {
@@ -186,7 +194,7 @@ func followOn(t testing.TB, fs vfs.FS, a Archive) (x *Index, stop func()) {
 }
 
 // caughtUp waits until all records are applied.
-func caughtUp(t testing.TB, x *Index, a Archive) {
+func caughtUp(t tester, x *Index, a Archive) {
 	t.Helper()
 	for _, s := range a.Streams() {
 		if n := a.Next(s); n > 0 {
@@ -199,7 +207,7 @@ func caughtUp(t testing.TB, x *Index, a Archive) {
 
 var testNow = day(2026, 11, 20)
 
-func search(t testing.TB, x *Index, r Request) *Results {
+func search(t tester, x *Index, r Request) *Results {
 	t.Helper()
 	if r.Now.IsZero() {
 		r.Now = testNow
@@ -211,8 +219,8 @@ func search(t testing.TB, x *Index, r Request) *Results {
 	return out
 }
 
-// found lists the addresses of all hits in order, read page by page.
-func addresses(t testing.TB, x *Index, r Request) (out []string) {
+// addresses lists those of all hits in order, read page by page.
+func addresses(t tester, x *Index, r Request) (out []string) {
 	t.Helper()
 	for {
 		res := search(t, x, r)

@@ -305,6 +305,8 @@ func (r *reader) idle() {
 		select {
 		case <-woken:
 			done = true
+		case <-r.x.asked:
+			done = len(r.x.archive.Streams()) != len(streams)
 		case <-tick.C:
 			done = len(r.x.archive.Streams()) != len(streams)
 		case <-ctx.Done():
@@ -321,7 +323,8 @@ func (r *reader) idle() {
 func (x *Index) WaitFor(ctx context.Context, at archive.Address) error {
 	for {
 		x.mu.Lock()
-		done, changed := x.state.marks[at.Stream].next > at.Position, x.changed
+		mark, known := x.state.marks[at.Stream]
+		done, changed := mark.next > at.Position, x.changed
 		err := x.broken
 		if x.closed {
 			err = ErrClosed
@@ -330,10 +333,22 @@ func (x *Index) WaitFor(ctx context.Context, at archive.Address) error {
 		if done || err != nil {
 			return err
 		}
+		if !known {
+			x.lookForStream()
+		}
 		select {
 		case <-changed:
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
+	}
+}
+
+// lookForStream has an idle Run look for new streams at once: the first decision
+// that people take is the first record of its stream, and they wait for it.
+func (x *Index) lookForStream() {
+	select {
+	case x.asked <- struct{}{}:
+	default:
 	}
 }

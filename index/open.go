@@ -28,7 +28,8 @@ type Index struct {
 	log     *slog.Logger
 	cache   *pebble.Cache
 	db      *pebble.DB
-	cutters sync.Pool // of *wordCutter
+	cutters sync.Pool     // of *wordCutter
+	asked   chan struct{} // Someone waits for a stream that was not there yet.
 
 	following sync.Mutex // held by Run
 	memory    memory
@@ -59,7 +60,7 @@ func openOn(fs vfs.FS, a Archive, c Config) (*Index, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	x := &Index{archive: a, log: c.Log, changed: make(chan struct{})}
+	x := &Index{archive: a, log: c.Log, changed: make(chan struct{}), asked: make(chan struct{}, 1)}
 	x.cutters.New = func() any { return newWordCutter() }
 	x.cache = pebble.NewCache(cacheSize)
 	if err := x.open(fs, filepath.Join(c.Dir, "pebble")); err != nil {

@@ -1,0 +1,186 @@
+package index
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"polytrace/archive"
+	"polytrace/casework"
+)
+
+// history appends records of all kinds to an archive: mail whose parents come
+// late or never, the same bytes again in the same and in other streams, decisions, damage.
+type history struct {
+	*memArchive
+	raws []string          // Bodies that may come again.
+	seen []archive.Address // Of records with bodies.
+	made int
+}
+
+func newHistory() *history { return &history{memArchive: newMemArchive()} }
+
+var historyStreams = []archive.Stream{"backup", archive.Mail, "mail-legal-10y"}
+
+var historyPeople = []string{
+	"Jane Döe <jane@contoso.example>", "bob@contoso.example", "Ops <ops@mail.fabrikam.example>", "help@northwind.example",
+}
+
+func pick[E any](t *rapid.T, from []E) E { return from[rapid.IntRange(0, len(from)-1).Draw(t, "pick")] }
+
+func (h *history) grow(t *rapid.T) {
+	stream := pick(t, historyStreams)
+	switch rapid.IntRange(0, 13).Draw(t, "what") {
+	case 0, 1:
+		h.sighting(t, stream)
+	case 2: // As a gateway does that could not ask whether it is known.
+		if len(h.raws) > 0 {
+			h.append(archive.Meta{Stream: stream, Source: archive.Source{Import: "again.mbox", Mailbox: "bob@contoso.example"}}, pick(t, h.raws))
+		}
+	case 3:
+		h.append(archive.Meta{Stream: stream, Kind: pick(t, []archive.Kind{archive.KindPage, archive.KindFile})}, fmt.Sprintf("no mail %d", h.made))
+	case 4:
+		at := h.append(archive.Meta{Stream: stream}, mail("damaged"))
+		h.mu.Lock()
+		h.damaged[at] = true
+		h.mu.Unlock()
+	case 5, 6:
+		h.decision(t)
+	default:
+		h.message(t, stream)
+	}
+	h.made++
+}
+
+func (h *history) message(t *rapid.T, stream archive.Stream) {
+	id := func() string { return fmt.Sprintf("<%d@contoso.example>", rapid.IntRange(0, 11).Draw(t, "id")) }
+	fields := []string{
+		"From: " + pick(t, historyPeople), "To: " + pick(t, historyPeople), "Cc: " + pick(t, historyPeople),
+		"Subject: " + pick(t, []string{"", "", "Re: ", "AW: "}) + pick(t, []string{"Disk array", "Lieferung München", "交換依頼"}),
+		dated(day(2026, 10, 1).Add(time.Duration(rapid.IntRange(0, 60*24).Draw(t, "hour")) * time.Hour)),
+	}
+	if rapid.IntRange(0, 3).Draw(t, "has id") > 0 {
+		fields = append(fields, "Message-ID: "+id())
+	}
+	switch rapid.IntRange(0, 3).Draw(t, "answers") {
+	case 0:
+		fields = append(fields, "References: "+id()+" "+id())
+	case 1:
+		fields = append(fields, "In-Reply-To: "+id())
+	}
+	body := fmt.Sprintf("record %d %s\n", h.made, strings.Join(rapid.SliceOfN(rapid.SampledFrom(
+		[]string{"disk", "array", "full", "überfällig", "交換", "日本語", "https://contoso.example/x"}), 0, 8).Draw(t, "words"), " "))
+	raw := mail(body, fields...)
+	h.raws = append(h.raws, raw)
+	h.seen = append(h.seen, h.append(archive.Meta{Stream: stream, Source: archive.Source{Queue: "support"}}, raw))
+}
+
+func (h *history) sighting(t *rapid.T, stream archive.Stream) {
+	if len(h.seen) == 0 {
+		return
+	}
+	m := archive.Meta{Stream: stream, Source: archive.Source{Queue: pick(t, []string{"sales", "legal"}), Format: "postfix"}}
+	if rapid.Bool().Draw(t, "has envelope") {
+		hidden := pick(t, []string{"audit", "boss"})
+		m.Envelope = &archive.Envelope{From: "mx@contoso.example", To: []string{"sales-x+to=" + hidden + "=contoso.example@journal.example.net"}}
+	}
+	h.again(pick(t, h.seen), m)
+}
+
+func (h *history) decision(t *rapid.T) {
+	number, id := rapid.IntRange(1, 3).Draw(t, "case"), rapid.IntRange(1, 6).Draw(t, "citation")
+	if len(h.seen) == 0 || rapid.IntRange(0, 4).Draw(t, "unknown") == 0 {
+		h.append(archive.Meta{Stream: archive.Ledger, Kind: archive.KindEvent}, "{\"polytrace\":99}")
+		return
+	}
+	at := pick(t, h.seen)
+	if rapid.IntRange(0, 2).Draw(t, "removed") == 0 {
+		h.decide(t, casework.CitationRemoved, number, casework.CitationRemovedData{ID: id, Record: at})
+		return
+	}
+	h.decide(t, casework.CitationAdded, number, casework.CitationData{ID: h.made, Record: at, SHA256: h.streams[at.Stream][at.Position].Meta.SHA256})
+}
+
+// saysAll is all that an index says about an archive.
+func saysAll(t tester, x *Index, a *memArchive) string {
+	t.Helper()
+	var b strings.Builder
+	note := func(what string, value any, err error) {
+		if err != nil && !errors.Is(err, archive.ErrNotFound) {
+			t.Fatalf("%s: %v", what, err)
+		}
+		raw, err := json.MarshalIndent(value, "", " ")
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&b, "%s: %s\n", what, raw)
+	}
+	ctx := context.Background()
+	for _, q := range []string{
+		"", "disk", "disk array", "\"disk array\"", "-disk", "日本", "uberf*", "subject:munchen", "from:jane", "to:@contoso.example", "rcpt:audit",
+		"to:boss", "queue:sales", "is:import", "is:unsearchable", "kind:page", "case:1", "case:2", "has:link", "id:3@contoso.example", "after:2026-10-20",
+	} {
+		for _, order := range []Sort{Newest, Oldest, Relevance} {
+			r, err := x.Search(ctx, Request{Query: q, Limit: 7, Sort: order, Now: testNow})
+			note(fmt.Sprintf("search %q %s", q, order), r, err)
+		}
+	}
+	for _, s := range historyStreams {
+		for p := range a.Next(s) {
+			at := archive.Address{Stream: s, Position: p}
+			d, err := x.Document(ctx, at)
+			note("document "+at.String(), d, err)
+			thread, err := x.Thread(ctx, threadID(at))
+			note("thread "+at.String(), thread, err)
+			known, err := x.Known(a.streams[s][p].Meta.SHA256)
+			note("known "+at.String(), known, err)
+		}
+	}
+	volume, err := x.Volume(ctx, time.Time{})
+	note("volume", volume, err)
+	status := x.Status()
+	status.Bytes, status.CompleteTo = 0, time.Time{}
+	note("status", status, nil)
+	return b.String()
+}
+
+// rebuilt is what an index says that is built from the first record on.
+func rebuilt(t tester, a *memArchive) string {
+	t.Helper()
+	x, stop := followOn(t, vfs.NewMem(), a)
+	defer stop()
+	caughtUp(t, x, a)
+	return saysAll(t, x, a)
+}
+
+// An index that followed the archive record by record, was stopped anywhere
+// and went on from its watermark equals one rebuilt from the first record.
+func TestRebuildEqualsFollow(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		h, fs := newHistory(), vfs.NewMem()
+		for range rapid.IntRange(1, 4).Draw(t, "starts") {
+			x, stop := followOn(t, fs, h)
+			for range rapid.IntRange(1, 15).Draw(t, "records") {
+				h.grow(t)
+				if rapid.IntRange(0, 2).Draw(t, "wait") == 0 {
+					caughtUp(t, x, h)
+				}
+			}
+			stop()
+		}
+		x, stop := followOn(t, fs, h)
+		defer stop()
+		caughtUp(t, x, h)
+		if diff := cmp.Diff(rebuilt(t, h.memArchive), saysAll(t, x, h.memArchive)); diff != "" {
+			t.Fatalf("rebuilt and followed (-want +got):\n%s", diff)
+		}
+	})
+}
