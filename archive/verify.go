@@ -1,8 +1,10 @@
 package archive
 
 import (
+	"context"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"hash"
 	"io"
 )
@@ -57,4 +59,126 @@ func (f *verifier) record(at Address) (ok bool, err error) {
 func (f *verifier) sum(w io.Writer, off, n int64) error {
 	_, err := io.CopyBuffer(w, io.NewSectionReader(f.v.r, off, n), f.buf)
 	return err
+}
+
+// Verified tells how far Verify is.
+type Verified struct {
+	Records    int64     `json:"records"` // Read and found as they were received.
+	AllRecords int64     `json:"all_records"`
+	Packs      int       `json:"packs"` // Of the bucket, found as they were put there.
+	Problems   []Problem `json:"problems"`
+}
+
+// Problem is something that is not as it was stored.
+type Problem struct {
+	Where string `json:"where"` // Address of a record, or key of an object in the bucket.
+	What  string `json:"what"`
+}
+
+// Verify reads every record that is there now and compares it with its
+// SHA-256, and compares every pack with what the bucket has. It goes on behind
+// what is damaged. An error means that it could not finish: the bucket does not
+// answer, or ctx ended. progress may be nil.
+func (a *Archive) Verify(ctx context.Context, progress func(Verified)) (Verified, error) {
+	done := Verified{Problems: []Problem{}}
+	for _, s := range a.all() {
+		done.AllRecords += int64(a.Next(s.name))
+	}
+	told := func() {
+		if progress != nil {
+			progress(done)
+		}
+	}
+	for _, s := range a.all() {
+		if err := a.verifyPacks(ctx, s, &done, told); err != nil {
+			return done, fmt.Errorf("verify %s: %w", s.name, err)
+		}
+		if err := a.verifyRecords(ctx, s.name, &done, told); err != nil {
+			return done, fmt.Errorf("verify %s: %w", s.name, err)
+		}
+	}
+	told()
+	return done, nil
+}
+
+// verifyRecords reads a stream from its beginning; positions are dense.
+func (a *Archive) verifyRecords(ctx context.Context, name Stream, done *Verified, told func()) error {
+	next, end := Position(0), a.Next(name)
+	for r, err := range a.Scan(ctx, name, 0) {
+		switch {
+		case err != nil && !errors.Is(err, ErrDamaged):
+			return err
+		case r.Meta.Position != next:
+			return fmt.Errorf("record %d came where %d was due", r.Meta.Position, next)
+		case err != nil:
+			done.Problems = append(done.Problems, Problem{Address{name, next}.String(), err.Error()})
+		default:
+			done.Records++
+		}
+		if next++; next%256 == 0 {
+			told()
+		}
+	}
+	if next < end {
+		return fmt.Errorf("the records end at %d, not at %d", next, end)
+	}
+	return nil
+}
+
+// verifyPacks compares what was put into the bucket with what is there.
+func (a *Archive) verifyPacks(ctx context.Context, s *stream, done *Verified, told func()) error {
+	s.mu.Lock()
+	var lines []packLine
+	for _, p := range s.packs {
+		if p.stored {
+			lines = append(lines, p.line())
+		}
+	}
+	s.mu.Unlock()
+	for _, l := range lines {
+		key := (&pack{stream: s.name, first: l.First}).key()
+		what, err := a.compareObject(ctx, key, l)
+		if err != nil {
+			return err
+		}
+		if what != "" {
+			done.Problems = append(done.Problems, Problem{key, what})
+		} else {
+			done.Packs++
+		}
+		told()
+	}
+	return nil
+}
+
+// compareObject says how an object differs from the pack that was put there,
+// "" when it does not. Where the store has no checksum of it, it is read.
+func (a *Archive) compareObject(ctx context.Context, key string, l packLine) (what string, err error) {
+	o, err := a.store.Stat(ctx, key)
+	switch {
+	case errors.Is(err, ErrNoObject):
+		return "it is not in the bucket any more", nil
+	case err != nil:
+		return "", err
+	case o.Size != l.Size:
+		return fmt.Sprintf("it has %d bytes, %d were put there", o.Size, l.Size), nil
+	case o.SHA256.IsZero():
+		if o.SHA256, err = a.digestObject(ctx, key); err != nil {
+			return "", err
+		}
+	}
+	if o.SHA256 != l.SHA256 {
+		return fmt.Sprintf("it has SHA-256 %s, not %s", o.SHA256, l.SHA256), nil
+	}
+	return "", nil
+}
+
+func (a *Archive) digestObject(ctx context.Context, key string) (d Digest, err error) {
+	r, err := a.store.Open(ctx, key, 0, -1)
+	if err != nil {
+		return d, err
+	}
+	h := sha256.New()
+	_, err = io.Copy(h, r)
+	return Digest(h.Sum(nil)), errors.Join(err, r.Close())
 }

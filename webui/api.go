@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"path"
 	"reflect"
+	"strings"
 
 	"polytrace/index"
 
@@ -84,6 +85,7 @@ func (a *api) operations() {
 
 	add(a, signedIn, get, "/status", "How the appliance is", s.apiStatus)
 	a.stream(signedIn, get, "/events", "The figures of the status as they change (server-sent events)", "text/event-stream", nil, s.apiEvents)
+	a.stream(mayManage, post, "/verify", "Read everything back and compare it with its checksums; answers with a line of JSON as it goes, the last one has done", "application/jsonl", nil, s.apiVerify)
 	add(a, mayManage, get, "/users", "All users", s.apiUsers)
 	add(a, mayManage, post, "/users", "Add a user", s.apiAddUser)
 	add(a, mayManage, post, "/users/{name}/disable", "Disable a user", s.apiDisableUser)
@@ -133,7 +135,7 @@ func (a *api) stream(n need, method, route, summary, kind string, params []*huma
 }
 
 func (a *api) describe(n need, method, route, summary string) huma.Operation {
-	id := method + " " + route
+	id := strings.ToLower(method) + strings.NewReplacer("/", "-", "{", "", "}", "").Replace(route)
 	a.needs[id] = n
 	op := huma.Operation{OperationID: id, Method: method, Path: apiRoot + route, Summary: summary, MaxBodyBytes: 1 << 20}
 	if method == http.MethodDelete {

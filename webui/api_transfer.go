@@ -292,3 +292,34 @@ func (s *Server) apiEvents(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 }
+
+// verifyLine is a line of the answer of apiVerify.
+type verifyLine struct {
+	archive.Verified
+	Done  bool   `json:"done"`            // Everything was read.
+	Error string `json:"error,omitempty"` // Why it was not.
+}
+
+// apiVerify tells its progress at most once a second, then the whole result.
+func (s *Server) apiVerify(w http.ResponseWriter, r *http.Request) error {
+	if s.config.Verify == nil {
+		return &statusError{http.StatusServiceUnavailable, "This server cannot verify the archive.", nil}
+	}
+	w.Header().Set("Content-Type", "application/jsonl")
+	out, flusher := json.NewEncoder(w), http.NewResponseController(w)
+	var last time.Time
+	result, err := s.config.Verify(r.Context(), func(v archive.Verified) {
+		if time.Since(last) < time.Second {
+			return
+		}
+		last = time.Now()
+		v.Problems = nil
+		out.Encode(verifyLine{Verified: v}) // Who does not listen misses the progress only.
+		flusher.Flush()
+	})
+	line := verifyLine{Verified: result, Done: err == nil}
+	if err != nil {
+		line.Error = err.Error()
+	}
+	return out.Encode(line)
+}

@@ -40,6 +40,9 @@ type Config struct {
 	// Import takes one message of a mailbox in.
 	Import func(ctx context.Context, src archive.Source, body archive.Body) (archive.Meta, string, error)
 
+	// Verify reads everything back and compares it with its checksums.
+	Verify func(ctx context.Context, progress func(archive.Verified)) (archive.Verified, error)
+
 	PublicURL  string // Without a slash at the end; links in mail and shares begin with it.
 	MailDomain string // Domain of the queues' addresses.
 	SMTPListen string // Where the gateway listens, for set-up instructions.
@@ -94,21 +97,25 @@ func (s *Server) Local() http.Handler { return s.local }
 
 // Intake is what the status page shows of the gateway.
 type Intake struct {
-	Listening                   string
-	Sessions                    int
-	Accepted, Deferred, Refused int64
-	LastRefused                 *RefusedAttempt
-	Queues                      map[string]QueueIntake // by name
+	Listening   string                 `json:"listening"`
+	Sessions    int                    `json:"sessions"`
+	Accepted    int64                  `json:"accepted"` // Since start, like the next two.
+	Deferred    int64                  `json:"deferred"`
+	Refused     int64                  `json:"refused"`
+	LastRefused *RefusedAttempt        `json:"last_refused,omitempty"`
+	Queues      map[string]QueueIntake `json:"queues"` // by name
 }
 
 // RefusedAttempt is the last attempt that was not let in.
 type RefusedAttempt struct {
-	At               time.Time
-	Peer, To, Reason string
+	At     time.Time `json:"at"`
+	Peer   string    `json:"peer"`
+	To     string    `json:"to,omitempty"`
+	Reason string    `json:"reason"`
 }
 
 // QueueIntake says when a queue last took mail.
 type QueueIntake struct {
-	Accepted int64
-	Last     time.Time
+	Accepted int64     `json:"accepted"`
+	Last     time.Time `json:"last,omitzero"`
 }

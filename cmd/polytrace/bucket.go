@@ -1,0 +1,62 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"polytrace/archive"
+	"polytrace/archive/dirstore"
+	"polytrace/archive/s3store"
+)
+
+// openBucket opens the bucket at a URL.
+func openBucket(raw, credentials string) (archive.Store, error) {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return nil, errors.New("the bucket URL cannot be read; write file:///dir or s3://BUCKET?endpoint=https://HOST")
+	}
+	switch u.Scheme {
+	case "file":
+		if u.Host != "" || u.Path == "" {
+			return nil, fmt.Errorf("bucket URL %s: write file:/// and the whole path, e.g. file:///srv/polytrace", u.Redacted())
+		}
+		return dirstore.Open(u.Path)
+	case "s3":
+		at, err := s3store.ParseURL(raw)
+		if err != nil {
+			return nil, err
+		}
+		if dir := os.Getenv("CREDENTIALS_DIRECTORY"); credentials == "" && dir != "" {
+			credentials = existing(filepath.Join(dir, "bucket"))
+		}
+		return s3store.Open(s3store.Config{Location: at, Credentials: s3store.FindCredentials(credentials)})
+	}
+	return nil, fmt.Errorf("bucket URL: %q is not a kind of bucket; write file:///dir or s3://BUCKET?endpoint=https://HOST", u.Scheme)
+}
+
+func existing(file string) string {
+	if _, err := os.Stat(file); err != nil {
+		return ""
+	}
+	return file
+}
+
+// explain adds to an error what it means and what to do.
+func explain(err error) string {
+	text := err.Error()
+	switch {
+	case errors.Is(err, archive.ErrDenied):
+		return text + "\nCheck the credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the file named by bucket.credentials_file. They need the right to list, read and write in the bucket."
+	case errors.Is(err, archive.ErrFull):
+		return text + "\nMake room on the disk of the data directory, or lower archive.reserve. What was accepted is safe."
+	case errors.Is(err, archive.ErrBroken):
+		return text + "\nMend the disk, then start again. What was accepted is safe."
+	case errors.Is(err, context.Canceled):
+		return "stopped"
+	}
+	return text
+}

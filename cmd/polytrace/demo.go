@@ -1,0 +1,5 @@
+package main
+
+type demoVerb struct{}
+
+func (demoVerb) Run(c *call) error { return nil }

@@ -1,0 +1,166 @@
+// Command polytrace is a mail gateway and archiver: mail servers send it a
+// copy of all support mail, it keeps every message byte for byte, and people
+// search the record and build cases on it.
+//
+// This package puts the parts together and offers them as verbs. While a
+// server runs, the other verbs talk to it through a socket in its data
+// directory; otherwise they open the data themselves. Either way they use the
+// same JSON API.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // A second signal ends the process at once.
+	code := run(ctx, os.Args[1:], terminal{os.Stdin, os.Stdout, os.Stderr})
+	stop()
+	os.Exit(code)
+}
+
+// terminal is where a verb reads and writes.
+type terminal struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// cli is every verb and flag.
+type cli struct {
+	Config string `help:"Configuration file (TOML). Every setting can also be given as environment variable, e.g. POLYTRACE_SMTP_LISTEN." env:"POLYTRACE_CONFIG" placeholder:"FILE"`
+	Data   string `help:"Data directory." env:"POLYTRACE_DATA" default:"./polytrace-data" placeholder:"DIR"`
+
+	Serve   serveVerb   `cmd:"" help:"Take mail in, keep it, index it and serve the pages."`
+	Demo    demoVerb    `cmd:"" help:"Serve a small sample company on a scratch directory, to look around."`
+	Import  importVerb  `cmd:"" help:"Take in mailboxes: EML files, mbox files, Maildir folders."`
+	Search  searchVerb  `cmd:"" help:"Search the record."`
+	Show    showVerb    `cmd:"" help:"Show a message."`
+	Export  exportVerb  `cmd:"" help:"Write all hits of a query to a file."`
+	Verify  verifyVerb  `cmd:"" help:"Read everything back and compare it with its checksums."`
+	Rebuild rebuildVerb `cmd:"" help:"Build the index anew from the archive."`
+	Restore restoreVerb `cmd:"" help:"Fill an empty data directory from a bucket."`
+	Status  statusVerb  `cmd:"" help:"Tell how the appliance is."`
+	User    userVerbs   `cmd:"" help:"People who sign in."`
+	Token   tokenVerbs  `cmd:"" help:"Credentials of the JSON API."`
+	Queue   queueVerbs  `cmd:"" help:"Addresses that mail servers send to."`
+	Version versionVerb `cmd:"" help:"Print the version."`
+}
+
+// call is what a verb works with.
+type call struct {
+	ctx      context.Context
+	settings settings
+	dir      string
+	terminal
+}
+
+// errUsage marks errors in the way a verb was called.
+var errUsage = errors.New("wrong usage")
+
+// run carries out one verb. It returns 0 when it worked, 1 when it failed, 2 when it was
+// called in a wrong way.
+func run(ctx context.Context, args []string, t terminal) (code int) {
+	var c cli
+	var left *int
+	parser, err := kong.New(&c, kong.Name("polytrace"), kong.Description(about), kong.Writers(t.out, t.err), kong.UsageOnError(),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}), kong.Help(help), kong.Exit(func(n int) { left = &n }))
+	if err != nil {
+		return t.fail(1, err)
+	}
+	verb, err := parser.Parse(args)
+	if left != nil { // Help was asked for and printed.
+		return *left
+	}
+	if err != nil {
+		return t.fail(2, fmt.Errorf("%w; polytrace --help tells the verbs, polytrace VERB --help the flags", err))
+	}
+	s, warnings, err := loadSettings(c.Config, os.Environ(), c.Data)
+	if err != nil {
+		return t.fail(2, err)
+	}
+	for _, w := range warnings {
+		fmt.Fprintln(t.err, "polytrace: "+w)
+	}
+	err = verb.Run(&call{ctx: ctx, settings: s, dir: c.Data, terminal: t})
+	switch {
+	case errors.Is(err, errUsage):
+		return t.fail(2, err)
+	case err != nil:
+		return t.fail(1, err)
+	}
+	return 0
+}
+
+func (t terminal) fail(code int, err error) int {
+	fmt.Fprintln(t.err, "polytrace: "+explain(err))
+	return code
+}
+
+const about = `Keeps every message your mail servers send it, byte for byte, makes it searchable, and lets people build cases on it.
+
+Begin with "polytrace demo" to look around, or "polytrace serve" to use it.`
+
+// help prints the help of a verb with its examples.
+func help(options kong.HelpOptions, ctx *kong.Context) error {
+	if err := kong.DefaultHelpPrinter(options, ctx); err != nil {
+		return err
+	}
+	if ctx.Selected() == nil {
+		fmt.Fprintf(ctx.Stdout, "\nSettings, with their defaults:\n%s", settingsHelp())
+		return nil
+	}
+	if text := examples[ctx.Selected().FullPath()]; text != "" {
+		fmt.Fprintf(ctx.Stdout, "\nExamples:\n  %s\n", strings.ReplaceAll(text, "\n", "\n  "))
+	}
+	return nil
+}
+
+var examples = map[string]string{
+	"polytrace serve":        "polytrace serve\npolytrace serve --config /etc/polytrace.toml --data /var/lib/polytrace\nPOLYTRACE_BUCKET_URL='s3://mail?endpoint=https://s3.example.net&region=eu-1' polytrace serve",
+	"polytrace demo":         "polytrace demo\npolytrace demo --keep ./demo-data",
+	"polytrace import":       "polytrace import ~/Maildir --mailbox support@example.net\npolytrace import old/*.mbox --mailbox sales@example.net --format mbox",
+	"polytrace search":       "polytrace search 'from:acme.example \"root cause\" after:30d'\npolytrace search has:attachment --json | jq .subject",
+	"polytrace show":         "polytrace show mail/1042\npolytrace show mail/1042 --raw > mail-1042.eml",
+	"polytrace export":       "polytrace export 'account:acme after:2026-01' --to acme.zip\npolytrace export from:acme.example --to acme.mbox --format mbox",
+	"polytrace restore":      "polytrace restore --from 's3://mail?endpoint=https://s3.example.net' --data /var/lib/polytrace",
+	"polytrace status":       "polytrace status\npolytrace status --json | jq .lag",
+	"polytrace user add":     "polytrace user add kim --full-name 'Kim Berg' --role specialist\necho 'a long password' | polytrace user add kim --role specialist",
+	"polytrace token create": "TOKEN=$(polytrace token create reporting --role observer)",
+	"polytrace queue add":    "polytrace queue add support --format exchange --source 192.0.2.0/24",
+}
+
+type versionVerb struct{}
+
+func (versionVerb) Run(c *call) error {
+	_, err := fmt.Fprintln(c.out, "polytrace", version())
+	return err
+}
+
+// version is that of the module, with the commit where the build knows it.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	v := info.Main.Version
+	if v == "" || v == "(devel)" {
+		v = "devel"
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				v += "+" + s.Value[:min(12, len(s.Value))]
+			}
+		}
+	}
+	return v
+}

@@ -1,0 +1,130 @@
+package main
+
+import (
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"polytrace/archive"
+	"polytrace/index"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// newRegistry collects the figures of everything but the gateway, which adds
+// its own.
+func newRegistry(a *app) *prometheus.Registry {
+	r := prometheus.NewRegistry()
+	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), figures{a})
+	return r
+}
+
+// figures are read from the archive and the index when they are asked for.
+type figures struct{ *app }
+
+func desc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("polytrace_"+name, help, labels, nil)
+}
+
+var (
+	descBuild        = desc("build_info", "Version of the program; always 1.", "version")
+	descRecords      = desc("archive_records_total", "Records accepted.", "stream")
+	descInBucket     = desc("archive_in_bucket_records", "Records that are in the bucket.", "stream")
+	descWaiting      = desc("archive_waiting_seconds", "Age of the oldest record that is not in the bucket yet.", "stream")
+	descBroken       = desc("archive_broken", "1 when writing stopped after a failed write: no mail is taken in.")
+	descBucketFails  = desc("archive_bucket_failing", "1 when the last upload failed.")
+	descDamage       = desc("archive_damage_count", "Pieces that recovery set aside.")
+	descFree         = desc("disk_free_bytes", "Free on the disk of the data directory.")
+	descLocal        = desc("archive_local_bytes", "Packs on the local disk.")
+	descPackBytes    = desc("archive_bucket_bytes", "Packs in the bucket, compressed.")
+	descBodyBytes    = desc("archive_body_bytes", "Bodies accepted, uncompressed.")
+	descIndexUp      = desc("index_up", "1 when the index is open and goes on.")
+	descLag          = desc("index_lag_records", "Records that are not searchable yet.")
+	descDocuments    = desc("index_documents", "Messages that are searchable, the same bytes counted once.")
+	descUnsearchable = desc("index_unsearchable_records", "Records whose text could not be read.")
+	descIndexBytes   = desc("index_bytes", "The index on disk.")
+)
+
+func (f figures) Describe(out chan<- *prometheus.Desc) { prometheus.DescribeByCollect(f, out) }
+
+func (f figures) Collect(out chan<- prometheus.Metric) {
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	gauge(descBuild, 1, version())
+	f.collectArchive(f.archive.Status(), out, gauge)
+	var st index.Status
+	x := f.index.Load()
+	if x != nil {
+		st = x.Status()
+	}
+	gauge(descIndexUp, flag(x != nil && st.Failure == ""))
+	gauge(descLag, float64(st.Lag))
+	gauge(descDocuments, float64(st.Documents))
+	gauge(descUnsearchable, float64(st.Unsearchable))
+	gauge(descIndexBytes, float64(st.Bytes))
+}
+
+func (f figures) collectArchive(st archive.Status, out chan<- prometheus.Metric, gauge func(*prometheus.Desc, float64, ...string)) {
+	for _, s := range st.Streams {
+		name := string(s.Stream)
+		out <- prometheus.MustNewConstMetric(descRecords, prometheus.CounterValue, float64(s.Next), name)
+		gauge(descInBucket, float64(s.InBucket), name)
+		waiting := 0.0
+		if !s.Oldest.IsZero() {
+			waiting = time.Since(s.Oldest).Seconds()
+		}
+		gauge(descWaiting, waiting, name)
+	}
+	gauge(descBroken, flag(st.Broken != ""))
+	gauge(descBucketFails, flag(st.Failure != ""))
+	gauge(descDamage, float64(len(st.Damage)))
+	gauge(descFree, float64(st.Free))
+	gauge(descLocal, float64(st.Local))
+	gauge(descPackBytes, float64(st.PackBytes))
+	gauge(descBodyBytes, float64(st.BodyBytes))
+}
+
+func flag(on bool) float64 {
+	if on {
+		return 1
+	}
+	return 0
+}
+
+// opsHandler answers monitoring: /healthz that the process lives, /readyz
+// whether it can do all of its work, with the reasons when it cannot.
+func opsHandler(a *app, r *prometheus.Registry) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(r, promhttp.HandlerOpts{Registry: r}))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("ok\n")) })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		reasons := a.unready()
+		w.Header().Set("Content-Type", "application/json")
+		if len(reasons) > 0 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+		json.NewEncoder(w).Encode(map[string]any{"ready": len(reasons) == 0, "reasons": reasons}) // Who left does not need it.
+	})
+	return mux
+}
+
+// unready lists why not all of the work can be done.
+func (a *app) unready() []string {
+	reasons := []string{}
+	st := a.archive.Status()
+	if st.Broken != "" {
+		reasons = append(reasons, "the archive stopped writing: "+st.Broken)
+	}
+	if st.Free < a.settings.archive.reserve {
+		reasons = append(reasons, "the disk is full: no mail is taken in")
+	}
+	if x := a.index.Load(); x == nil {
+		reasons = append(reasons, "the index is not open; mail is taken in all the same")
+	} else if failure := x.Status().Failure; failure != "" {
+		reasons = append(reasons, "the index has stopped: "+failure)
+	}
+	return reasons
+}

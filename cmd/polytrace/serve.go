@@ -1,0 +1,306 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"polytrace/gateway"
+	"polytrace/webui"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+type serveVerb struct{}
+
+// Run serves until a signal ends it.
+func (serveVerb) Run(c *call) error {
+	a, err := openApp(c.ctx, c.settings, c.dir, newLog(c))
+	if err != nil {
+		return err
+	}
+	s, err := newServer(a)
+	if err != nil {
+		return errors.Join(err, a.Close())
+	}
+	s.ready = func() { s.greet(c) }
+	return errors.Join(s.run(c.ctx), a.Close())
+}
+
+func newLog(c *call) *slog.Logger {
+	options := &slog.HandlerOptions{Level: c.settings.log.level}
+	if c.settings.log.format == "json" {
+		return slog.New(slog.NewJSONHandler(c.err, options))
+	}
+	return slog.New(slog.NewTextHandler(c.err, options))
+}
+
+// server is the app with its listeners.
+type server struct {
+	*app
+	gateway        *gateway.Server
+	certificate    *certificate
+	registry       *prometheus.Registry
+	smtp, web, ops net.Listener
+	socket         net.Listener
+	ready          func() // Called when everything is open.
+}
+
+// newServer opens the listeners before anything runs, so that a port that is
+// taken stops the start and nothing else.
+func newServer(a *app) (*server, error) {
+	s := &server{app: a, registry: newRegistry(a), ready: func() {}}
+	var err error
+	if s.certificate, err = loadCertificate(a.settings, a.dir, a.log); err != nil {
+		return nil, err
+	}
+	s.gateway, err = gateway.New(gateway.Config{
+		Hostname: a.settings.smtp.hostname, TLS: s.certificate.config(), MaxMessage: a.settings.smtp.maxMessage, MaxSessions: a.settings.smtp.maxSessions,
+		Spool: filepath.Join(a.dir, "spool"), Log: a.log, Metrics: s.registry,
+	}, a.archive, a.queue, a.known)
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range []struct {
+		name, address string
+		to            *net.Listener
+	}{{"smtp.listen", a.settings.smtp.listen, &s.smtp}, {"http.listen", a.settings.http.listen, &s.web}, {"ops.listen", a.settings.ops.listen, &s.ops}} {
+		if *l.to, err = net.Listen("tcp", l.address); err != nil {
+			s.closeListeners()
+			return nil, fmt.Errorf("%s: %w; choose another port with the setting %s", l.name, err, l.name)
+		}
+	}
+	if s.socket, err = listenSocket(a.dir); err != nil {
+		s.closeListeners()
+		return nil, fmt.Errorf("socket for the other verbs: %w", err)
+	}
+	a.intake = s.intakeStatus
+	return s, nil
+}
+
+func (s *server) closeListeners() {
+	for _, l := range []net.Listener{s.smtp, s.web, s.ops, s.socket} {
+		if l != nil {
+			l.Close()
+		}
+	}
+}
+
+// greet tells people where to go.
+func (s *server) greet(c *call) {
+	fmt.Fprintf(c.out, "Polytrace takes mail on %s and serves %s\n", s.settings.smtp.listen, s.settings.http.publicURL)
+	if s.noUsers() {
+		fmt.Fprintf(c.out, "There is no account yet. Make the first one: %s/setup/%s\n", s.settings.http.publicURL, s.setup)
+	}
+}
+
+// part is something that runs as long as the server.
+type part struct {
+	name string
+	run  func(context.Context) error
+}
+
+// run runs all parts until ctx ends or one of them fails. They are stopped in
+// order: first what brings work in, last the archive.
+func (s *server) run(ctx context.Context) error {
+	if err := s.openIndex(); err != nil {
+		s.log.Error("index cannot be opened; mail is taken in, searching waits; trying again", "error", err)
+	}
+	parts := []part{
+		{"gateway", func(ctx context.Context) error { return s.gateway.Serve(ctx, s.smtp) }},
+		{"web", func(ctx context.Context) error { return serveHTTP(ctx, s.web, s.pages()) }},
+		{"socket", func(ctx context.Context) error { return serveHTTP(ctx, s.socket, s.local()) }},
+		{"ops", func(ctx context.Context) error { return serveHTTP(ctx, s.ops, opsHandler(s.app, s.registry)) }},
+		{"reload", s.reload},
+		{"watchdog", s.watchdog},
+		{"index", s.follow},
+		{"archive", s.archive.Run},
+	}
+	s.log.Info("started", "version", version(), "smtp", s.settings.smtp.listen, "http", s.settings.http.listen, "ops", s.settings.ops.listen, "bucket", s.archive.Status().Bucket)
+	notify(s.log, daemon.SdNotifyReady)
+	s.ready()
+	err := runParts(ctx, parts, func() {
+		s.log.Info("stopping")
+		notify(s.log, daemon.SdNotifyStopping)
+	})
+	s.log.Info("stopped")
+	return err
+}
+
+// runParts starts parts in the opposite of their order and stops them in it,
+// each after the one before it has ended.
+func runParts(ctx context.Context, parts []part, stopping func()) error {
+	type running struct {
+		part
+		stop context.CancelFunc
+		done chan error
+	}
+	failed := make(chan struct{}, len(parts))
+	started := make([]running, len(parts))
+	for i := len(parts) - 1; i >= 0; i-- {
+		own, stop := context.WithCancel(context.WithoutCancel(ctx))
+		r := running{parts[i], stop, make(chan error, 1)}
+		started[i] = r
+		go func() {
+			err := r.run(own)
+			if own.Err() == nil {
+				failed <- struct{}{} // It ended by itself.
+			} else if errors.Is(err, context.Canceled) {
+				err = nil
+			}
+			r.done <- err
+		}()
+	}
+	select {
+	case <-ctx.Done():
+	case <-failed:
+	}
+	stopping()
+	var all []error
+	for _, r := range started {
+		r.stop()
+		if err := <-r.done; err != nil {
+			all = append(all, fmt.Errorf("%s: %w", r.name, err))
+		}
+	}
+	return errors.Join(all...)
+}
+
+// serveHTTP serves until ctx ends, then lets requests under way finish for a while.
+func serveHTTP(ctx context.Context, l net.Listener, h http.Handler) error {
+	base, cut := context.WithCancel(context.WithoutCancel(ctx))
+	defer cut()
+	server := &http.Server{Handler: h, ReadHeaderTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, BaseContext: func(net.Listener) context.Context { return base }}
+	var closing sync.WaitGroup
+	closing.Go(func() {
+		<-ctx.Done()
+		if shutdown(server, 2*time.Second) != nil {
+			cut() // What never ends by itself: streams of events.
+			if shutdown(server, 3*time.Second) != nil {
+				server.Close()
+			}
+		}
+	})
+	err := server.Serve(l)
+	if errors.Is(err, http.ErrServerClosed) {
+		closing.Wait()
+		return nil
+	}
+	return err
+}
+
+func shutdown(server *http.Server, within time.Duration) error {
+	late, cancel := context.WithTimeout(context.Background(), within)
+	defer cancel()
+	return server.Shutdown(late)
+}
+
+// pages are the pages, or while the index is not open a word about that.
+func (s *server) pages() http.Handler {
+	return s.whenOpen(func(w *webui.Server) http.Handler { return w.Handler() })
+}
+
+func (s *server) local() http.Handler {
+	return s.whenOpen(func(w *webui.Server) http.Handler { return w.Local() })
+}
+
+func (s *server) whenOpen(h func(*webui.Server) http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if web := s.app.web.Load(); web != nil {
+			h(web).ServeHTTP(w, r)
+			return
+		}
+		w.Header().Set("Retry-After", "10")
+		http.Error(w, "The index cannot be opened at the moment, so nothing can be searched or shown. Mail is taken in all the same. The log says why.", http.StatusServiceUnavailable)
+	})
+}
+
+// follow runs the index, and opens it again and again while it cannot be opened. A failure of
+// the index does not stop mail from being taken in.
+func (s *server) follow(ctx context.Context) error {
+	for tick := time.NewTicker(10 * time.Second); s.index.Load() == nil; {
+		select {
+		case <-ctx.Done():
+			tick.Stop()
+			return nil
+		case <-tick.C:
+			if err := s.openIndex(); err != nil {
+				s.log.Error("index cannot be opened", "error", err)
+			}
+		}
+	}
+	if err := s.index.Load().Run(ctx); err != nil && ctx.Err() == nil {
+		s.log.Error("index has stopped; mail is taken in, searching is behind", "error", err)
+		<-ctx.Done()
+	}
+	return nil
+}
+
+// reload reads the certificate again at SIGHUP.
+func (s *server) reload(ctx context.Context) error {
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-hup:
+			if err := s.certificate.reload(); err != nil {
+				s.log.Error("certificate was not reloaded; the one before stays in use", "error", err)
+				continue
+			}
+			s.log.Info("certificate reloaded", "certificate", s.certificate.certFile)
+		}
+	}
+}
+
+// watchdog tells systemd that the process lives as long as it can write.
+func (s *server) watchdog(ctx context.Context) error {
+	every, err := daemon.SdWatchdogEnabled(false)
+	if err != nil || every == 0 {
+		<-ctx.Done()
+		return nil
+	}
+	tick := time.NewTicker(every / 2)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			if s.archive.Status().Broken == "" {
+				notify(s.log, daemon.SdNotifyWatchdog)
+			}
+		}
+	}
+}
+
+func notify(log *slog.Logger, state string) {
+	if _, err := daemon.SdNotify(false, state); err != nil {
+		log.Warn("systemd was not told", "state", state, "error", err)
+	}
+}
+
+// intakeStatus is how the gateway is, as the pages show it.
+func (s *server) intakeStatus() webui.Intake {
+	st := s.gateway.Status()
+	in := webui.Intake{Listening: s.smtp.Addr().String(), Sessions: st.Sessions, Accepted: st.Accepted, Deferred: st.Deferred, Refused: st.Refused, Queues: map[string]webui.QueueIntake{}}
+	if r := st.Last; r != nil {
+		in.LastRefused = &webui.RefusedAttempt{At: r.At, Peer: r.Peer, To: r.To, Reason: r.Reason}
+	}
+	for _, q := range st.Queues {
+		in.Queues[q.Queue] = webui.QueueIntake{Accepted: q.Accepted, Last: q.Last}
+	}
+	return in
+}

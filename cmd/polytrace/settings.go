@@ -1,0 +1,320 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/BurntSushi/toml"
+	"github.com/dustin/go-humanize"
+)
+
+// settings is how the appliance is set up. It is read once, at start.
+type settings struct {
+	smtp struct {
+		listen, hostname, domain string
+		tlsCert, tlsKey          string
+		maxMessage               int64
+		maxSessions              int
+	}
+	http    struct{ listen, publicURL, company string }
+	ops     struct{ listen string }
+	bucket  struct{ url, credentials string }
+	archive struct {
+		packSize, cacheSize, reserve int64
+		packAge, ledgerAge           time.Duration
+	}
+	log struct {
+		format string
+		level  slog.Level
+	}
+}
+
+// setting is one line of the configuration.
+type setting struct {
+	key   string // table.name in TOML; in the environment POLYTRACE_TABLE_NAME
+	value string // Default, as it would be written.
+	what  string
+	set   func(s *settings, value string) error
+}
+
+func (s setting) env() string {
+	return "POLYTRACE_" + strings.ToUpper(strings.ReplaceAll(s.key, ".", "_"))
+}
+
+// allSettings is the one list of settings: defaults, help and the sample
+// configuration are compared with it.
+func allSettings() []setting {
+	return []setting{
+		{"smtp.listen", "127.0.0.1:2525", "Where mail servers connect, host:port.", address(func(s *settings) *string { return &s.smtp.listen })},
+		{"smtp.hostname", "", "Name in the greeting; empty: the machine's name.", text(func(s *settings) *string { return &s.smtp.hostname })},
+		{"smtp.domain", "", "Domain of the queues' addresses; empty: the hostname.", text(func(s *settings) *string { return &s.smtp.domain })},
+		{"smtp.tls_cert", "", "Certificate chain for STARTTLS (PEM); empty: a self-signed one is made.", text(func(s *settings) *string { return &s.smtp.tlsCert })},
+		{"smtp.tls_key", "", "Its private key (PEM).", text(func(s *settings) *string { return &s.smtp.tlsKey })},
+		{"smtp.max_message", "256MiB", "Largest message that is taken; announced as SIZE.", size(func(s *settings) *int64 { return &s.smtp.maxMessage })},
+		{"smtp.max_sessions", "512", "Sessions at once; more are asked to come back.", count(func(s *settings) *int { return &s.smtp.maxSessions })},
+		{"http.listen", "127.0.0.1:8080", "Where browsers connect, host:port.", address(func(s *settings) *string { return &s.http.listen })},
+		{"http.public_url", "", "URL that people use, e.g. https://mail.example.net; empty: http:// and the address.", webURL(func(s *settings) *string { return &s.http.publicURL })},
+		{"http.company", "Polytrace", "Name that guests of a share link see.", text(func(s *settings) *string { return &s.http.company })},
+		{"ops.listen", "127.0.0.1:9090", "Where /metrics, /healthz and /readyz are, host:port.", address(func(s *settings) *string { return &s.ops.listen })},
+		{"bucket.url", "", "file:///dir or s3://BUCKET[/PREFIX]?endpoint=URL&region=NAME; empty: the directory bucket in the data directory.", text(func(s *settings) *string { return &s.bucket.url })},
+		{"bucket.credentials_file", "", "AWS credentials file; empty: AWS variables, then the systemd credential bucket, then ~/.aws/credentials.", text(func(s *settings) *string { return &s.bucket.credentials })},
+		{"archive.acknowledge", "disk", "When mail is acknowledged: disk, after it is synced to the local disk.", acknowledge},
+		{"archive.pack_size", "64MiB", "Seal a pack at this size.", size(func(s *settings) *int64 { return &s.archive.packSize })},
+		{"archive.pack_age", "5m", "Seal a pack this long after its first message.", span(func(s *settings) *time.Duration { return &s.archive.packAge })},
+		{"archive.ledger_age", "2s", "The same for decisions.", span(func(s *settings) *time.Duration { return &s.archive.ledgerAge })},
+		{"archive.cache_size", "4GiB", "Packs kept on the local disk after they are in the bucket.", size(func(s *settings) *int64 { return &s.archive.cacheSize })},
+		{"archive.reserve", "512MiB", "Take no more mail when the disk has less than this free.", size(func(s *settings) *int64 { return &s.archive.reserve })},
+		{"log.format", "text", "text or json.", logFormat},
+		{"log.level", "info", "debug, info, warn or error.", func(s *settings, v string) error { return s.log.level.UnmarshalText([]byte(v)) }},
+	}
+}
+
+func text(field func(*settings) *string) func(*settings, string) error {
+	return func(s *settings, v string) error {
+		*field(s) = v
+		return nil
+	}
+}
+
+func address(field func(*settings) *string) func(*settings, string) error {
+	return func(s *settings, v string) error {
+		if _, _, err := net.SplitHostPort(v); err != nil {
+			return fmt.Errorf("%q is not host:port, e.g. 127.0.0.1:2525", v)
+		}
+		*field(s) = v
+		return nil
+	}
+}
+
+func webURL(field func(*settings) *string) func(*settings, string) error {
+	return func(s *settings, v string) error {
+		u, err := url.Parse(v)
+		if v != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
+			return fmt.Errorf("%q is not a URL like https://mail.example.net", v)
+		}
+		*field(s) = strings.TrimRight(v, "/")
+		return nil
+	}
+}
+
+func size(field func(*settings) *int64) func(*settings, string) error {
+	return func(s *settings, v string) error {
+		n, err := humanize.ParseBytes(v)
+		if err != nil || n == 0 || n > 1<<62 {
+			return fmt.Errorf("%q is not a size like 64MiB", v)
+		}
+		*field(s) = int64(n)
+		return nil
+	}
+}
+
+func count(field func(*settings) *int) func(*settings, string) error {
+	return func(s *settings, v string) error {
+		n, err := strconv.Atoi(v)
+		if err != nil || n < 1 {
+			return fmt.Errorf("%q is not a number from 1", v)
+		}
+		*field(s) = n
+		return nil
+	}
+}
+
+func span(field func(*settings) *time.Duration) func(*settings, string) error {
+	return func(s *settings, v string) error {
+		d, err := time.ParseDuration(v)
+		if err != nil || d <= 0 {
+			return fmt.Errorf("%q is not a time like 5m or 30s", v)
+		}
+		*field(s) = d
+		return nil
+	}
+}
+
+// acknowledge refuses what this version cannot promise rather than promising
+// less than was asked for.
+func acknowledge(_ *settings, v string) error {
+	switch v {
+	case "disk":
+		return nil
+	case "bucket":
+		return errors.New(`"bucket" is not there yet: this version acknowledges mail when it is synced to the local disk; write "disk"`)
+	}
+	return fmt.Errorf(`%q is unknown; write "disk"`, v)
+}
+
+func logFormat(s *settings, v string) error {
+	if v != "text" && v != "json" {
+		return fmt.Errorf("%q is unknown; write text or json", v)
+	}
+	s.log.format = v
+	return nil
+}
+
+// loadSettings reads the defaults, then the file, then the environment; each
+// overrides what was before it. What cannot be used is an error that names
+// the place.
+func loadSettings(file string, environ []string, dir string) (s settings, warnings []string, err error) {
+	all := allSettings()
+	for _, one := range all {
+		if err := one.set(&s, one.value); err != nil {
+			return s, nil, fmt.Errorf("default of %s: %w", one.key, err)
+		}
+	}
+	if file != "" {
+		if err := readFile(&s, all, file); err != nil {
+			return s, nil, err
+		}
+	}
+	warnings, err = readEnvironment(&s, all, environ)
+	if err != nil {
+		return s, nil, err
+	}
+	if (s.smtp.tlsCert == "") != (s.smtp.tlsKey == "") {
+		return s, nil, errors.New("smtp.tls_cert and smtp.tls_key belong together: set both, or neither for a self-signed certificate")
+	}
+	return s, warnings, s.derive(dir)
+}
+
+// derive fills what follows from other settings.
+func (s *settings) derive(dir string) error {
+	if s.smtp.hostname == "" {
+		name, err := os.Hostname()
+		if err != nil || name == "" {
+			name = "localhost"
+		}
+		s.smtp.hostname = name
+	}
+	s.smtp.domain = cmp.Or(s.smtp.domain, s.smtp.hostname)
+	s.http.publicURL = cmp.Or(s.http.publicURL, "http://"+s.http.listen)
+	if s.bucket.url == "" {
+		path, err := filepath.Abs(filepath.Join(dir, "bucket"))
+		if err != nil {
+			return err
+		}
+		s.bucket.url = (&url.URL{Scheme: "file", Path: path}).String()
+	}
+	return nil
+}
+
+func readFile(s *settings, all []setting, file string) error {
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		return fmt.Errorf("read configuration: %w", err)
+	}
+	tables := map[string]map[string]any{}
+	if err := toml.Unmarshal(raw, &tables); err != nil {
+		var parse toml.ParseError
+		if errors.As(err, &parse) {
+			return fmt.Errorf("configuration %s, line %d: %s", file, parse.Position.Line, parse.Message)
+		}
+		return fmt.Errorf("configuration %s: %w: settings stand in tables, e.g. [smtp]", file, err)
+	}
+	for _, table := range slices.Sorted(maps.Keys(tables)) {
+		for _, name := range slices.Sorted(maps.Keys(tables[table])) {
+			key := table + "." + name
+			if err := apply(s, all, key, fmt.Sprint(tables[table][name])); err != nil {
+				return fmt.Errorf("configuration %s, line %d: %w", file, lineOf(string(raw), table, name), err)
+			}
+		}
+	}
+	return nil
+}
+
+func apply(s *settings, all []setting, key, value string) error {
+	i := slices.IndexFunc(all, func(one setting) bool { return one.key == key })
+	if i < 0 {
+		return fmt.Errorf("there is no setting %s; did you mean %s?", key, nearest(key, all))
+	}
+	if err := all[i].set(s, value); err != nil {
+		return fmt.Errorf("%s: %w", key, err)
+	}
+	return nil
+}
+
+// lineOf finds where a key stands in a file that was read without error.
+func lineOf(raw, table, name string) int {
+	head := regexp.MustCompile(`^\s*\[\s*"?` + regexp.QuoteMeta(table) + `"?\s*\]`)
+	key := regexp.MustCompile(`^\s*("?` + regexp.QuoteMeta(table) + `"?\s*\.\s*)?"?` + regexp.QuoteMeta(name) + `"?\s*=`)
+	inside, number := false, 0
+	for line := range strings.Lines(raw) {
+		number++
+		if strings.HasPrefix(strings.TrimSpace(line), "[") {
+			inside = head.MatchString(line)
+		}
+		if m := key.FindStringSubmatch(line); m != nil && (inside || m[1] != "") {
+			return number
+		}
+	}
+	return 1
+}
+
+// readEnvironment applies variables. Unknown ones are only warned about: they
+// may be meant for a newer version, or for somebody else.
+func readEnvironment(s *settings, all []setting, environ []string) (warnings []string, err error) {
+	for _, line := range environ {
+		name, value, _ := strings.Cut(line, "=")
+		if !strings.HasPrefix(name, "POLYTRACE_") || name == "POLYTRACE_CONFIG" || name == "POLYTRACE_DATA" {
+			continue
+		}
+		i := slices.IndexFunc(all, func(one setting) bool { return one.env() == name })
+		if i < 0 {
+			if !strings.HasPrefix(name, "POLYTRACE_SHARED") && !strings.HasPrefix(name, "POLYTRACE_S3SERVER") && !strings.HasPrefix(name, "POLYTRACE_CORPUS") { // Of the tests.
+				warnings = append(warnings, "the environment variable "+name+" is not a setting and was ignored; did you mean "+nearestEnv(name, all)+"?")
+			}
+			continue
+		}
+		if err := all[i].set(s, value); err != nil {
+			return nil, fmt.Errorf("environment variable %s: %w", name, err)
+		}
+	}
+	return warnings, nil
+}
+
+func nearest(key string, all []setting) string {
+	return slices.MinFunc(all, func(a, b setting) int { return cmp.Compare(distance(key, a.key), distance(key, b.key)) }).key
+}
+
+func nearestEnv(name string, all []setting) string {
+	return slices.MinFunc(all, func(a, b setting) int { return cmp.Compare(distance(name, a.env()), distance(name, b.env())) }).env()
+}
+
+// distance is how many letters have to change to make a of b (Levenshtein).
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		corner := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := corner
+			if a[i] != b[j] {
+				cost++
+			}
+			corner = row[j+1]
+			row[j+1] = min(cost, row[j]+1, corner+1)
+		}
+	}
+	return row[len(b)]
+}
+
+func settingsHelp() string {
+	var b strings.Builder
+	for _, s := range allSettings() {
+		fmt.Fprintf(&b, "  %-36s %s\n      %s\n", s.env(), s.value, s.what)
+	}
+	return b.String()
+}

@@ -1,0 +1,412 @@
+package main
+
+import (
+	"bufio"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"polytrace/archive"
+	"polytrace/index"
+	"polytrace/message"
+	"polytrace/webui"
+
+	"github.com/dustin/go-humanize"
+)
+
+// using connects to the API for the time of a verb.
+func (c *call) using(do func(*client) error) error {
+	api, err := c.connect()
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(api), api.close())
+}
+
+type searchVerb struct {
+	Query []string `arg:"" optional:"" help:"The query, e.g. from:acme.example \"root cause\" after:30d. Without one, everything."`
+	Limit int      `help:"How many hits to print; 0 prints all." default:"50" placeholder:"N"`
+	Sort  string   `help:"newest, oldest or relevance." default:"newest" enum:"newest,oldest,relevance"`
+	JSON  bool     `help:"One JSON object a line."`
+}
+
+// hit is a line of search --json.
+type hit struct {
+	Address archive.Address   `json:"address"`
+	Kind    archive.Kind      `json:"kind"`
+	Date    time.Time         `json:"date"`
+	From    message.Mailbox   `json:"from"`
+	To      []message.Mailbox `json:"to"`
+	Subject string            `json:"subject"`
+	Snippet string            `json:"snippet"`
+	SHA256  archive.Digest    `json:"sha256"`
+	Thread  string            `json:"thread"`
+}
+
+type searchPage struct {
+	Total        int       `json:"total"`
+	CompleteTo   time.Time `json:"complete_to"`
+	Unsearchable int       `json:"unsearchable"`
+	Items        []hit     `json:"items"`
+	Next         string    `json:"next"`
+}
+
+func (v searchVerb) Run(c *call) error {
+	if v.Limit < 0 {
+		return fmt.Errorf("%w: --limit is a number from 0", errUsage)
+	}
+	return c.using(func(api *client) error { return v.print(c, api) })
+}
+
+func (v searchVerb) print(c *call, api *client) error {
+	out := bufio.NewWriter(c.out)
+	q := url.Values{"q": {strings.Join(v.Query, " ")}, "sort": {v.Sort}}
+	for printed := 0; ; {
+		q.Set("limit", strconv.Itoa(v.page(printed)))
+		var page searchPage
+		if err := api.get(c.ctx, "/search", q, &page); err != nil {
+			return errors.Join(out.Flush(), v.pointAt(c, err))
+		}
+		for _, h := range page.Items {
+			if err := v.line(out, h); err != nil {
+				return err
+			}
+		}
+		printed += len(page.Items)
+		if page.Next == "" || v.Limit > 0 && printed >= v.Limit {
+			return errors.Join(v.summary(c, page, printed), out.Flush())
+		}
+		q.Set("cursor", page.Next)
+	}
+}
+
+func (v searchVerb) page(printed int) int {
+	if v.Limit == 0 {
+		return 1000
+	}
+	return min(v.Limit-printed, 1000)
+}
+
+func (v searchVerb) line(out io.Writer, h hit) error {
+	if v.JSON {
+		return json.NewEncoder(out).Encode(h)
+	}
+	_, err := fmt.Fprintf(out, "%-12s %s  %-28.28s %s\n", h.Address, h.Date.Format(time.DateOnly), printable(cmp.Or(h.From.Name, h.From.Address)), printable(h.Subject))
+	return err
+}
+
+// printable keeps control characters of foreign mail from the terminal.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
+			return ' '
+		}
+		return r
+	}, s)
+}
+
+// summary says beside the hits how many there are and how complete that is.
+func (v searchVerb) summary(c *call, page searchPage, printed int) error {
+	text := fmt.Sprintf("%s of %s results, complete to %s", humanize.Comma(int64(printed)), humanize.Comma(int64(page.Total)), page.CompleteTo.Local().Format(time.DateTime))
+	if page.Unsearchable > 0 {
+		text += fmt.Sprintf(", %d could not be read (is:unsearchable)", page.Unsearchable)
+	}
+	_, err := fmt.Fprintln(c.err, text)
+	return err
+}
+
+// pointAt prints a query with a caret under its mistake.
+func (v searchVerb) pointAt(c *call, err error) error {
+	var problem *apiError
+	if !errors.As(err, &problem) || len(problem.Errors) == 0 {
+		return err
+	}
+	var offset int
+	if _, scan := fmt.Sscanf(problem.Errors[0].Location, "query.q[%d]", &offset); scan != nil {
+		return err
+	}
+	query := strings.Join(v.Query, " ")
+	before := len([]rune(query[:min(offset, len(query))]))
+	fmt.Fprintf(c.err, "  %s\n  %s^\n", query, strings.Repeat(" ", before))
+	return fmt.Errorf("%w: %w", errUsage, err)
+}
+
+type showVerb struct {
+	Address string `arg:"" help:"Address of a record, e.g. mail/1042."`
+	Raw     bool   `help:"The exact bytes as they came."`
+}
+
+func (v showVerb) Run(c *call) error {
+	path, err := recordPath(v.Address)
+	if err != nil {
+		return err
+	}
+	return c.using(func(api *client) error {
+		if v.Raw {
+			return api.copy(c, path+"/raw", nil, c.out)
+		}
+		return v.show(c, api, path)
+	})
+}
+
+// copy writes the body of an answer to w, all of it or an error.
+func (c *client) copy(call *call, path string, query url.Values, w io.Writer) error {
+	resp, err := c.send(call.ctx, http.MethodGet, path, query, nil, 0)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if _, err := io.Copy(w, resp.Body); err != nil {
+		return fmt.Errorf("the transfer was broken off: %w", err)
+	}
+	return nil
+}
+
+func (v showVerb) show(c *call, api *client, path string) error {
+	var r struct {
+		Address  archive.Address `json:"address"`
+		SHA256   archive.Digest  `json:"sha256"`
+		Size     int64           `json:"size"`
+		Received time.Time       `json:"received"`
+		State    string          `json:"state"`
+		Message  struct {
+			Date        time.Time            `json:"date"`
+			From        []message.Mailbox    `json:"from"`
+			To          []message.Mailbox    `json:"to"`
+			Cc          []message.Mailbox    `json:"cc"`
+			Subject     string               `json:"subject"`
+			Attachments []message.Attachment `json:"attachments"`
+		} `json:"message"`
+		Recipients []message.Recipient `json:"recipients"`
+	}
+	var t struct {
+		Text string `json:"text"`
+	}
+	if err := api.get(c.ctx, path, nil, &r); err != nil {
+		return err
+	}
+	if err := api.get(c.ctx, path+"/text", nil, &t); err != nil {
+		return err
+	}
+	out := bufio.NewWriter(c.out)
+	m := r.Message
+	fmt.Fprintf(out, "From: %s\nTo: %s\n", boxes(m.From), boxes(m.To))
+	if len(m.Cc) > 0 {
+		fmt.Fprintf(out, "Cc: %s\n", boxes(m.Cc))
+	}
+	fmt.Fprintf(out, "Date: %s\nSubject: %s\n", m.Date.Format(time.RFC1123Z), printable(m.Subject))
+	for _, a := range m.Attachments {
+		fmt.Fprintf(out, "Attachment: %s (%s, %s)\n", printable(a.Filename), a.Type, humanize.IBytes(uint64(a.Size)))
+	}
+	for _, p := range r.Recipients {
+		if strings.HasPrefix(p.Provenance, "proven") {
+			fmt.Fprintf(out, "Received by: %s (%s, %s)\n", printable(p.Address), p.Role, p.Provenance)
+		}
+	}
+	fmt.Fprintf(out, "Record: %s, %s, SHA-256 %s, received %s\n", r.Address, humanize.IBytes(uint64(r.Size)), r.SHA256, r.Received.Format(time.RFC3339))
+	if r.State != "searchable" {
+		fmt.Fprintf(out, "Unsearchable: %s\n", r.State)
+	}
+	out.WriteString("\n")
+	for line := range strings.Lines(t.Text) {
+		fmt.Fprintln(out, printable(strings.TrimRight(line, "\n")))
+	}
+	return out.Flush()
+}
+
+func boxes(list []message.Mailbox) string {
+	var out []string
+	for _, m := range list {
+		if m.Name != "" {
+			out = append(out, printable(m.Name+" <"+m.Address+">"))
+		} else {
+			out = append(out, printable(m.Address))
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
+type exportVerb struct {
+	Query  []string `arg:"" help:"Which messages; '' for all."`
+	To     string   `required:"" help:"File to write. One that exists is not overwritten." placeholder:"FILE"`
+	Format string   `help:"zip: EML files with a manifest; mbox: one file." default:"zip" enum:"zip,mbox"`
+}
+
+// Run writes beside the file first, so that what is there is whole.
+func (v exportVerb) Run(c *call) error {
+	if _, err := os.Lstat(v.To); err == nil {
+		return fmt.Errorf("export: %s exists; choose another name or remove it first", v.To)
+	}
+	f, err := os.CreateTemp(dirOf(v.To), ".polytrace-export-")
+	if err != nil {
+		return fmt.Errorf("export: %w", err)
+	}
+	n, err := v.write(c, f)
+	err = errors.Join(err, f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), v.To)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("export: nothing was written: %w", err), ignoreAbsent(os.Remove(f.Name())))
+	}
+	_, err = fmt.Fprintf(c.err, "%s messages, %s, in %s\n", humanize.Comma(n), humanize.IBytes(uint64(fileSize(v.To))), v.To)
+	return err
+}
+
+func (v exportVerb) write(c *call, f *os.File) (messages int64, err error) {
+	err = c.using(func(api *client) error {
+		q := url.Values{"q": {strings.Join(v.Query, " ")}, "format": {v.Format}}
+		resp, err := api.send(c.ctx, http.MethodGet, "/export", q, nil, 0)
+		if err != nil {
+			return searchVerb{Query: v.Query}.pointAt(c, err)
+		}
+		defer resp.Body.Close()
+		messages, _ = strconv.ParseInt(resp.Header.Get("Polytrace-Total"), 10, 64)
+		p := newProgress(c, "exporting", "B")
+		defer p.end()
+		var n int64
+		_, err = io.Copy(f, io.TeeReader(resp.Body, counter(func(more int) { n += int64(more); p.set(n, n) })))
+		return errors.Join(err, f.Sync(), f.Chmod(0o600))
+	})
+	return messages, err
+}
+
+// counter is told how many bytes go by.
+type counter func(n int)
+
+func (c counter) Write(b []byte) (int, error) {
+	c(len(b))
+	return len(b), nil
+}
+
+type verifyVerb struct{}
+
+// Run fails when anything is not as it was stored.
+func (verifyVerb) Run(c *call) error {
+	var last verifyAnswer
+	err := c.using(func(api *client) (err error) {
+		last, err = verify(c, api)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("verify: %w", err)
+	}
+	for _, p := range last.Problems {
+		fmt.Fprintf(c.out, "%s: %s\n", p.Where, p.What)
+	}
+	fmt.Fprintf(c.out, "%s of %s records are as they were received, %s packs in the bucket as they were put there.\n", humanize.Comma(last.Records), humanize.Comma(last.AllRecords), humanize.Comma(int64(last.Packs)))
+	if n := len(last.Problems); n > 0 {
+		return fmt.Errorf("verify: %d problems, the first at %s; restore what is damaged from another copy of the bucket", n, last.Problems[0].Where)
+	}
+	return nil
+}
+
+type verifyAnswer struct {
+	archive.Verified
+	Done  bool   `json:"done"`
+	Error string `json:"error"`
+}
+
+func verify(c *call, api *client) (last verifyAnswer, err error) {
+	resp, err := api.send(c.ctx, http.MethodPost, "/verify", nil, http.NoBody, 0)
+	if err != nil {
+		return last, err
+	}
+	defer resp.Body.Close()
+	p := newProgress(c, "verifying", "records")
+	defer p.end()
+	for lines := json.NewDecoder(resp.Body); !last.Done; {
+		last = verifyAnswer{}
+		if err := lines.Decode(&last); err != nil {
+			return last, fmt.Errorf("the server stopped before the end: %w", err)
+		}
+		if last.Error != "" {
+			return last, errors.New(last.Error)
+		}
+		p.set(last.Records, last.AllRecords)
+	}
+	return last, nil
+}
+
+type statusVerb struct {
+	JSON bool `help:"As JSON."`
+}
+
+// statusAnswer is what the API says of the appliance.
+type statusAnswer struct {
+	Received     int64          `json:"received"`
+	InBucket     int64          `json:"in_bucket"`
+	Indexed      int64          `json:"indexed"`
+	Unsearchable int64          `json:"unsearchable"`
+	Lag          int64          `json:"lag"`
+	CompleteTo   time.Time      `json:"complete_to"`
+	Archive      archive.Status `json:"archive"`
+	Index        index.Status   `json:"index"`
+	Intake       *webui.Intake  `json:"intake"`
+	Version      string         `json:"version"`
+}
+
+func (v statusVerb) Run(c *call) error {
+	return c.using(func(api *client) error {
+		if v.JSON {
+			return api.copy(c, "/status", nil, c.out)
+		}
+		var s statusAnswer
+		if err := api.get(c.ctx, "/status", nil, &s); err != nil {
+			return err
+		}
+		return s.print(c.out)
+	})
+}
+
+func (s statusAnswer) print(w io.Writer) error {
+	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	line := func(name, format string, args ...any) { fmt.Fprintf(out, name+"\t"+format+"\n", args...) }
+	line("received", "%s", humanize.Comma(s.Received))
+	line("in the bucket", "%s", humanize.Comma(s.InBucket))
+	line("searchable", "%s, complete to %s", humanize.Comma(s.Indexed), s.CompleteTo.Local().Format(time.DateTime))
+	line("unreadable", "%s", humanize.Comma(s.Unsearchable))
+	line("bucket", "%s, %d packs, %s", s.Archive.Bucket, s.Archive.Packs, humanize.IBytes(uint64(s.Archive.PackBytes)))
+	line("free on disk", "%s", humanize.IBytes(uint64(s.Archive.Free)))
+	for _, st := range s.Archive.Streams {
+		line("stream "+string(st.Stream), "%d records, %d in the bucket", st.Next, st.InBucket)
+	}
+	if in := s.Intake; in != nil {
+		line("gateway", "%s, %d sessions, %d accepted, %d deferred, %d refused", in.Listening, in.Sessions, in.Accepted, in.Deferred, in.Refused)
+		if r := in.LastRefused; r != nil {
+			line("last refused", "%s from %s: %s", r.At.Local().Format(time.DateTime), r.Peer, printable(r.Reason))
+		}
+	} else {
+		line("gateway", "no server runs on this data directory")
+	}
+	for _, problem := range s.problems() {
+		line("PROBLEM", "%s", problem)
+	}
+	return out.Flush()
+}
+
+// problems are what somebody has to do something about, in words.
+func (s statusAnswer) problems() (list []string) {
+	if s.Archive.Broken != "" {
+		list = append(list, "no mail is taken in, writing failed: "+s.Archive.Broken+"; mend the disk and restart")
+	}
+	if s.Archive.Failure != "" {
+		list = append(list, "the bucket does not take packs: "+s.Archive.Failure+"; mail waits on the local disk")
+	}
+	if s.Index.Failure != "" {
+		list = append(list, "search has stopped: "+s.Index.Failure+"; run polytrace rebuild")
+	}
+	for _, d := range s.Archive.Damage {
+		list = append(list, "set aside after damage: "+d)
+	}
+	return list
+}
