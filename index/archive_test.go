@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -234,4 +235,15 @@ func addresses(t tester, x *Index, r Request) (out []string) {
 			return out
 		}
 	}
+}
+
+// text is what the archive has, for the one who reads why a test failed.
+func (a *memArchive) text() string {
+	var b strings.Builder
+	for s, records := range a.streams {
+		for _, r := range records {
+			fmt.Fprintf(&b, "%s/%d %+v\n%s\n", s, r.Meta.Position, r.Meta.SameAs, r.Body)
+		}
+	}
+	return b.String()
 }

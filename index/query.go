@@ -467,26 +467,25 @@ func (p *parser) words(v value) (Node, error) {
 // text cuts a value into slots; nil when it has no word.
 func (p *parser) text(fields []field, text string, prefix bool) Node {
 	var slots []Slot
-	last := plainWord
+	var kinds []wordKind
 	p.cutter.cut(text, func(w word) bool {
-		if w.Kind == tailWord && last == pairWord {
-			last = tailWord
-			return true // The pair before it says as much.
-		}
-		last = w.Kind
-		slots = append(slots, Slot{string(w.Term), w.Kind == tailWord})
+		slots, kinds = append(slots, Slot{string(w.Term), false}), append(kinds, w.Kind)
 		return true
 	})
-	if len(slots) == 0 {
+	last := len(slots) - 1
+	if last < 0 {
 		return nil
 	}
-	if end := &slots[len(slots)-1]; prefix && strings.TrimRightFunc(text, notInWord) == text {
-		end.Prefix = true
+	// The last character of a run may go on in what is found, unless a word follows that
+	// has to stand behind it. Where a pair before it says as much, it is left out.
+	open := kinds[last] == tailWord
+	if open && last > 0 && kinds[last-1] == pairWord {
+		slots, last, open = slots[:last], last-1, false
 	}
-	for i := range slots {
-		if s := &slots[i]; s.Prefix {
-			s.Text = prefixTerm(s.Text)
-		}
+	end := &slots[last]
+	if open || prefix && strings.TrimRightFunc(text, notInWord) == text {
+		end.Prefix = true
+		end.Text = prefixTerm(end.Text)
 	}
 	return &Text{fields, slots}
 }

@@ -155,12 +155,16 @@ func scriptRun(text string) int {
 	first, size := utf8.DecodeRuneInString(text)
 	dense := spaceless(first)
 	for i, r := range text[size:] {
-		if !unicode.Is(unicode.M, r) && spaceless(r) != dense {
+		if !joins(r) && spaceless(r) != dense {
 			return size + i
 		}
 	}
 	return len(text)
 }
+
+// joins reports whether r belongs to the character before it: a mark, or a voicing sign of
+// narrow Katakana, which counts as a letter of no script.
+func joins(r rune) bool { return unicode.Is(unicode.M, r) || r == 'ﾞ' || r == 'ﾟ' }
 
 // spaceless reports whether r is of a script written without spaces, or, for
 // Hangul, with spaces that leave particles on the words.
@@ -197,7 +201,7 @@ func (c *wordCutter) dense(text string, start int, yield func(word) bool) bool {
 		if r == utf8.RuneError {
 			end = start + i + 1
 		}
-		if n := len(c.run); n > from && (unicode.Is(unicode.M, r) || r == 'ﾞ' || r == 'ﾟ') {
+		if n := len(c.run); n > from && joins(r) {
 			c.run[n-1].end = end
 			continue
 		}

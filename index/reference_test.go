@@ -1,0 +1,416 @@
+package index
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"pgregory.net/rapid"
+
+	"polytrace/archive"
+	"polytrace/casework"
+)
+
+// refDoc is a document of the reference: every field is a list of values, and
+// a value a list of words, folded by hand. A word that begins with "+" touches the one before it, as
+// characters of scripts without spaces do.
+type refDoc struct {
+	at      archive.Address
+	date    time.Time
+	size    int64
+	id      string
+	names   []string // Message-IDs that it mentions, its own included.
+	values  map[string][][]string
+	address map[string][]string // Whole addresses by field.
+	wholes  map[string]bool     // "queue:support"
+	cases   map[int]bool
+	texts   [][]refWord
+	thread  int // Of documents with the same number.
+}
+
+// refWord is a word as it is written, and the words that it is found by.
+type refWord struct {
+	written string
+	folded  []string
+}
+
+var refWords = []refWord{
+	{"disk", []string{"disk"}}, {"Disks", []string{"disks"}}, {"array", []string{"array"}}, {"ARRAY", []string{"array"}},
+	{"München", []string{"munchen"}}, {"MU\u0308NCHEN", []string{"munchen"}}, {"straße", []string{"strasse"}}, {"Łódź", []string{"lodz"}},
+	{"overflow-check", []string{"overflow", "check"}}, {"10.4.2", []string{"10", "4", "2"}}, {"ﬁnal", []string{"final"}},
+	{"Ωμέγα", []string{"ωμεγα"}}, {"Ёлка", []string{"елка"}}, {"日本語", []string{"日", "+本", "+語"}}, {"交換", []string{"交", "+換"}}, {"本", []string{"本"}},
+	{"第3回", []string{"第", "3", "回"}}, {"ﾃﾞｨｽｸ", []string{"デ", "+ィ", "+ス", "+ク"}}, {"ディスク", []string{"デ", "+ィ", "+ス", "+ク"}}, {"free", []string{"free"}}, {"use", []string{"use"}}, {"after", []string{"after"}},
+	{"contoso", []string{"contoso"}}, {"report.pdf", []string{"report", "pdf"}}, {"snake_case", []string{"snake", "case"}}, {"naïve", []string{"naive"}},
+}
+
+func refText(t *rapid.T, least, most int) (text []refWord) {
+	return rapid.SliceOfN(rapid.SampledFrom(refWords), least, most).Draw(t, "words")
+}
+
+func written(text []refWord) string {
+	parts := make([]string, len(text))
+	for i, w := range text {
+		parts[i] = w.written
+	}
+	return strings.Join(parts, " ")
+}
+
+func folded(text []refWord) (words []string) {
+	for _, w := range text {
+		words = append(words, w.folded...)
+	}
+	return words
+}
+
+// refPeople are written, and have words and an address.
+var refPeople = []struct {
+	written, address string
+	words            []string
+}{
+	{"Jane Döe <Jane.Doe@mail.contoso.example>", "jane.doe@mail.contoso.example", []string{"jane", "doe", "", "jane", "doe", "mail", "contoso", "example"}},
+	{"bob@contoso.example", "bob@contoso.example", []string{"bob", "contoso", "example"}},
+	{"=?utf-8?b?5pel5pys?= <taro@tailspin.example>", "taro@tailspin.example", []string{"日", "+本", "", "taro", "tailspin", "example"}},
+	{"Free Disk <array@disk.fabrikam.example>", "array@disk.fabrikam.example", []string{"free", "disk", "", "array", "disk", "fabrikam", "example"}},
+}
+
+// refCorpus makes an archive and what should be known of it.
+func refCorpus(t *rapid.T) (*memArchive, []*refDoc) {
+	a := newMemArchive()
+	var docs []*refDoc
+	for i := range rapid.IntRange(1, 30).Draw(t, "documents") {
+		docs = append(docs, refMessage(t, a, i))
+		if rapid.IntRange(0, 4).Draw(t, "again") == 0 {
+			d := pick(t, docs)
+			a.again(d.at, archive.Meta{Source: archive.Source{Queue: "sales"}})
+			d.wholes["queue:sales"] = true
+		}
+		if rapid.IntRange(0, 3).Draw(t, "cited") == 0 {
+			d, number := pick(t, docs), rapid.IntRange(1, 2).Draw(t, "case")
+			d.cases[number] = true
+			digest := a.streams[d.at.Stream][d.at.Position].Meta.SHA256
+			a.decide(t, casework.CitationAdded, number, casework.CitationData{ID: i, Record: d.at, SHA256: digest})
+		}
+	}
+	refThreads(docs)
+	return a, docs
+}
+
+func refMessage(t *rapid.T, a *memArchive, i int) *refDoc {
+	d := &refDoc{
+		date: day(2026, 10, 1).Add(time.Duration(rapid.IntRange(0, 50).Draw(t, "day")) * 24 * time.Hour), values: map[string][][]string{},
+		address: map[string][]string{}, wholes: map[string]bool{"kind:message": true}, cases: map[int]bool{}, thread: i,
+	}
+	var fields []string
+	for _, f := range []struct{ header, field string }{{"From", "from"}, {"To", "to"}, {"Cc", "cc"}} {
+		p := pick(t, refPeople)
+		fields = append(fields, f.header+": "+p.written)
+		for _, name := range []string{f.field, "participant", map[string]string{"cc": "to"}[f.field]} {
+			d.values[name] = append(d.values[name], p.words)
+			d.address[name] = append(d.address[name], p.address)
+		}
+	}
+	subject, text := refText(t, 0, 4), refText(t, 0, 12)
+	fields = append(fields, "Subject: "+written(subject), dated(d.date))
+	d.texts = [][]refWord{subject, text}
+	d.values["subject"], d.values["body"] = [][]string{folded(subject)}, [][]string{folded(text)}
+	if n := rapid.IntRange(-3, 12).Draw(t, "id"); n >= 0 {
+		d.id = fmt.Sprintf("%d.%d@contoso.example", n, i%3)
+		d.names = append(d.names, d.id)
+		fields = append(fields, "Message-ID: <"+d.id+">")
+	}
+	if n := rapid.IntRange(-12, 12).Draw(t, "parent"); n >= 0 {
+		parent := fmt.Sprintf("%d.%d@contoso.example", n, i%2)
+		d.names = append(d.names, parent)
+		fields = append(fields, "References: <"+parent+">")
+	}
+	body := written(text)
+	if rapid.IntRange(0, 3).Draw(t, "file") == 0 {
+		file := pick(t, []string{"disk report.pdf", "array_final.TXT", "München.pdf"})
+		body = "--B\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\n" + body +
+			"\n--B\nContent-Type: application/octet-stream; name*=utf-8''" + strings.ReplaceAll(strings.ReplaceAll(file, " ", "%20"), "ü", "%C3%BC") +
+			"\nContent-Disposition: attachment\n\nx\n--B--\n"
+		fields = append(fields, "Content-Type: multipart/mixed; boundary=B")
+		d.wholes["has:attachment"] = true
+		d.wholes["filetype:"+strings.ToLower(file[len(file)-3:])] = true
+		d.values["filename"] = [][]string{strings.FieldsFunc(strings.ReplaceAll(strings.ToLower(file), "ü", "u"), func(r rune) bool { return strings.ContainsRune(" ._", r) })}
+	}
+	raw := mail(body, append(fields, fmt.Sprintf("X-Number: %d", i))...)
+	queue := pick(t, []string{"support", "sales"})
+	d.wholes["queue:"+queue] = true
+	d.at, d.size = a.append(archive.Meta{Source: archive.Source{Queue: queue}}, raw), int64(len(raw))
+	return d
+}
+
+// refThreads joins documents that mention the same message, until nothing changes.
+func refThreads(docs []*refDoc) {
+	for changed := true; changed; {
+		changed = false
+		for _, a := range docs {
+			for _, b := range docs {
+				if a.thread > b.thread && slices.ContainsFunc(a.names, func(n string) bool { return slices.Contains(b.names, n) }) {
+					a.thread, changed = b.thread, true
+				}
+			}
+		}
+	}
+}
+
+// has reports whether words stand behind each other in a value of a field.
+func (d *refDoc) has(field string, words []string, prefix bool) bool {
+	return slices.ContainsFunc(d.values[field], func(value []string) bool {
+		for i := range value {
+			if refAt(value[i:], words, prefix) {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+func refAt(value, words []string, prefix bool) bool {
+	if len(value) < len(words) {
+		return false
+	}
+	for k, w := range words {
+		v := value[k]
+		if k == 0 { // What stands before it does not matter.
+			v, w = strings.TrimPrefix(v, "+"), strings.TrimPrefix(w, "+")
+		}
+		if v != w && !(prefix && k == len(words)-1 && strings.HasPrefix(v, w)) {
+			return false
+		}
+	}
+	return true
+}
+
+func (d *refDoc) anywhere(words []string, prefix bool) bool {
+	return slices.ContainsFunc([]string{"subject", "body", "participant", "filename"}, func(f string) bool { return d.has(f, words, prefix) })
+}
+
+// refQuery is a query and what it should find.
+type refQuery struct {
+	text string
+	find func(*refDoc) bool
+}
+
+func refTree(t *rapid.T, docs []*refDoc, depth int) refQuery {
+	if depth == 0 {
+		return refLeaf(t, docs)
+	}
+	a, b := refTree(t, docs, depth-1), refTree(t, docs, depth-1)
+	switch rapid.IntRange(0, 5).Draw(t, "join") {
+	case 0:
+		return refQuery{"(" + a.text + " " + b.text + ")", func(d *refDoc) bool { return a.find(d) && b.find(d) }}
+	case 1:
+		return refQuery{"(" + a.text + " AND " + b.text + ")", func(d *refDoc) bool { return a.find(d) && b.find(d) }}
+	case 2:
+		return refQuery{"(" + a.text + " OR " + b.text + ")", func(d *refDoc) bool { return a.find(d) || b.find(d) }}
+	case 3:
+		return refQuery{"-" + a.text, func(d *refDoc) bool { return !a.find(d) }}
+	case 4:
+		return refQuery{"(" + a.text + " NOT " + b.text + ")", func(d *refDoc) bool { return a.find(d) && !b.find(d) }}
+	}
+	c := refLeaf(t, docs) // AND binds before OR.
+	return refQuery{"(" + a.text + " OR " + b.text + " " + c.text + ")", func(d *refDoc) bool { return a.find(d) || b.find(d) && c.find(d) }}
+}
+
+func refLeaf(t *rapid.T, docs []*refDoc) refQuery {
+	w := pick(t, refWords)
+	switch rapid.IntRange(0, 12).Draw(t, "leaf") {
+	case 0, 1:
+		return refQuery{w.written, func(d *refDoc) bool { return d.anywhere(w.folded, false) }}
+	case 2:
+		return refPhrase(t, docs)
+	case 3:
+		return refPrefix(t, "")
+	case 4:
+		return refPrefix(t, pick(t, []string{"subject", "body", "filename", "from", "to"}))
+	case 5, 6:
+		f := pick(t, []string{"subject", "body", "filename"})
+		return refQuery{f + ":" + w.written, func(d *refDoc) bool { return d.has(f, w.folded, false) }}
+	case 7, 8:
+		return refPerson(t)
+	case 9:
+		return refNear(t)
+	case 10:
+		return refDate(t)
+	case 11:
+		return refOf(t, docs)
+	}
+	whole := pick(t, []string{"queue:support", "queue:sales", "has:attachment", "kind:message", "kind:page", "filetype:pdf", "filetype:txt"})
+	return refQuery{whole, func(d *refDoc) bool { return d.wholes[whole] }}
+}
+
+// refPhrase is words from a text, or any.
+func refPhrase(t *rapid.T, docs []*refDoc) refQuery {
+	text := pick(t, pick(t, docs).texts)
+	if len(text) > 0 && rapid.IntRange(0, 3).Draw(t, "from a text") > 0 {
+		text = text[rapid.IntRange(0, len(text)-1).Draw(t, "start"):]
+		text = text[:rapid.IntRange(1, min(4, len(text))).Draw(t, "length")]
+	} else {
+		text = refText(t, 1, 3)
+	}
+	quoted, words := "\""+written(text)+"\"", folded(text)
+	if f := pick(t, []string{"", "subject", "body"}); f != "" {
+		return refQuery{f + ":" + quoted, func(d *refDoc) bool { return d.has(f, words, false) }}
+	}
+	return refQuery{quoted, func(d *refDoc) bool { return d.anywhere(words, false) }}
+}
+
+func refPrefix(t *rapid.T, field string) refQuery {
+	p := pick(t, []string{"d", "Dis", "mün", "overflow-ch", "LÓD", "日", "日本", "ар", "ел", "ωμ", "a", "1", "j", "contoso.ex", "arr"})
+	words := map[string][]string{
+		"Dis": {"dis"}, "mün": {"mun"}, "overflow-ch": {"overflow", "ch"}, "LÓD": {"lod"}, "日本": {"日", "+本"}, "contoso.ex": {"contoso", "ex"},
+	}[p]
+	if words == nil {
+		words = []string{p}
+	}
+	if field == "from" || field == "to" {
+		p, words = "contos", []string{"contos"}
+	}
+	if field == "" {
+		return refQuery{p + "*", func(d *refDoc) bool { return d.anywhere(words, true) }}
+	}
+	return refQuery{field + ":" + p + "*", func(d *refDoc) bool { return d.has(field, words, true) }}
+}
+
+func refPerson(t *rapid.T) refQuery {
+	f := pick(t, []string{"from", "to", "cc", "participant"})
+	whole := func(find func(string) bool) func(*refDoc) bool {
+		return func(d *refDoc) bool { return slices.ContainsFunc(d.address[f], find) }
+	}
+	within := func(domain string) func(string) bool {
+		return func(a string) bool {
+			_, of, _ := strings.Cut(a, "@")
+			return of == domain || strings.HasSuffix(of, "."+domain)
+		}
+	}
+	p := pick(t, refPeople)
+	local, domain, _ := strings.Cut(p.address, "@")
+	_, parent, _ := strings.Cut(domain, ".")
+	word := pick(t, []string{"jane", "bob", "example", "contoso", "Disk"})
+	return pick(t, []refQuery{
+		{f + ":" + strings.ToUpper(p.address), whole(func(a string) bool { return a == p.address })},
+		{f + ":@" + domain, whole(within(domain))},
+		{f + ":@" + parent, whole(within(parent))},
+		{f + ":mail.contoso.example", whole(within("mail.contoso.example"))},
+		{f + ":\"jane doe\"", func(d *refDoc) bool { return d.has(f, []string{"jane", "doe"}, false) }},
+		{f + ":jane.doe", whole(func(a string) bool { return strings.HasPrefix(a, "jane.doe@") })},
+		{f + ":" + local + "@" + parent, whole(func(a string) bool { return a == local+"@"+parent })},
+		{f + ":" + word, func(d *refDoc) bool { return d.has(f, []string{strings.ToLower(word)}, false) }},
+	})
+}
+
+func refNear(t *rapid.T) refQuery {
+	words := []string{"disk", "free", "use", "array", "munchen"}
+	a, b, n := pick(t, words), pick(t, words), rapid.IntRange(1, 5).Draw(t, "near")
+	return refQuery{fmt.Sprintf("(%s NEAR/%d %s)", a, n, b), func(d *refDoc) bool {
+		for _, f := range []string{"subject", "body", "participant", "filename"} {
+			for _, value := range d.values[f] {
+				for i, v := range value {
+					for j := i + 1; v == a && j <= i+n && j < len(value); j++ {
+						if value[j] == b {
+							return true
+						}
+					}
+					for j := i - 1; v == a && j >= max(0, i-n); j-- {
+						if value[j] == b {
+							return true
+						}
+					}
+				}
+			}
+		}
+		return false
+	}}
+}
+
+func refDate(t *rapid.T) refQuery {
+	at := time.Date(2026, 10, rapid.IntRange(1, 50).Draw(t, "day"), 0, 0, 0, 0, time.UTC)
+	text, next := at.Format("2006-01-02"), at.AddDate(0, 0, 1)
+	october, november := time.Date(2026, 10, 1, 0, 0, 0, 0, time.UTC), time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
+	size := int64(rapid.IntRange(200, 900).Draw(t, "size"))
+	return pick(t, []refQuery{
+		{"before:" + text, func(d *refDoc) bool { return d.date.Before(at) }},
+		{"after:" + text, func(d *refDoc) bool { return !d.date.Before(at) }},
+		{"on:" + text, func(d *refDoc) bool { return !d.date.Before(at) && d.date.Before(next) }},
+		{"date:2026-10.." + text, func(d *refDoc) bool { return !d.date.Before(october) && d.date.Before(next) }},
+		{"on:2026-10", func(d *refDoc) bool { return !d.date.Before(october) && d.date.Before(november) }},
+		{"after:10d", func(d *refDoc) bool { return !d.date.Before(testNow.AddDate(0, 0, -10)) }},
+		{fmt.Sprintf("larger:%d", size), func(d *refDoc) bool { return d.size > size }},
+		{fmt.Sprintf("smaller:%d", size), func(d *refDoc) bool { return d.size < size }},
+	})
+}
+
+// refOf asks for what belongs to one of the documents.
+func refOf(t *rapid.T, docs []*refDoc) refQuery {
+	one, number := pick(t, docs), rapid.IntRange(1, 3).Draw(t, "case")
+	id := cmp.Or(one.id, "none@contoso.example")
+	return pick(t, []refQuery{
+		{"thread:" + threadID(one.at), func(d *refDoc) bool { return d.thread == one.thread }},
+		{"id:" + id, func(d *refDoc) bool { return d.id == id }},
+		{fmt.Sprintf("case:C-%d", number), func(d *refDoc) bool { return d.cases[number] }},
+	})
+}
+
+// Every query finds exactly the documents, in exactly the order, that a slow
+// search through all of them finds.
+func TestSearchFindsWhatReadingAllWouldFind(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		a, docs := refCorpus(t)
+		x, stop := followOn(t, vfs.NewMem(), a)
+		defer stop()
+		caughtUp(t, x, a)
+		for range 15 {
+			q := refTree(t, docs, rapid.IntRange(0, 3).Draw(t, "depth"))
+			order := pick(t, []Sort{Newest, Oldest})
+			var want []string
+			slices.SortFunc(docs, func(a, b *refDoc) int {
+				return cmp.Or(a.date.Compare(b.date), cmp.Compare(a.at.Position, b.at.Position))
+			})
+			for _, d := range docs {
+				if q.find(d) {
+					want = append(want, d.at.String())
+				}
+			}
+			if order == Newest {
+				slices.Reverse(want)
+			}
+			got := addresses(t, x, Request{Query: q.text, Sort: order, Limit: rapid.IntRange(1, 10).Draw(t, "limit")})
+			if !slices.Equal(got, want) {
+				t.Fatalf("%s (%q): got %v, want %v\n%s", q.text, order, got, want, a.text())
+			}
+			ranked := addresses(t, x, Request{Query: q.text, Sort: Relevance, Limit: 3})
+			slices.Sort(ranked)
+			slices.Sort(want)
+			if !slices.Equal(ranked, want) {
+				t.Fatalf("%s by relevance: got %v, want %v", q.text, ranked, want)
+			}
+		}
+		refIDs(t, x, docs)
+	})
+}
+
+// refIDs checks that a conversation is named after its lowest address.
+func refIDs(t tester, x *Index, docs []*refDoc) {
+	for _, d := range docs {
+		lowest := d.at
+		for _, o := range docs {
+			if o.thread == d.thread && o.at.Position < lowest.Position {
+				lowest = o.at
+			}
+		}
+		thread, err := x.Thread(context.Background(), threadID(d.at))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if thread.ID != threadID(lowest) {
+			t.Fatalf("conversation of %s is %s, want %s", d.at, thread.ID, threadID(lowest))
+		}
+	}
+}
