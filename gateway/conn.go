@@ -372,16 +372,16 @@ func (c *conn) Write(p []byte) (int, error) {
 	if c.broken.Load() {
 		return len(p), nil // There is nobody to hear it.
 	}
-	if bytes.HasPrefix(p, []byte("354 ")) {
+	if bytes.HasPrefix(p, []byte(engineGoAhead)) {
 		c.phase.Store(int32(message))
 		c.until = time.Now().Add(c.limits.transfer)
 		c.bodyDone, c.bol, c.last = false, true, 0
 	}
 	c.out = append(c.out, p...)
-	if c.hello && bytes.HasPrefix(p, []byte("250-PIPELINING")) {
+	if c.hello && bytes.HasPrefix(p, []byte(engineCapability)) {
 		c.hello = false
 		if c.secure == nil {
-			c.out = append(c.out, "250-STARTTLS\r\n"...)
+			c.out = append(c.out, line(replyOfferTLS)...)
 		}
 	}
 	return len(p), nil

@@ -19,8 +19,15 @@ const (
 	replyStartTLS           = "220 2.0.0 Ready to start TLS"
 	replyPlaintextBehindTLS = "501 5.5.1 Nothing may follow STARTTLS before the handshake"
 	replyLineTooLong        = "500 5.5.2 Command line too long"
+	replyOfferTLS           = "250-STARTTLS"
 	replyStopping           = "421 4.3.2 Shutting down, try again in a minute"
 	replyTooBusy            = "421 4.3.2 Too many connections, try again in a minute"
+)
+
+// By what replies of the engine are recognised on their way out.
+const (
+	engineGoAhead    = "354 "
+	engineCapability = "250-PIPELINING"
 )
 
 func line(text string) string { return text + "\r\n" }
@@ -51,6 +58,9 @@ func reply(err error) *smtp.SMTPError {
 	}
 	return &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 3, 0}, Message: "Not archived, try again later"}
 }
+
+// final reports whether a sender should not try again.
+func final(err error) bool { return reply(err).Code >= 500 }
 
 // receipt is the 250 that a sender can keep as proof: where the message is,
 // and what it was.

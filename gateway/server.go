@@ -65,7 +65,7 @@ func New(c Config, a Archive, q Queues, known Known) (*Server, error) {
 		config: c, archive: a, queues: q, ask: known, now: time.Now, log: c.Log,
 		answered: newRecent[transactionKey, []archive.Meta](rememberMost, remember),
 		bodies:   newRecent[archive.Digest, archive.Address](rememberMost, remember),
-		known:    newRecent[netip.Addr, struct{}](rememberMost, 365*24*time.Hour),
+		known:    newRecent[netip.Addr, struct{}](rememberMost, 8766*time.Hour),
 		conns:    map[*conn]struct{}{}, empty: make(chan struct{}),
 	}
 	if err := s.tally.register(c.Metrics, s.sessions); err != nil {

@@ -73,7 +73,7 @@ func (s *Server) failed(peer netip.Addr, txn transaction, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	result := "deferred"
-	if reply(err).Code >= 500 {
+	if final(err) {
 		result = "refused"
 		t.status.Refused++
 	} else {
