@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -18,6 +19,8 @@ import (
 	"polytrace/archive"
 	"polytrace/casework"
 )
+
+var discard = slog.New(slog.DiscardHandler)
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
@@ -203,6 +206,19 @@ func caughtUp(t tester, x *Index, a Archive) {
 				t.Fatal(err)
 			}
 		}
+	}
+}
+
+// until returns when holds does; it is asked each time that the index changes.
+func until(x *Index, holds func() bool) {
+	for {
+		x.mu.Lock()
+		changed := x.changed
+		x.mu.Unlock()
+		if holds() {
+			return
+		}
+		<-changed
 	}
 }
 

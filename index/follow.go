@@ -61,7 +61,10 @@ func (x *Index) take(r run) (err error) {
 		return err
 	}
 	defer release()
-	next, err := x.commit(s, r)
+	var next *state
+	if err = x.stopped(); err == nil {
+		next, err = x.commit(s, r)
+	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if err != nil {
@@ -71,6 +74,13 @@ func (x *Index) take(r run) (err error) {
 	}
 	x.wakeLocked()
 	return err
+}
+
+// stopped is why nothing may be applied any more.
+func (x *Index) stopped() error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.broken
 }
 
 func (x *Index) commit(s *state, r run) (next *state, err error) {
@@ -133,7 +143,7 @@ func (r *reader) follow(runs chan<- run) error {
 	return r.ctx.Err()
 }
 
-// fail notes why the archive could not be read, for Status; nil that it could.
+// fail notes what holds the index up, for Status; nil that nothing does.
 func (x *Index) fail(err error) {
 	if errors.Is(err, context.Canceled) {
 		return
@@ -141,11 +151,28 @@ func (x *Index) fail(err error) {
 	text := ""
 	if err != nil {
 		text = err.Error()
-		x.log.Warn("index could not read the archive", "error", err)
+		x.log.Warn("index is held up", "error", err)
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.failure = text
+	if x.failure != text {
+		x.failure = text
+		x.wakeLocked()
+	}
+}
+
+// minFree is what the index leaves free on its disk, in bytes. A log that
+// cannot be written stops Pebble, and with it the process.
+const minFree = 256 << 20
+
+// room reports as an error that the disk is nearly full.
+func (x *Index) room() error {
+	usage, err := x.fs.GetDiskUsage(x.dir)
+	if err == nil && usage.AvailBytes < minFree {
+		return fmt.Errorf("the disk of the index has only %d MiB free, searching is behind until there are %d; free some, mail is still taken in",
+			usage.AvailBytes>>20, minFree>>20)
+	}
+	return nil // Not every file system can tell.
 }
 
 func (r *reader) pause(d time.Duration) {
@@ -162,6 +189,9 @@ func (r *reader) pass(runs chan<- run) (read bool, failure error) {
 	for _, s := range r.x.archive.Streams() {
 		if r.x.archive.Next(s) <= r.next[s] {
 			continue
+		}
+		if err := r.x.room(); err != nil {
+			return read, err
 		}
 		u, err := r.run(s)
 		if err != nil {

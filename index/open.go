@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -25,6 +24,8 @@ var ErrClosed = errors.New("index is closed")
 // Index is an opened index.
 type Index struct {
 	archive Archive
+	fs      vfs.FS
+	dir     string // Of the database.
 	log     *slog.Logger
 	cache   *pebble.Cache
 	db      *pebble.DB
@@ -39,7 +40,7 @@ type Index struct {
 	mu      sync.Mutex // guards what follows
 	state   *state
 	changed chan struct{} // closed when state or broken changes
-	failure string        // why reading the archive failed last
+	failure string        // what holds up Run; "" when nothing does
 	broken  error         // why nothing is applied any more
 	closed  bool
 }
@@ -60,10 +61,10 @@ func openOn(fs vfs.FS, a Archive, c Config) (*Index, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	x := &Index{archive: a, log: c.Log, changed: make(chan struct{}), asked: make(chan struct{}, 1)}
+	x := &Index{archive: a, fs: fs, dir: fs.PathJoin(c.Dir, "pebble"), log: c.Log, changed: make(chan struct{}), asked: make(chan struct{}, 1)}
 	x.cutters.New = func() any { return newWordCutter() }
 	x.cache = pebble.NewCache(cacheSize)
-	if err := x.open(fs, filepath.Join(c.Dir, "pebble")); err != nil {
+	if err := x.open(); err != nil {
 		x.cache.Unref()
 		return nil, fmt.Errorf("open index in %s: %w", c.Dir, err)
 	}
@@ -72,16 +73,18 @@ func openOn(fs vfs.FS, a Archive, c Config) (*Index, error) {
 
 // open opens the database, and once more after deleting it when it does not belong to this
 // version and this archive, or is damaged: all of it can be read from the archive again.
-func (x *Index) open(fs vfs.FS, dir string) error {
-	reason, err := x.load(fs, dir)
+func (x *Index) open() error {
+	reason, err := x.load()
 	if err != nil || reason == "" {
 		return err
 	}
 	x.log.Warn("index is built anew", "reason", reason)
-	if err := fs.RemoveAll(dir); err != nil {
-		return fmt.Errorf("delete it: %w", err)
+	for _, path := range []string{x.dir, x.damageMark()} {
+		if err := x.fs.RemoveAll(path); err != nil {
+			return fmt.Errorf("delete it: %w", err)
+		}
 	}
-	reason, err = x.load(fs, dir)
+	reason, err = x.load()
 	if err == nil && reason != "" {
 		err = errors.New(reason)
 	}
@@ -90,33 +93,53 @@ func (x *Index) open(fs vfs.FS, dir string) error {
 
 // load opens the database and reads what is kept in memory; reason says why it has to be
 // built anew.
-func (x *Index) load(fs vfs.FS, dir string) (reason string, err error) {
-	if err := fs.MkdirAll(dir, 0o700); err != nil {
+func (x *Index) load() (reason string, err error) {
+	if err := x.fs.MkdirAll(x.dir, 0o700); err != nil {
 		return "", err
 	}
-	x.db, err = pebble.Open(dir, x.options(fs))
-	if err != nil {
-		if pebble.IsCorruptionError(err) {
-			return err.Error(), nil
-		}
-		return "", err
+	if _, err := x.fs.Stat(x.damageMark()); err == nil {
+		return "a file of it was found damaged", nil
 	}
-	reason, err = x.check()
-	if err == nil && reason == "" {
+	x.mu.Lock()
+	x.broken = nil // By what was found while it was opened before.
+	x.mu.Unlock()
+	if reason, err := x.openDB(); err != nil || reason != "" {
+		return reason, err
+	}
+	if reason, err = x.check(); err == nil && reason == "" {
 		err = x.loadState()
-		if errors.Is(err, errCorrupt) || pebble.IsCorruptionError(err) {
-			reason, err = err.Error(), nil
-		}
+	}
+	if reason == "" {
+		reason, err = spoiled(err)
 	}
 	if err != nil || reason != "" {
-		err = errors.Join(err, x.db.Close())
+		closing := x.db.Close()
+		if reason == "" { // What will be deleted need not close well.
+			err = errors.Join(err, closing)
+		}
 	}
 	return reason, err
 }
 
-func (x *Index) options(fs vfs.FS) *pebble.Options {
+// openDB opens the database under its lock, so that one that another process has is never
+// taken for a broken one.
+func (x *Index) openDB() (reason string, err error) {
+	lock, err := pebble.LockDirectory(x.dir, x.fs)
+	if err != nil {
+		return "", fmt.Errorf("lock it: %w", err)
+	}
+	o := x.options()
+	o.Lock = lock
+	x.db, err = pebble.Open(x.dir, o)
+	if reason, err = spoiled(err); reason == "" && err != nil && !ofSystem(err) {
+		reason, err = err.Error(), nil // Of another program or of a later version.
+	}
+	return reason, errors.Join(err, lock.Close()) // The database holds it too.
+}
+
+func (x *Index) options() *pebble.Options {
 	o := &pebble.Options{
-		FS:                          fs,
+		FS:                          x.fs,
 		Cache:                       x.cache,
 		FormatMajorVersion:          pebble.FormatValueSeparation,
 		Merger:                      merger,
@@ -134,9 +157,10 @@ func (x *Index) options(fs vfs.FS) *pebble.Options {
 			l.Compression = func() *sstable.CompressionProfile { return sstable.SnappyCompression }
 		}
 	}
-	o.EventListener = &pebble.EventListener{BackgroundError: func(err error) {
-		x.log.Error("index could not flush or compact", "error", err)
-	}}
+	o.EventListener = &pebble.EventListener{
+		BackgroundError: func(err error) { x.log.Error("index could not flush or compact", "error", err) },
+		DataCorruption:  func(info pebble.DataCorruptionInfo) { x.noteDamage(info.Details) },
+	}
 	return o
 }
 
@@ -198,7 +222,9 @@ func (x *Index) loadState() error {
 	orphans := map[uint64]struct{}{}
 	raw, err := getCopy(x.db, countsKey)
 	if err == nil && raw != nil {
-		err = json.Unmarshal(raw, &s.counts)
+		if json.Unmarshal(raw, &s.counts) != nil {
+			err = errCorrupt
+		}
 	}
 	if err != nil {
 		return err
