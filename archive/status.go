@@ -26,6 +26,7 @@ type Status struct {
 	Damage    []string       `json:"damage,omitempty"`         // What recovery set aside, and where.
 	Local     int64          `json:"local_bytes"`              // Packs on local disk.
 	Free      int64          `json:"free_bytes"`               // Free on the disk of the data directory.
+	Full      bool           `json:"full"`                     // Less is free than the reserve: nothing is taken.
 	Packs     int            `json:"packs"`                    // In the bucket.
 	PackBytes int64          `json:"pack_bytes"`               // In the bucket, compressed.
 	BodyBytes int64          `json:"body_bytes"`               // Appended bodies, uncompressed.
@@ -34,7 +35,8 @@ type Status struct {
 // Status tells how the archive is.
 func (a *Archive) Status() Status {
 	st := Status{Bucket: a.store.String()}
-	st.Free, _ = a.space.sample()
+	free, known := a.space.sample()
+	st.Free, st.Full = free, known && free < a.space.reserve
 	var failures []string
 	for _, s := range a.all() {
 		failures = append(failures, s.failures()...)

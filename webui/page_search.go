@@ -29,6 +29,8 @@ func (s *Server) live() live {
 	switch {
 	case a.Broken != "":
 		return live{"bad", "not taking mail"}
+	case a.Full:
+		return live{"bad", "disk is full"}
 	case st.Failure != "":
 		return live{"bad", "search has stopped"}
 	case a.Failure != "":

@@ -36,6 +36,7 @@ var (
 	descBroken       = desc("archive_broken", "1 when writing stopped after a failed write: no mail is taken in.")
 	descBucketFails  = desc("archive_bucket_failing", "1 when the last upload failed.")
 	descDamage       = desc("archive_damage_count", "Pieces that recovery set aside.")
+	descFull         = desc("disk_full", "1 when less is free than the reserve: no mail is taken in.")
 	descFree         = desc("disk_free_bytes", "Free on the disk of the data directory.")
 	descLocal        = desc("archive_local_bytes", "Packs on the local disk.")
 	descPackBytes    = desc("archive_bucket_bytes", "Packs in the bucket, compressed.")
@@ -81,6 +82,7 @@ func (f figures) collectArchive(st archive.Status, out chan<- prometheus.Metric,
 	gauge(descBroken, flag(st.Broken != ""))
 	gauge(descBucketFails, flag(st.Failure != ""))
 	gauge(descDamage, float64(len(st.Damage)))
+	gauge(descFull, flag(st.Full))
 	gauge(descFree, float64(st.Free))
 	gauge(descLocal, float64(st.Local))
 	gauge(descPackBytes, float64(st.PackBytes))
@@ -118,7 +120,7 @@ func (a *app) unready() []string {
 	if st.Broken != "" {
 		reasons = append(reasons, "the archive stopped writing: "+st.Broken)
 	}
-	if st.Free < a.settings.archive.reserve {
+	if st.Full {
 		reasons = append(reasons, "the disk is full: no mail is taken in")
 	}
 	if x := a.index.Load(); x == nil {

@@ -399,6 +399,9 @@ func (s statusAnswer) problems() (list []string) {
 	if s.Archive.Broken != "" {
 		list = append(list, "no mail is taken in, writing failed: "+s.Archive.Broken+"; mend the disk and restart")
 	}
+	if s.Archive.Full {
+		list = append(list, "the disk is full: less is free than archive.reserve asks for, and mail servers are told to come back later; make room")
+	}
 	if s.Archive.Failure != "" {
 		list = append(list, "the bucket does not take packs: "+s.Archive.Failure+"; mail waits on the local disk")
 	}

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/textproto"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"polytrace/archive"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// polytrace runs as a command in the scripts; this binary stands in for it.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"polytrace": main})
+}
+
+// What people type, what they are told, and what it means for the next
+// command: testdata/script.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("POLYTRACE_SMTP_LISTEN", freeAddress("127.0.0.1:0"))
+			e.Setenv("POLYTRACE_HTTP_LISTEN", freeAddress("127.0.0.1:0"))
+			e.Setenv("POLYTRACE_OPS_LISTEN", freeAddress("127.0.0.1:0"))
+			e.Setenv("POLYTRACE_ARCHIVE_RESERVE", "1MiB")
+			e.Setenv("POLYTRACE_SMTP_HOSTNAME", "mail.example")
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"deliver":         deliver,
+			"cut":             cut,
+			"repeat":          repeat,
+			"wait-for-server": waitForServer,
+			"wait-for-bucket": waitForBucket,
+		},
+	})
+}
+
+// cut FILE N takes the last N bytes off a file.
+func cut(ts *testscript.TestScript, _ bool, args []string) {
+	n, err := strconv.ParseInt(args[1], 10, 64)
+	ts.Check(err)
+	name := ts.MkAbs(args[0])
+	ts.Check(os.Truncate(name, fileSize(name)-n))
+}
+
+// repeat FILE TEXT N writes a file of N times the text.
+func repeat(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 3 {
+		ts.Fatalf("usage: repeat FILE TEXT N")
+	}
+	n, err := newSize(args[2])
+	ts.Check(err)
+	f, err := os.OpenFile(ts.MkAbs(args[0]), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	ts.Check(err)
+	line := []byte(args[1] + "\r\n")
+	block := bytes.Repeat(line, 1+(1<<16)/len(line))
+	for ; n > 0; n -= int64(len(block)) {
+		_, err := f.Write(block)
+		ts.Check(err)
+	}
+	ts.Check(f.Close())
+}
+
+func newSize(text string) (n int64, err error) {
+	var s settings
+	err = size(func(*settings) *int64 { return &s.archive.packSize })(&s, text)
+	return s.archive.packSize, err
+}
+
+// wait-for-server DIR returns when a server answers on a data directory.
+func waitForServer(ts *testscript.TestScript, _ bool, args []string) {
+	dir := ts.MkAbs(args[0])
+	waitUntil(ts.Fatalf, "a server on "+args[0], func() bool { return running(context.Background(), dir) })
+}
+
+// wait-for-bucket DIR returns when everything that was received is in the
+// bucket.
+func waitForBucket(ts *testscript.TestScript, _ bool, args []string) {
+	c := &call{ctx: context.Background(), dir: ts.MkAbs(args[0])}
+	api, err := c.connect()
+	ts.Check(err)
+	waitUntil(ts.Fatalf, "the bucket", func() bool {
+		var st statusAnswer
+		ts.Check(api.get(c.ctx, "/status", nil, &st))
+		return !slices.ContainsFunc(st.Archive.Streams, func(s archive.StreamStatus) bool { return s.InBucket < s.Next })
+	})
+	ts.Check(api.close())
+}
+
+// deliver ADDRESS FILE sends a file over SMTP to the queue whose address is in
+// a file, and prints the reply to the end of the message. Line ends become
+// CRLF on the way, and one.eml is made so too for comparison.
+func deliver(ts *testscript.TestScript, _ bool, args []string) {
+	raw, err := os.ReadFile(ts.MkAbs(args[1]))
+	ts.Check(err)
+	c, err := textproto.Dial("tcp", ts.Getenv("POLYTRACE_SMTP_LISTEN"))
+	ts.Check(err)
+	defer c.Close()
+	say := func(command string) (text string) {
+		if command != "" {
+			ts.Check(c.PrintfLine("%s", command))
+		}
+		for {
+			line, err := c.ReadLine()
+			ts.Check(err)
+			if len(line) < 4 || line[3] != '-' {
+				return line
+			}
+		}
+	}
+	for _, command := range []string{"", "EHLO client.example", "MAIL FROM:<jane@acme.example>", "RCPT TO:<" + strings.TrimSpace(ts.ReadFile(args[0])) + ">"} {
+		if text := say(command); text[0] != '2' {
+			fmt.Fprintln(ts.Stdout(), text)
+			return
+		}
+	}
+	if text := say("DATA"); text[0] != '3' {
+		fmt.Fprintln(ts.Stdout(), text)
+		return
+	}
+	if len(raw) > 0 {
+		w := c.DotWriter()
+		_, err = w.Write(raw)
+		ts.Check(err)
+		ts.Check(w.Close())
+		fmt.Fprintln(ts.Stdout(), say(""))
+		return
+	}
+	fmt.Fprintln(ts.Stdout(), say("."))
+}
