@@ -97,6 +97,7 @@ type appliance struct {
 	dir     string
 	env     []string
 	smtp    string // address
+	http    string // address
 	queue   string // where to send to
 	child   *exec.Cmd
 	log     *os.File
@@ -104,8 +105,8 @@ type appliance struct {
 
 func newAppliance(t *testing.T, env ...string) *appliance {
 	t.Helper()
-	s := &appliance{t: t, program: buildProgram(t), dir: filepath.Join(t.TempDir(), "data"), smtp: freePort(t)}
-	s.env = append(os.Environ(), "POLYTRACE_SMTP_LISTEN="+s.smtp, "POLYTRACE_HTTP_LISTEN="+freePort(t), "POLYTRACE_OPS_LISTEN="+freePort(t))
+	s := &appliance{t: t, program: buildProgram(t), dir: filepath.Join(t.TempDir(), "data"), smtp: freePort(t), http: freePort(t)}
+	s.env = append(os.Environ(), "POLYTRACE_SMTP_LISTEN="+s.smtp, "POLYTRACE_HTTP_LISTEN="+s.http, "POLYTRACE_OPS_LISTEN="+freePort(t))
 	s.env = append(s.env, env...)
 	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
 	if err != nil {
