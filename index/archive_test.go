@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -262,4 +263,31 @@ func (a *memArchive) text() string {
 		}
 	}
 	return b.String()
+}
+
+// watched is an archive that notes how much was read of it and is not applied yet.
+type watched struct {
+	*memArchive
+	applied atomic.Pointer[Index]
+	most    atomic.Int64
+}
+
+func (w *watched) Scan(ctx context.Context, s archive.Stream, from archive.Position) iter.Seq2[archive.Record, error] {
+	return func(yield func(archive.Record, error) bool) {
+		ahead := int64(0)
+		x := w.applied.Load()
+		x.mu.Lock()
+		next := x.state.marks[s].next
+		x.mu.Unlock()
+		for _, r := range w.streams[s][next:from] {
+			ahead += int64(len(r.Body))
+		}
+		for r, err := range w.memArchive.Scan(ctx, s, from) {
+			ahead += int64(len(r.Body))
+			w.most.Store(max(w.most.Load(), ahead))
+			if !yield(r, err) {
+				return
+			}
+		}
+	}
 }

@@ -96,7 +96,7 @@ func (h *highlighter) hits(text string) (found []highlight) {
 	}
 	var progress, seen uint64
 	var starts [64]int
-	n := 0
+	n, enough := 0, 0
 	h.cutter.cut(text, func(w word) bool {
 		starts[n%64] = w.Start
 		progress = (progress<<1 | h.begins) & h.mask(w.Term)
@@ -106,10 +106,10 @@ func (h *highlighter) hits(text string) (found []highlight) {
 			seen |= 1 << i
 		}
 		n++
-		if len(found) >= maxSnippetHit || h.phrases == 1 && seen != 0 && w.End > found[0].end+snippetLength {
-			return false
+		if enough == 0 && seen == h.ends && (w.End >= snippetScan || h.close(found, w.End)) {
+			enough = w.End + snippetLength // What else stands in the snippet is marked as well.
 		}
-		return seen != h.ends || w.End < snippetScan && !h.close(found, w.End)
+		return len(found) < maxSnippetHit && (enough == 0 || w.End < enough)
 	})
 	return found
 }
@@ -199,17 +199,15 @@ func collapse(text string, start, end int, cut bool, found []highlight) (string,
 		}
 		for len(found) > 0 && found[0].start <= at {
 			if f := found[0]; f.end > at && f.end <= end {
-				if open < 0 {
-					if space = space && b.Len() == 0 || unicode.IsSpace(r); !space {
-						open = b.Len()
-					}
+				if open < 0 && !blank(r) {
+					open = b.Len()
 				}
 				openEnd = max(openEnd, f.end)
 			}
 			found = found[1:]
 		}
 		switch {
-		case unicode.IsSpace(r) || r == utf8.RuneError || unicode.IsControl(r):
+		case blank(r):
 			if !space {
 				b.WriteByte(' ')
 			}
@@ -231,3 +229,6 @@ func collapse(text string, start, end int, cut bool, found []highlight) (string,
 	}
 	return s, marks
 }
+
+// blank reports whether a snippet shows a space for r.
+func blank(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) || r == utf8.RuneError }
