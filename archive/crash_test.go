@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 )
 
 // script is a history of appends, seals and uploads that is the same each
@@ -27,7 +29,7 @@ func (s *script) play(ctx context.Context, a *Archive) {
 		case i == 6:
 			size = smallBody + 5000 // Streamed.
 		}
-		body := mailText(uint64(i), size)
+		body := scriptText(uint64(i), size)
 		m, err := a.Append(ctx, name, message(i), bytes.NewReader(body))
 		if err != nil {
 			s.errors = append(s.errors, err)
@@ -41,6 +43,22 @@ func (s *script) play(ctx context.Context, a *Archive) {
 		}
 	}
 }
+
+// scriptText makes each text once.
+var scriptText = func() func(seed uint64, size int) []byte {
+	type key struct {
+		seed uint64
+		size int
+	}
+	var made sync.Map
+	return func(seed uint64, size int) []byte {
+		text, ok := made.Load(key{seed, size})
+		if !ok {
+			text, _ = made.LoadOrStore(key{seed, size}, mailText(seed, size))
+		}
+		return text.([]byte)
+	}
+}()
 
 // crashConfig makes small packs. A bucket that is away is not waited for.
 func crashConfig(s Store) Config {
@@ -141,7 +159,7 @@ func (s *script) read(t *testing.T, a *Archive) {
 }
 
 // The power goes at every write, sync, rename, creation and removal in turn.
-// What was not synced is gone, or there in any part. All that was
+// What was not synced is gone (seed 0), or there in any part. All that was
 // acknowledged is there, byte for byte, and the archive goes on.
 func TestPowerCutAtEveryStep(t *testing.T) {
 	whole := newMemDisk()
@@ -153,24 +171,26 @@ func TestPowerCutAtEveryStep(t *testing.T) {
 		t.Fatalf("the script has only %d steps", steps)
 	}
 	for step := 1; step <= steps; step++ {
-		for seed := range uint64(4) {
-			d, store := newMemDisk(), newMemStore()
-			d.fail = func(op int, what, name string) error {
-				if op == step {
-					return errPower
+		for _, seed := range []uint64{0, uint64(step)} {
+			inNoTime(t, func(t *testing.T) {
+				d, store := newMemDisk(), newMemStore()
+				d.fail = func(op int, what, name string) error {
+					if op == step {
+						return errPower
+					}
+					return nil
 				}
-				return nil
-			}
-			s := playOn(t, d, store)
-			var r *rand.Rand
-			if seed > 0 {
-				r = rand.New(rand.NewPCG(seed, uint64(step)))
-			}
-			after := d.powerCut(r)
-			s.check(t, after, store)
-			if t.Failed() {
-				t.Fatalf("power was cut at step %d with seed %d", step, seed)
-			}
+				s := playOn(t, d, store)
+				var r *rand.Rand
+				if seed > 0 {
+					r = rand.New(rand.NewPCG(seed, uint64(step)))
+				}
+				after := d.powerCut(r)
+				s.check(t, after, store)
+				if t.Failed() {
+					t.Fatalf("power was cut at step %d with seed %d", step, seed)
+				}
+			})
 		}
 	}
 }
@@ -183,34 +203,46 @@ func TestFailureAtEveryStep(t *testing.T) {
 	playOn(t, whole, newMemStore())
 	steps, _ := whole.counts()
 	for step := 1; step <= steps; step++ {
-		for variant := range 4 {
-			cause, short := errFull, variant%2 == 1
-			if variant >= 2 {
-				cause = errDisk
-			}
-			d, store := newMemDisk(), newMemStore()
-			var failed string
-			d.short = short
-			d.fail = func(op int, what, name string) error {
-				if op != step {
-					return nil
+		for _, variant := range []int{step % 2, 2 + step/2%2} {
+			inNoTime(t, func(t *testing.T) {
+				cause, short := errFull, variant%2 == 1
+				if variant >= 2 {
+					cause = errDisk
 				}
-				failed = fmt.Sprint(what, " of ", name, ": ", cause)
-				return cause
-			}
-			s := playOn(t, d, store)
-			s.checkErrors(t, failed)
-			copied := &script{acknowledged: map[Address][]byte{}}
-			for at, body := range s.acknowledged {
-				copied.acknowledged[at] = body
-			}
-			copied.check(t, d.powerCut(nil), store.clone())
-			d.setFail(nil)
-			s.check(t, d, store)
-			if t.Failed() {
-				t.Fatalf("step %d, %s, half written: %v", step, failed, short)
-			}
+				d, store := newMemDisk(), newMemStore()
+				var failed string
+				d.short = short
+				d.fail = func(op int, what, name string) error {
+					if op != step {
+						return nil
+					}
+					failed = fmt.Sprint(what, " of ", name, ": ", cause)
+					return cause
+				}
+				s := playOn(t, d, store)
+				s.checkErrors(t, failed)
+				copied := &script{acknowledged: map[Address][]byte{}}
+				for at, body := range s.acknowledged {
+					copied.acknowledged[at] = body
+				}
+				copied.check(t, d.powerCut(nil), store.clone())
+				d.setFail(nil)
+				s.check(t, d, store)
+				if t.Failed() {
+					t.Fatalf("step %d, %s, half written: %v", step, failed, short)
+				}
+			})
 		}
+	}
+}
+
+// inNoTime runs a part of a test with a clock that jumps over every wait, such
+// as that between two tries of an upload.
+func inNoTime(t *testing.T, part func(t *testing.T)) {
+	t.Helper()
+	synctest.Test(t, part)
+	if t.Failed() {
+		t.FailNow()
 	}
 }
 
