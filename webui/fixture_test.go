@@ -217,3 +217,5 @@ func (b *browser) post(path string, form url.Values) answer {
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	return b.send(r)
 }
+
+var sourceForTest = archive.Source{Mailbox: "jane@acme.example", Import: "test.eml"}

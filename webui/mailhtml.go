@@ -130,6 +130,9 @@ func (c *cleaner) picture(n *html.Node) {
 		case "cid":
 			n.Attr[i].Val = c.inline(rest)
 		case "data":
+			if kind, _, _ := strings.Cut(rest, ";"); !isPicture(strings.ToLower(kind)) {
+				n.Attr[i].Val = ""
+			}
 		default:
 			c.remote++
 			if !c.images {
