@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"strings"
 
+	"polytrace/archive"
 	"polytrace/index"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -28,21 +29,39 @@ type api struct {
 }
 
 // apiHandler serves /api/v1/; who asks is in the context.
-func (s *Server) apiHandler() http.Handler {
+func (s *Server) apiHandler() http.Handler { return s.newAPI().mux }
+
+func (s *Server) newAPI() *api {
 	a := &api{s: s, mux: http.NewServeMux(), needs: map[string]need{}}
 	c := huma.DefaultConfig("Polytrace", s.config.Version)
-	c.Info.Description = "Search the record of support mail, work on cases, take mail in and out. Sign in with `Authorization: Bearer TOKEN`; an administrator makes tokens."
-	c.OpenAPIPath, c.DocsPath, c.SchemasPath, c.CreateHooks = apiRoot+"/openapi", "", "", nil
+	c.Info.Description = "Search the record of support mail, work on cases, take mail in and out. Sign in with `Authorization: Bearer TOKEN`; an administrator makes tokens. Errors are problem documents (RFC 9457)."
+	c.OpenAPIPath, c.DocsPath, c.SchemasPath, c.CreateHooks = "", "", "", nil
+	c.Transformers = []huma.Transformer{func(_ huma.Context, _ string, v any) (any, error) { return typed(v), nil }}
 	c.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{"token": {Type: "http", Scheme: "bearer"}}
 	c.Security = []map[string][]string{{"token": {}}}
 	a.huma = humago.New(a.mux, c)
 	a.huma.UseMiddleware(a.guard)
 	a.operations()
+	a.mux.Handle("GET "+apiRoot+"/openapi.json", a.document())
 	a.mux.Handle("/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, notFound("operation; "+apiRoot+"/openapi.json lists all"))
 	}))
-	return a.mux
+	return a
+}
+
+// document serves the OpenAPI document to everybody: it tells nothing that is
+// not public. It is made once and before the first request, where huma would
+// make it with the first ones, without a lock.
+func (a *api) document() http.Handler {
+	raw, err := json.Marshal(a.huma.OpenAPI())
+	if err != nil {
+		panic(fmt.Sprintf("webui: marshal the OpenAPI document: %v", err)) // Strings and numbers always marshal.
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/openapi+json")
+		w.Write(raw) // Who does not read it to the end has left.
+	})
 }
 
 // schemaName names a type in the OpenAPI document. Types of other packages
@@ -66,10 +85,10 @@ func (a *api) operations() {
 	add(a, mayRead, get, "/search", "Search the record, newest first", s.apiSearch)
 	add(a, mayRead, get, "/records/{stream}/{position}", "What is known of a message", s.apiRecord)
 	add(a, mayRead, get, "/records/{stream}/{position}/text", "The readable text of a message", s.apiText)
-	a.stream(mayRead, get, "/records/{stream}/{position}/raw", "The exact bytes of a message", "message/rfc822", recordParams, s.downloadRaw)
-	a.stream(mayRead, get, "/records/{stream}/{position}/parts/{part}", "The decoded bytes of a part", "application/octet-stream", append(recordParams, pathParam("part", "Number of the part, from attachments[].n.")), s.downloadPart)
+	a.stream(mayRead, get, "/records/{stream}/{position}/raw", "The exact bytes of a message", transfer{out: "message/rfc822", params: recordParams()}, s.downloadRaw)
+	a.stream(mayRead, get, "/records/{stream}/{position}/parts/{part}", "The decoded bytes of a part", transfer{out: "application/octet-stream", params: append(recordParams(), pathParam("part", "Number of the part, from attachments[].n."))}, s.downloadPart)
 	add(a, mayRead, get, "/threads/{id}", "A conversation, oldest message first", s.apiThread)
-	a.stream(mayRead, get, "/export", "All hits of a query as ZIP of EML files or as mbox", "application/zip", []*huma.Param{queryParam("q", "The query; empty for everything."), queryParam("format", "zip or mbox; default zip.")}, s.apiExport)
+	a.stream(mayRead, get, "/export", "All hits of a query as ZIP of EML files or as mbox; Polytrace-Total says how many", transfer{out: "application/zip", params: exportParams()}, s.apiExport)
 
 	add(a, mayRead, get, "/cases", "All cases, the one that was changed last first", s.apiCases)
 	add(a, mayWork, post, "/cases", "Open a case", s.apiOpenCase)
@@ -84,8 +103,8 @@ func (a *api) operations() {
 	add(a, mayWork, del, "/cases/{number}/shares/{id}", "Revoke a share link", s.apiRevokeShare)
 
 	add(a, signedIn, get, "/status", "How the appliance is", s.apiStatus)
-	a.stream(signedIn, get, "/events", "The figures of the status as they change (server-sent events)", "text/event-stream", nil, s.apiEvents)
-	a.stream(mayManage, post, "/verify", "Read everything back and compare it with its checksums; answers with a line of JSON as it goes, the last one has done", "application/jsonl", nil, s.apiVerify)
+	a.stream(signedIn, get, "/events", "The figures of the status as they change (server-sent events)", transfer{out: "text/event-stream"}, s.apiEvents)
+	a.stream(mayManage, post, "/verify", "Read everything back and compare it with its checksums; answers with a line of JSON as it goes, the last one has done", transfer{out: "application/jsonl"}, s.apiVerify)
 	add(a, mayManage, get, "/users", "All users", s.apiUsers)
 	add(a, mayManage, post, "/users", "Add a user", s.apiAddUser)
 	add(a, mayManage, post, "/users/{name}/disable", "Disable a user", s.apiDisableUser)
@@ -97,12 +116,15 @@ func (a *api) operations() {
 	add(a, mayManage, get, "/queues", "All queues with their addresses", s.apiQueues)
 	add(a, mayManage, post, "/queues", "Add a queue; its address is where mail servers send to", s.apiAddQueue)
 	add(a, mayManage, del, "/queues/{name}", "Close a queue", s.apiRemoveQueue)
-	a.stream(mayManage, post, "/import", "Take in one message of a mailbox; the body is its exact bytes", "message/rfc822", importParams, s.apiImport)
+	a.stream(mayManage, post, "/import", "Take in one message of a mailbox; the body is its exact bytes", transfer{in: "message/rfc822", out: "application/json", value: reflect.TypeFor[importOut](), params: importParams()}, s.apiImport)
 }
 
 // add serves an operation with JSON in and out.
 func add[In, Out any](a *api, n need, method, route, summary string, do func(context.Context, *In) (*Out, error)) {
 	op := a.describe(n, method, route, summary)
+	if _, tells := reflect.TypeFor[Out]().FieldByName("Body"); tells && method == http.MethodPost {
+		op.DefaultStatus = http.StatusCreated // The answer is what was made.
+	}
 	huma.Register(a.huma, op, func(ctx context.Context, in *In) (*Out, error) {
 		out, err := do(ctx, in)
 		if err != nil {
@@ -112,15 +134,28 @@ func add[In, Out any](a *api, n need, method, route, summary string, do func(con
 	})
 }
 
+// transfer describes bytes of any length that come and go.
+type transfer struct {
+	in, out string       // Media types of request and response; "" is none.
+	value   reflect.Type // Of a response in JSON, for the document.
+	params  []*huma.Param
+}
+
 // stream serves an operation whose body is bytes of any length.
-func (a *api) stream(n need, method, route, summary, kind string, params []*huma.Param, p page) {
+func (a *api) stream(n need, method, route, summary string, t transfer, p page) {
 	op := a.describe(n, method, route, summary)
-	op.Parameters = params
-	content := map[string]*huma.MediaType{kind: {Schema: &huma.Schema{Type: "string", Format: "binary"}}}
-	op.Responses = map[string]*huma.Response{"200": {Description: "OK", Content: content}}
-	if method == http.MethodPost {
-		op.RequestBody = &huma.RequestBody{Required: true, Content: content}
-		op.Responses = map[string]*huma.Response{"200": {Description: "OK", Content: map[string]*huma.MediaType{"application/json": {}}}}
+	schemas := a.huma.OpenAPI().Components.Schemas
+	answer := bytesSchema()
+	if t.value != nil {
+		answer = schemas.Schema(t.value, true, "")
+	}
+	op.Parameters = t.params
+	if t.in != "" {
+		op.RequestBody = &huma.RequestBody{Required: true, Content: media(t.in, bytesSchema())}
+	}
+	op.Responses = map[string]*huma.Response{
+		"200":     {Description: "OK", Content: media(t.out, answer)},
+		"default": {Description: "Error", Content: media("application/problem+json", schemas.Schema(reflect.TypeFor[huma.ErrorModel](), true, ""))},
 	}
 	a.huma.OpenAPI().AddOperation(&op)
 	a.mux.HandleFunc(method+" "+apiRoot+route, func(w http.ResponseWriter, r *http.Request) {
@@ -134,14 +169,30 @@ func (a *api) stream(n need, method, route, summary, kind string, params []*huma
 	})
 }
 
+func media(kind string, schema *huma.Schema) map[string]*huma.MediaType {
+	return map[string]*huma.MediaType{kind: {Schema: schema}}
+}
+
+func bytesSchema() *huma.Schema { return &huma.Schema{Type: "string", Format: "binary"} }
+
+// maxBody is how many bytes a request in JSON may have.
+const maxBody = 1 << 20
+
 func (a *api) describe(n need, method, route, summary string) huma.Operation {
 	id := strings.ToLower(method) + strings.NewReplacer("/", "-", "{", "", "}", "").Replace(route)
 	a.needs[id] = n
-	op := huma.Operation{OperationID: id, Method: method, Path: apiRoot + route, Summary: summary, MaxBodyBytes: 1 << 20}
+	op := huma.Operation{OperationID: id, Method: method, Path: apiRoot + route, Summary: summary, Description: needText[n], MaxBodyBytes: maxBody}
 	if method == http.MethodDelete {
 		op.DefaultStatus = http.StatusNoContent
 	}
 	return op
+}
+
+var needText = map[need]string{
+	signedIn:  "Needs an account or a token of any role.",
+	mayRead:   "Needs a role that reads: agent, specialist, manager, observer or compliance.",
+	mayWork:   "Needs a role that works on cases: agent, specialist or manager.",
+	mayManage: "Needs the role admin.",
 }
 
 func pathParam(name, what string) *huma.Param {
@@ -152,7 +203,9 @@ func queryParam(name, what string) *huma.Param {
 	return &huma.Param{Name: name, In: "query", Description: what, Schema: &huma.Schema{Type: "string"}}
 }
 
-var recordParams = []*huma.Param{pathParam("stream", "Stream of the record, e.g. mail."), pathParam("position", "Position in the stream, from 0.")}
+func recordParams() []*huma.Param {
+	return []*huma.Param{pathParam("stream", "Stream of the record, e.g. mail."), pathParam("position", "Position in the stream, from 0.")}
+}
 
 // check decides whether the caller may do an operation.
 func (a *api) check(ctx context.Context, operation string) error {
@@ -182,15 +235,32 @@ func (a *api) guard(ctx huma.Context, next func(huma.Context)) {
 // problem is an error as a problem document (RFC 9457).
 func (a *api) problem(ctx context.Context, operation string, err error) huma.StatusError {
 	var syntax *index.SyntaxError
-	if errors.As(err, &syntax) {
+	switch {
+	case errors.As(err, &syntax):
 		return huma.NewError(http.StatusUnprocessableEntity, "The query cannot be read: "+syntax.Text, &huma.ErrorDetail{
 			Location: fmt.Sprintf("query.q[%d]", syntax.Offset), Message: syntax.Text, Value: syntax.Query})
+	case errors.Is(err, index.ErrCursor):
+		return huma.NewError(http.StatusUnprocessableEntity, sentence(index.ErrCursor.Error())+".", &huma.ErrorDetail{Location: "query.cursor", Message: index.ErrCursor.Error()})
+	case errors.Is(err, archive.ErrFull):
+		err = &statusError{http.StatusInsufficientStorage, "The disk of the data directory is full; nothing was stored. Make room, then do it again.", err}
 	}
 	e := asStatus(err)
-	if e.code >= http.StatusInternalServerError {
+	switch {
+	case ctx.Err() != nil:
+		a.s.config.Log.DebugContext(ctx, "client left", "operation", operation, "error", err)
+	case e.code >= http.StatusInternalServerError:
 		a.s.config.Log.ErrorContext(ctx, "request failed", "operation", operation, "error", err)
 	}
 	return huma.NewError(e.code, e.text)
+}
+
+// typed names the type of a problem document where it is left out: none of
+// ours would say more than the status does (RFC 9457 section 4.2.1).
+func typed(v any) any {
+	if p, ok := v.(*huma.ErrorModel); ok && p.Type == "" {
+		p.Type = "about:blank"
+	}
+	return v
 }
 
 // fail writes a problem document.
@@ -204,7 +274,7 @@ func (a *api) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(p.GetStatus())
-	if err := json.NewEncoder(w).Encode(p); err != nil {
+	if err := json.NewEncoder(w).Encode(typed(p)); err != nil {
 		a.s.config.Log.DebugContext(r.Context(), "client left", "error", err)
 	}
 }

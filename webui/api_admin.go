@@ -27,12 +27,7 @@ type addUserIn struct {
 	}
 }
 
-type userCreated struct {
-	Status int
-	Body   casework.User
-}
-
-func (s *Server) apiAddUser(ctx context.Context, in *addUserIn) (*userCreated, error) {
+func (s *Server) apiAddUser(ctx context.Context, in *addUserIn) (*body[casework.User], error) {
 	b := in.Body
 	c := casework.AddUser{Name: b.Name, FullName: b.FullName, Roles: b.Roles}
 	if b.Password != "" {
@@ -45,7 +40,7 @@ func (s *Server) apiAddUser(ctx context.Context, in *addUserIn) (*userCreated, e
 		return nil, err
 	}
 	u, _ := s.user(b.Name)
-	return &userCreated{201, u}, nil
+	return reply(u), nil
 }
 
 type nameIn struct {
@@ -94,22 +89,17 @@ type createTokenIn struct {
 }
 
 type tokenCreated struct {
-	Status int
-	Body   struct {
-		Name  string        `json:"name"`
-		Role  casework.Role `json:"role"`
-		Token string        `json:"token" doc:"Told only now."`
-	}
+	Name  string        `json:"name"`
+	Role  casework.Role `json:"role"`
+	Token string        `json:"token" doc:"Told only now."`
 }
 
-func (s *Server) apiCreateToken(ctx context.Context, in *createTokenIn) (*tokenCreated, error) {
+func (s *Server) apiCreateToken(ctx context.Context, in *createTokenIn) (*body[tokenCreated], error) {
 	secret := casework.NewSecret()
 	if err := s.act(ctx, casework.CreateToken{Name: in.Body.Name, Role: in.Body.Role, Hash: casework.SecretHash(secret)}); err != nil {
 		return nil, err
 	}
-	out := &tokenCreated{Status: 201}
-	out.Body.Name, out.Body.Role, out.Body.Token = in.Body.Name, in.Body.Role, secret
-	return out, nil
+	return reply(tokenCreated{in.Body.Name, in.Body.Role, secret}), nil
 }
 
 func (s *Server) apiRevokeToken(ctx context.Context, in *nameIn) (*none, error) {
@@ -145,12 +135,7 @@ type addQueueIn struct {
 	}
 }
 
-type queueCreated struct {
-	Status int
-	Body   queueOut
-}
-
-func (s *Server) apiAddQueue(ctx context.Context, in *addQueueIn) (*queueCreated, error) {
+func (s *Server) apiAddQueue(ctx context.Context, in *addQueueIn) (*body[queueOut], error) {
 	b := in.Body
 	c := casework.AddQueue{Name: b.Name, Format: b.Format, Class: archive.Stream(b.Class)}
 	for _, word := range b.Sources {
@@ -167,12 +152,9 @@ func (s *Server) apiAddQueue(ctx context.Context, in *addQueueIn) (*queueCreated
 	if err := s.act(ctx, c); err != nil {
 		return nil, err
 	}
-	out := &queueCreated{Status: 201}
-	s.config.Desk.Read(func(state *casework.State) {
-		q, _ := state.QueueByLocal(c.Local)
-		out.Body = queueOut{q, q.Local + "@" + s.config.MailDomain}
-	})
-	return out, nil
+	var q casework.Queue
+	s.config.Desk.Read(func(state *casework.State) { q, _ = state.QueueByLocal(c.Local) })
+	return reply(queueOut{q, q.Local + "@" + s.config.MailDomain}), nil
 }
 
 func (s *Server) apiRemoveQueue(ctx context.Context, in *nameIn) (*none, error) {

@@ -2,6 +2,8 @@ package webui
 
 import (
 	"context"
+	"strconv"
+	"strings"
 	"time"
 
 	"polytrace/archive"
@@ -29,13 +31,31 @@ func (s *Server) caseOf(number int) (c casework.Case, err error) {
 	return c, nil
 }
 
+// caseHead is what a list shows of a case.
+type caseHead struct {
+	Number   int              `json:"number" doc:"Shown as C-104."`
+	Title    string           `json:"title"`
+	Account  string           `json:"account"`
+	Status   casework.Status  `json:"status" doc:"new, open, waiting-on-customer, waiting-on-us, resolved or closed."`
+	Severity int              `json:"severity" doc:"1 (worst) to 4."`
+	Owner    string           `json:"owner" doc:"Name of a user; empty when nobody owns it."`
+	Opened   time.Time        `json:"opened"`
+	OpenedBy string           `json:"opened_by"`
+	Changed  time.Time        `json:"changed"`
+	Revision archive.Position `json:"revision" doc:"Position in the ledger of the last event of the case."`
+}
+
 type casesOut struct {
-	Cases []casework.Case `json:"cases" doc:"Without evidence, notes and log."`
+	Cases []caseHead `json:"cases" doc:"The one that was changed last first."`
 }
 
 func (s *Server) apiCases(context.Context, *none) (*body[casesOut], error) {
-	var out casesOut
-	s.config.Desk.Read(func(state *casework.State) { out.Cases = list(state.Overview()) })
+	var all []casework.Case
+	s.config.Desk.Read(func(state *casework.State) { all = state.Overview() })
+	out := casesOut{make([]caseHead, 0, len(all))}
+	for _, c := range all {
+		out.Cases = append(out.Cases, caseHead{c.Number, c.Title, c.Account, c.Status, c.Severity, c.Owner, c.Opened, c.OpenedBy, c.Changed, c.Revision})
+	}
 	return reply(out), nil
 }
 
@@ -48,59 +68,97 @@ type openCaseIn struct {
 	}
 }
 
-type caseCreated struct {
-	Status int
-	Body   casework.Case
+// caseOut is a case; its revision is also the ETag, for If-Match.
+type caseOut struct {
+	ETag string `header:"ETag" doc:"The revision, to be sent as If-Match with a change."`
+	Body casework.Case
 }
 
-func (s *Server) apiOpenCase(ctx context.Context, in *openCaseIn) (*caseCreated, error) {
+func (s *Server) caseOut(number int) (*caseOut, error) {
+	c, err := s.caseOf(number)
+	if err != nil {
+		return nil, err
+	}
+	return &caseOut{strconv.Quote(strconv.FormatUint(uint64(c.Revision), 10)), c}, nil
+}
+
+func (s *Server) apiOpenCase(ctx context.Context, in *openCaseIn) (*caseOut, error) {
 	var number int
 	b := in.Body
 	if err := s.act(ctx, casework.OpenCase{Title: b.Title, Account: b.Account, Severity: b.Severity, Owner: b.Owner, Number: &number}); err != nil {
 		return nil, err
 	}
-	c, err := s.caseOf(number)
-	return &caseCreated{201, c}, err
+	return s.caseOut(number)
 }
 
 type caseIn struct {
 	Number int `path:"number" example:"104"`
 }
 
-func (s *Server) apiCase(_ context.Context, in *caseIn) (*body[casework.Case], error) {
-	c, err := s.caseOf(in.Number)
-	return reply(c), err
+func (s *Server) apiCase(_ context.Context, in *caseIn) (*caseOut, error) {
+	return s.caseOut(in.Number)
 }
 
 type changeCaseIn struct {
-	Number int `path:"number"`
-	Body   struct {
+	Number  int    `path:"number"`
+	IfMatch string `header:"If-Match" doc:"ETag of the case that the change was made from; the same as revision."`
+	Body    struct {
 		Title    *string           `json:"title,omitempty"`
 		Account  *string           `json:"account,omitempty"`
-		Status   *casework.Status  `json:"status,omitempty"`
-		Severity *int              `json:"severity,omitempty"`
+		Status   *casework.Status  `json:"status,omitempty" doc:"new, open, waiting-on-customer, waiting-on-us, resolved or closed."`
+		Severity *int              `json:"severity,omitempty" doc:"1 (worst) to 4."`
 		Owner    *string           `json:"owner,omitempty" doc:"Name of the new owner; an empty string takes the owner away."`
 		Reason   string            `json:"reason,omitempty"`
 		Revision *archive.Position `json:"revision,omitempty" doc:"Revision of the case that the change was made from: refused with 409 when somebody else changed it since."`
 	}
 }
 
-func (s *Server) apiChangeCase(ctx context.Context, in *changeCaseIn) (*body[casework.Case], error) {
+// commands are what a change asks for: at most one for the case and one for
+// its owner.
+func (in *changeCaseIn) commands() ([]casework.Command, error) {
 	b := in.Body
 	revision := b.Revision
-	if b.Title != nil || b.Account != nil || b.Status != nil || b.Severity != nil {
-		if err := s.act(ctx, casework.ChangeCase{Case: in.Number, Title: b.Title, Account: b.Account, Status: b.Status, Severity: b.Severity, Reason: b.Reason, Revision: revision}); err != nil {
-			return nil, err
+	if tag := in.IfMatch; tag != "" && tag != "*" {
+		n, err := strconv.ParseUint(strings.Trim(tag, `"`), 10, 64)
+		if err != nil {
+			return nil, &casework.Refusal{Code: casework.Invalid, Field: "If-Match", Text: "If-Match is not the ETag of a case: " + tag + ". Send the one that came with the case."}
 		}
-		revision = nil // What was compared is ours now.
+		revision = new(archive.Position(n))
+	}
+	var list []casework.Command
+	if b.Title != nil || b.Account != nil || b.Status != nil || b.Severity != nil {
+		list = append(list, casework.ChangeCase{Case: in.Number, Title: b.Title, Account: b.Account, Status: b.Status, Severity: b.Severity, Reason: b.Reason, Revision: revision})
+		revision = nil // The owner is changed behind a change of our own.
 	}
 	if b.Owner != nil {
-		if err := s.act(ctx, casework.AssignCase{Case: in.Number, Owner: *b.Owner, Reason: b.Reason, Revision: revision}); err != nil {
+		list = append(list, casework.AssignCase{Case: in.Number, Owner: *b.Owner, Reason: b.Reason, Revision: revision})
+	}
+	return list, nil
+}
+
+// apiChangeCase checks all commands before it carries out the first, so that a
+// change that is refused has changed nothing.
+func (s *Server) apiChangeCase(ctx context.Context, in *changeCaseIn) (*caseOut, error) {
+	commands, err := in.commands()
+	if err != nil {
+		return nil, err
+	}
+	s.config.Desk.Read(func(state *casework.State) {
+		for _, c := range commands {
+			if err == nil {
+				_, err = c.Check(state, s.config.Now())
+			}
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range commands {
+		if err := s.act(ctx, c); err != nil {
 			return nil, err
 		}
 	}
-	c, err := s.caseOf(in.Number)
-	return reply(c), err
+	return s.caseOut(in.Number)
 }
 
 type caseEventsOut struct {
@@ -109,7 +167,10 @@ type caseEventsOut struct {
 
 func (s *Server) apiCaseEvents(_ context.Context, in *caseIn) (*body[caseEventsOut], error) {
 	c, err := s.caseOf(in.Number)
-	return reply(caseEventsOut{list(c.Log)}), err
+	if err != nil {
+		return nil, err
+	}
+	return reply(caseEventsOut{list(c.Log)}), nil
 }
 
 type addNoteIn struct {
@@ -120,12 +181,11 @@ type addNoteIn struct {
 	}
 }
 
-func (s *Server) apiAddNote(ctx context.Context, in *addNoteIn) (*caseCreated, error) {
+func (s *Server) apiAddNote(ctx context.Context, in *addNoteIn) (*caseOut, error) {
 	if err := s.act(ctx, casework.AddNote{Case: in.Number, Text: in.Body.Text, Cites: in.Body.Cites}); err != nil {
 		return nil, err
 	}
-	c, err := s.caseOf(in.Number)
-	return &caseCreated{201, c}, err
+	return s.caseOut(in.Number)
 }
 
 type citeIn struct {
@@ -138,7 +198,7 @@ type citeIn struct {
 	}
 }
 
-func (s *Server) apiCite(ctx context.Context, in *citeIn) (*caseCreated, error) {
+func (s *Server) apiCite(ctx context.Context, in *citeIn) (*caseOut, error) {
 	part := -1
 	if in.Body.Part != nil {
 		part = *in.Body.Part
@@ -154,8 +214,7 @@ func (s *Server) apiCite(ctx context.Context, in *citeIn) (*caseCreated, error) 
 	if err := s.act(ctx, casework.Cite{Case: in.Number, Citation: c}); err != nil {
 		return nil, err
 	}
-	out, err := s.caseOf(in.Number)
-	return &caseCreated{201, out}, err
+	return s.caseOut(in.Number)
 }
 
 type caseItemIn struct {
@@ -174,7 +233,10 @@ type sharesOut struct {
 
 func (s *Server) apiShares(_ context.Context, in *caseIn) (*body[sharesOut], error) {
 	c, err := s.caseOf(in.Number)
-	return reply(sharesOut{list(c.Shares)}), err
+	if err != nil {
+		return nil, err
+	}
+	return reply(sharesOut{list(c.Shares)}), nil
 }
 
 type createShareIn struct {
@@ -189,14 +251,11 @@ type createShareIn struct {
 }
 
 type shareCreated struct {
-	Status int
-	Body   struct {
-		casework.Share
-		URL string `json:"url" doc:"Told only now."`
-	}
+	casework.Share
+	URL string `json:"url" doc:"Told only now."`
 }
 
-func (s *Server) apiCreateShare(ctx context.Context, in *createShareIn) (*shareCreated, error) {
+func (s *Server) apiCreateShare(ctx context.Context, in *createShareIn) (*body[shareCreated], error) {
 	who, _ := callerFrom(ctx)
 	b, secret := in.Body, casework.NewSecret()
 	x := casework.Share{Case: in.Number, Hash: casework.SecretHash(secret), Title: b.Title, Citations: b.Citations, Notes: b.Notes, Whole: b.Whole, Expires: b.Expires, By: who.actor}
@@ -206,10 +265,9 @@ func (s *Server) apiCreateShare(ctx context.Context, in *createShareIn) (*shareC
 	if err := s.act(ctx, casework.CreateShare{Case: in.Number, Share: x}); err != nil {
 		return nil, err
 	}
-	out := &shareCreated{Status: 201}
-	out.Body.URL = s.config.PublicURL + "/s/" + secret
-	s.config.Desk.Read(func(state *casework.State) { out.Body.Share, _ = state.ShareByHash(x.Hash) })
-	return out, nil
+	out := shareCreated{URL: s.config.PublicURL + "/s/" + secret}
+	s.config.Desk.Read(func(state *casework.State) { out.Share, _ = state.ShareByHash(x.Hash) })
+	return reply(out), nil
 }
 
 func (s *Server) apiRevokeShare(ctx context.Context, in *caseItemIn) (*none, error) {

@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/csv"
 	"encoding/json"
@@ -11,7 +12,9 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"math"
 	"net/http"
+	"net/url"
 	"os"
 	"strconv"
 	"strings"
@@ -24,14 +27,21 @@ import (
 )
 
 const (
-	memoryBody = 1 << 20 // Bytes of an import that are held in memory; larger ones go to a file.
-	exportPage = 500     // Hits that an export asks for at a time.
+	memoryBody = 1 << 20   // Bytes of an import that are held in memory; larger ones go to a file.
+	maxImport  = 256 << 20 // Bytes of one message, as the gateway takes them by default.
+	exportPage = 500       // Hits that an export asks for at a time.
 )
 
-var importParams = []*huma.Param{
-	{Name: "mailbox", In: "query", Required: true, Description: "Address of the mailbox that the message belongs to.", Schema: &huma.Schema{Type: "string"}},
-	{Name: "import", In: "query", Required: true, Description: "Name of the file it was read from.", Schema: &huma.Schema{Type: "string"}},
-	{Name: "offset", In: "query", Description: "Its byte offset in an mbox file.", Schema: &huma.Schema{Type: "integer"}},
+func importParams() []*huma.Param {
+	return []*huma.Param{
+		{Name: "mailbox", In: "query", Required: true, Description: "Address of the mailbox that the message belongs to.", Schema: &huma.Schema{Type: "string"}},
+		{Name: "import", In: "query", Required: true, Description: "Name of the file it was read from.", Schema: &huma.Schema{Type: "string"}},
+		{Name: "offset", In: "query", Description: "Its byte offset in an mbox file.", Schema: &huma.Schema{Type: "integer"}},
+	}
+}
+
+func exportParams() []*huma.Param {
+	return []*huma.Param{queryParam("q", "The query; empty for everything."), queryParam("format", "zip or mbox; default zip.")}
 }
 
 // importOut is where an imported message is, and what became of it.
@@ -46,19 +56,16 @@ func (s *Server) apiImport(w http.ResponseWriter, r *http.Request) error {
 	if s.config.Import == nil {
 		return errUnavailable
 	}
-	q := r.URL.Query()
-	src := archive.Source{Mailbox: strings.TrimSpace(q.Get("mailbox")), Import: q.Get("import")}
-	if src.Mailbox == "" || src.Import == "" {
-		return &statusError{http.StatusUnprocessableEntity, "An import needs mailbox, the address it belongs to, and import, the file it was read from.", nil}
+	src, err := importSource(r.URL.Query())
+	if err != nil {
+		return err
 	}
-	if offset := q.Get("offset"); offset != "" {
-		n, err := strconv.ParseInt(offset, 10, 64)
-		if err != nil || n < 0 {
-			return &statusError{http.StatusUnprocessableEntity, "offset is not a number of bytes: " + strconv.Quote(offset) + ".", nil}
-		}
-		src.Offset = n
+	content, release, err := spool(http.MaxBytesReader(w, r.Body, maxImport))
+	var large *http.MaxBytesError
+	if errors.As(err, &large) {
+		// Not 413: a mailbox with such a message is imported but for that.
+		return &statusError{http.StatusUnprocessableEntity, "The message is larger than " + strconv.Itoa(maxImport>>20) + " MiB and was not stored.", nil}
 	}
-	content, release, err := spool(r.Body)
 	if err != nil {
 		return &statusError{http.StatusBadRequest, "The message did not arrive whole and was not stored. Send it again.", err}
 	}
@@ -67,9 +74,6 @@ func (s *Server) apiImport(w http.ResponseWriter, r *http.Request) error {
 		return &statusError{http.StatusUnprocessableEntity, "The message is empty: there is nothing to keep.", nil}
 	}
 	m, outcome, err := s.config.Import(r.Context(), src, content)
-	if errors.Is(err, archive.ErrFull) {
-		return &statusError{http.StatusInsufficientStorage, "The disk of the data directory is full; the message was not stored. Make room, then import again: what was stored is not stored twice.", err}
-	}
 	if err != nil {
 		return err
 	}
@@ -77,30 +81,51 @@ func (s *Server) apiImport(w http.ResponseWriter, r *http.Request) error {
 	return json.NewEncoder(w).Encode(importOut{m.Address(), outcome, m.SHA256})
 }
 
+// importSource says where a message comes from, in the words of who imports it.
+func importSource(q url.Values) (archive.Source, error) {
+	src := archive.Source{Mailbox: strings.TrimSpace(q.Get("mailbox")), Import: q.Get("import")}
+	if src.Mailbox == "" || src.Import == "" {
+		return src, &statusError{http.StatusUnprocessableEntity, "An import needs mailbox, the address it belongs to, and import, the file it was read from.", nil}
+	}
+	if offset := q.Get("offset"); offset != "" {
+		n, err := strconv.ParseInt(offset, 10, 64)
+		if err != nil || n < 0 {
+			return src, &statusError{http.StatusUnprocessableEntity, "offset is not a number of bytes: " + strconv.Quote(offset) + ".", nil}
+		}
+		src.Offset = n
+	}
+	return src, nil
+}
+
 // spool keeps a body of unknown length until it is stored.
 func spool(r io.Reader) (b archive.Body, release func(), err error) {
 	var head bytes.Buffer
-	n, err := io.CopyN(&head, r, memoryBody)
-	if errors.Is(err, io.EOF) {
+	if _, err := io.CopyN(&head, r, memoryBody); errors.Is(err, io.EOF) {
 		return bytes.NewReader(head.Bytes()), func() {}, nil
+	} else if err != nil {
+		return nil, nil, err
 	}
+	f, release, err := scratch("polytrace-import-")
 	if err != nil {
 		return nil, nil, err
 	}
-	f, err := os.CreateTemp("", "polytrace-import-")
-	if err != nil {
-		return nil, nil, err
-	}
-	release = func() {
-		f.Close()
-		os.Remove(f.Name())
-	}
-	more, err := io.Copy(f, io.MultiReader(&head, r))
+	size, err := io.Copy(f, io.MultiReader(&head, r))
 	if err != nil {
 		release()
 		return nil, nil, err
 	}
-	return io.NewSectionReader(f, 0, max(n, more)), release, nil
+	return io.NewSectionReader(f, 0, size), release, nil
+}
+
+// scratch is a file for the time of a request.
+func scratch(name string) (f *os.File, release func(), err error) {
+	if f, err = os.CreateTemp("", name); err != nil {
+		return nil, nil, err
+	}
+	return f, func() {
+		f.Close()
+		os.Remove(f.Name())
+	}, nil
 }
 
 // hits yields all hits of a query, oldest first, page by page.
@@ -130,52 +155,55 @@ func (s *Server) hits(ctx context.Context, query string) iter.Seq2[index.Summary
 // first byte goes out; an error behind that breaks the transfer off, so that
 // nobody takes a part for the whole.
 func (s *Server) apiExport(w http.ResponseWriter, r *http.Request) error {
-	query, format := r.FormValue("q"), r.FormValue("format")
+	query, format := r.FormValue("q"), cmp.Or(r.FormValue("format"), "zip")
+	write, ok := map[string]func(context.Context, io.Writer, string) error{"zip": s.exportZip, "mbox": s.exportMbox}[format]
+	if !ok {
+		return &statusError{http.StatusUnprocessableEntity, "There is no export format " + strconv.Quote(format) + ": choose zip or mbox.", nil}
+	}
 	first, err := s.config.Index.Search(r.Context(), index.Request{Query: query, Limit: 1, Now: s.config.Now()})
 	if err != nil {
 		return err
 	}
+	asDownload(w.Header(), "application/"+format, "polytrace-export."+format)
 	w.Header().Set("Polytrace-Total", strconv.Itoa(first.Total))
-	switch format {
-	case "", "zip":
-		asDownload(w.Header(), "application/zip", "polytrace-export.zip")
-		err = s.exportZip(r.Context(), w, query)
-	case "mbox":
-		asDownload(w.Header(), "application/mbox", "polytrace-export.mbox")
-		err = s.exportMbox(r.Context(), w, query)
-	default:
-		return &statusError{http.StatusUnprocessableEntity, "There is no export format " + strconv.Quote(format) + ": choose zip or mbox.", nil}
+	if r.Method == http.MethodHead {
+		return nil
 	}
-	if err != nil {
-		s.config.Log.ErrorContext(r.Context(), "export broken off", "error", err)
+	if err := write(r.Context(), w, query); err != nil {
+		if r.Context().Err() == nil {
+			s.config.Log.ErrorContext(r.Context(), "export broken off", "format", format, "error", err)
+		}
 		panic(http.ErrAbortHandler)
 	}
 	return nil
 }
 
-// exportZip writes each message as an EML file and manifest.csv behind them.
+// exportZip writes each message as an EML file, and manifest.csv behind them.
+// What is damaged in the archive does not keep the rest back: the manifest
+// says so.
 func (s *Server) exportZip(ctx context.Context, w io.Writer, query string) error {
+	list, release, err := scratch("polytrace-export-")
+	if err != nil {
+		return err
+	}
+	defer release()
+	manifest := csv.NewWriter(list)
+	manifest.Write([]string{"file", "address", "sha256", "size", "date", "received", "from", "to", "subject", "problem"}) // Errors are found by Flush.
 	z := zip.NewWriter(w)
-	var list bytes.Buffer
-	manifest := csv.NewWriter(&list)
-	manifest.Write([]string{"file", "address", "sha256", "size", "date", "received", "from", "to", "subject"}) // Errors are found by Flush.
 	for item, err := range s.hits(ctx, query) {
 		if err != nil {
 			return err
 		}
-		name := fmt.Sprintf("%s-%d.eml", item.Address.Stream, item.Address.Position)
-		f, err := z.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Deflate, Modified: item.Date.UTC()})
+		name, err := s.zipMessage(ctx, z, item)
+		problem := ""
+		if errors.Is(err, archive.ErrDamaged) {
+			s.config.Log.ErrorContext(ctx, "damaged record exported", "record", item.Address, "error", err)
+			problem, err = "damaged in the archive: the file is missing or not what came in", nil
+		}
 		if err != nil {
 			return err
 		}
-		if err := s.copyBody(ctx, f, item.Address); err != nil {
-			return err
-		}
-		var to []string
-		for _, m := range item.To {
-			to = append(to, m.Address)
-		}
-		manifest.Write([]string{name, item.Address.String(), item.SHA256.String(), strconv.FormatInt(item.Size, 10), item.Date.Format(time.RFC3339), item.Received.Format(time.RFC3339), item.From.Address, strings.Join(to, " "), item.Subject})
+		manifest.Write(manifestRow(name, item, problem))
 	}
 	manifest.Flush()
 	if err := manifest.Error(); err != nil {
@@ -185,10 +213,36 @@ func (s *Server) exportZip(ctx context.Context, w io.Writer, query string) error
 	if err != nil {
 		return err
 	}
-	if _, err := f.Write(list.Bytes()); err != nil {
+	if _, err := io.Copy(f, io.NewSectionReader(list, 0, math.MaxInt64)); err != nil {
 		return err
 	}
 	return z.Close()
+}
+
+// zipMessage adds a message and returns the name of its file, "" when none
+// was begun.
+func (s *Server) zipMessage(ctx context.Context, z *zip.Writer, item index.Summary) (name string, err error) {
+	_, body, err := s.config.Archive.ReadBody(ctx, item.Address)
+	if err != nil {
+		return "", err
+	}
+	defer body.Close()
+	name = fmt.Sprintf("%s-%d.eml", item.Address.Stream, item.Address.Position)
+	f, err := z.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Deflate, Modified: item.Date.UTC()})
+	if err != nil {
+		return "", err
+	}
+	_, err = io.Copy(f, body)
+	return name, err
+}
+
+func manifestRow(name string, item index.Summary, problem string) []string {
+	var to []string
+	for _, m := range item.To {
+		to = append(to, m.Address)
+	}
+	return []string{name, item.Address.String(), item.SHA256.String(), strconv.FormatInt(item.Size, 10),
+		item.Date.Format(time.RFC3339), item.Received.Format(time.RFC3339), item.From.Address, strings.Join(to, " "), item.Subject, problem}
 }
 
 // exportMbox writes the messages behind From_ lines, "From " in the text
@@ -199,11 +253,8 @@ func (s *Server) exportMbox(ctx context.Context, w io.Writer, query string) erro
 		if err != nil {
 			return err
 		}
-		from := strings.ReplaceAll(item.From.Address, " ", "")
-		if from == "" {
-			from = "MAILER-DAEMON"
-		}
-		fmt.Fprintf(out, "From %s %s\n", from, item.Date.UTC().Format(time.ANSIC))
+		from := strings.Join(strings.Fields(item.From.Address), "")
+		fmt.Fprintf(out, "From %s %s\n", cmp.Or(from, "MAILER-DAEMON"), item.Date.UTC().Format(time.ANSIC))
 		_, body, err := s.config.Archive.ReadBody(ctx, item.Address)
 		if err != nil {
 			return err
@@ -244,15 +295,6 @@ func quoteFrom(w *bufio.Writer, r io.Reader) error {
 	return nil
 }
 
-func (s *Server) copyBody(ctx context.Context, w io.Writer, at archive.Address) error {
-	_, body, err := s.config.Archive.ReadBody(ctx, at)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(w, body)
-	return errors.Join(err, body.Close())
-}
-
 // figures are what pages show live.
 type figures struct {
 	totals
@@ -265,6 +307,9 @@ func (s *Server) apiEvents(w http.ResponseWriter, r *http.Request) error {
 	flusher := http.NewResponseController(w)
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")
+	if r.Method == http.MethodHead {
+		return nil
+	}
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	last, quiet := "", 0
