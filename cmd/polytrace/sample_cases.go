@@ -1,0 +1,77 @@
+package main
+
+import "polytrace/casework"
+
+// sampleCases are what the people of the sample company work on. Quotes are
+// words of the blocks named, in sample/*.txt; a test finds each of them.
+func sampleCases() []sampleCase {
+	return []sampleCase{sampleAcme(), sampleHalvorsen(), sampleKitano()}
+}
+
+// sampleID is the Message-ID of a block written in Outlook.
+func sampleID(block string) string { return sampleMessageID(block, "outlook", "") }
+
+func sampleAcme() sampleCase {
+	return sampleCase{
+		Title: "Second batch of PO-7741 late, root cause promised and missed", Account: "acme.example", Owner: "marta",
+		Severity: 1, Status: casework.Open,
+		Citations: []sampleCitation{
+			{sampleID("acme-01"), "Our purchase order PO-7741 has a second batch of 120 NW-G40 gateways due at Plant 2", "What was ordered, and where it all began."},
+			{sampleID("acme-10"), "You will have the root cause from us by Friday, and with it a firm date for the second batch.", "The promise. It was given before firmware was asked."},
+			{sampleMessageID("acme-12", "apple", sampleDomain), "Friday is your date, not mine: I would not have promised it.", "Internal: known the day before that it would not hold."},
+			{sampleID("acme-13"), "Friday came and went without a word from you.", "The customer notices before we do."},
+			{sampleID("acme-15"), "I want one person who owns this, a date that holds, and an answer to whether the 80 units we run are safe.", "The escalation, and what would end it."},
+			{sampleID("acme-20"), "If the second batch slips again we will cancel the remainder of PO-7741 and look for another supplier.", "The CFO joins. 18,400 dollars a day."},
+			{sampleID("acme-22"), "Firmware 4.2.1 can hold the lock of the flash memory for longer than the watchdog allows when the uplink has been down for more than 90 seconds.", "The root cause, a week late."},
+			{sampleMessageID("acme-25", "gmail", "acme.example"), "six gateways, two nights of switch patching, zero restarts.", "The fix holds at the customer's plant."},
+			{sampleID("acme-29"), "Agreed on all three points.", "Credit note, air freight, longer warranty."},
+			{sampleID("acme-33"), "Please keep the file open until the audit is through, then we can close it.", "What is still open."},
+		},
+		Notes: []sampleNote{
+			{"We promised the root cause by Friday without asking firmware, and then nobody kept it: I was away and had handed nothing over. Dana had to ask.", []int{1, 2, 3}},
+			{"Dana wants three things: one owner, a date that holds, and an answer about the 80 units in production.", []int{4}},
+			{"The order is at risk. The CFO names the condition, one more slip, and a figure.", []int{5}},
+			{"Cause found and fixed in 4.2.3. Rolf confirmed it with six gateways before we shipped the batch.", []int{6, 7}},
+			{"I hear that a competitor visited Plant 2 last month. Ask Theo.", nil},
+			{"Compensation is agreed. The case stays open until their audit is through.", []int{8, 9}},
+		},
+		Share: &sampleShare{Title: "PO-7741: what happened and what was done", Citations: []int{0, 6, 7, 8}, Notes: []int{3}, Days: 30},
+	}
+}
+
+func sampleHalvorsen() sampleCase {
+	return sampleCase{
+		Title: "NW-T12 reads too high in cold water (RMA-6120)", Account: "halvorsen-marine.example", Owner: "kim",
+		Severity: 2, Status: casework.WaitingCustomer,
+		Citations: []sampleCitation{
+			{sampleMessageID("halvorsen-01", "apple", "halvorsen-marine.example"), "about 0.3 degrees at 4 °C and up to 0.8 degrees close to zero", "What they see."},
+			{sampleMessageID("halvorsen-09", "apple", sampleDomain), "Both sensors from batch 24 drift by 0.7 K at 0.5 °C", "Confirmed in the cold chamber."},
+			{sampleID("halvorsen-12"), "We pay the diver hours, up to 2,400 euros, against the invoice of the diving company.", "Marta's word on the costs."},
+			{sampleMessageID("halvorsen-16", "iphone", "halvorsen-marine.example"), "The last two sit on MS Havbris", "Ten of twelve are exchanged."},
+			{sampleMessageID("halvorsen-18", "apple", "halvorsen-marine.example"), "You will have both from us as soon as we have them.", "We wait for serial numbers and the diver's invoice."},
+		},
+		Notes: []sampleNote{
+			{"Batch 24 is off below 6 °C: the potting compound shrinks. Not firmware.", []int{0, 1}},
+			{"When the invoice comes: it goes to Marta, up to 2,400 euros.", []int{2}},
+			{"Two sensors left, both on MS Havbris.", []int{3, 4}},
+		},
+	}
+}
+
+func sampleKitano() sampleCase {
+	return sampleCase{
+		Title: "Calibration certificates with traceability for 24 NW-P30", Account: "kitano.example", Owner: "kim",
+		Severity: 3, Status: casework.Resolved,
+		Citations: []sampleCitation{
+			{sampleMessageID("kitano-01", "becky", "kitano.example"), "当社の顧客から、国家標準へのトレーサビリティが明記された証明書を求められておりますが、添付の証明書にはその記載がございません。", "Their customer asks for traceability to a national standard in writing."},
+			{sampleID("kitano-06"), "トレーサビリティを明記した証明書を24台分", "Haruka promises 24 certificates."},
+			{sampleMessageID("kitano-11", "becky", "kitano.example"), "P30-0918 の証明書の校正日が納入日より後の日付になっております。", "One certificate had a wrong date."},
+			{sampleMessageID("kitano-13", "becky", "kitano.example"), "受入検査に無事合格いたしました。", "Incoming inspection passed."},
+		},
+		Notes: []sampleNote{
+			{"No sensor has to come back: the lab has all 24 records, they only have to be printed.", []int{1}},
+			{"Corrected within one working day.", []int{2}},
+			{"Done. From now on every delivery to Kitano gets the long certificate.", []int{0, 3}},
+		},
+	}
+}
