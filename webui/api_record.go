@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"polytrace/archive"
@@ -36,7 +37,16 @@ func (s *Server) apiSearch(ctx context.Context, in *searchIn) (*body[searchOut],
 	if err != nil {
 		return nil, err
 	}
-	return reply(searchOut{r.Total, r.CompleteTo, r.Unsearchable, list(r.Items), r.Next}), nil
+	return reply(searchOut{r.Total, r.CompleteTo, r.Unsearchable, lines(r.Items), r.Next}), nil
+}
+
+// lines are summaries whose lists are never null.
+func lines(items []index.Summary) []index.Summary {
+	out := slices.Clone(list(items))
+	for i := range out {
+		out[i].To = list(out[i].To)
+	}
+	return out
 }
 
 type recordIn struct {
@@ -143,30 +153,30 @@ func (s *Server) apiThread(ctx context.Context, in *threadIn) (*body[*index.Thre
 	if err != nil {
 		return nil, err
 	}
-	return reply(t), nil
+	return reply(&index.Thread{ID: t.ID, Subject: t.Subject, Messages: lines(t.Messages)}), nil
 }
 
-// totals are the four numbers people can trust, and how far search is behind.
-type totals struct {
+// Totals are the four numbers people can trust, and how far search is behind.
+type Totals struct {
 	Received     int64     `json:"received" doc:"Records that were acknowledged, without decisions."`
 	InBucket     int64     `json:"in_bucket"`
 	Indexed      int64     `json:"indexed"`
 	Unsearchable int64     `json:"unsearchable"`
-	Lag          int64     `json:"lag" doc:"Records that are not searchable yet."`
+	Lag          int64     `json:"lag" doc:"Records that search does not know of yet, decisions included."`
 	CompleteTo   time.Time `json:"complete_to"`
 }
 
 type statusOut struct {
-	totals
+	Totals
 	Archive archive.Status `json:"archive"`
 	Index   index.Status   `json:"index"`
 	Intake  *Intake        `json:"intake,omitempty"`
 	Version string         `json:"version"`
 }
 
-func (s *Server) totals() (totals, archive.Status, index.Status) {
+func (s *Server) totals() (Totals, archive.Status, index.Status) {
 	a, x := s.config.Archive.Status(), s.config.Index.Status()
-	t := totals{Indexed: x.Records, Unsearchable: x.Unsearchable, Lag: x.Lag, CompleteTo: x.CompleteTo}
+	t := Totals{Indexed: x.Records, Unsearchable: x.Unsearchable, Lag: x.Lag, CompleteTo: x.CompleteTo}
 	for _, st := range a.Streams {
 		if st.Stream != archive.Ledger {
 			t.Received += int64(st.Next)
@@ -178,9 +188,12 @@ func (s *Server) totals() (totals, archive.Status, index.Status) {
 
 func (s *Server) apiStatus(context.Context, *none) (*body[statusOut], error) {
 	out := statusOut{Version: s.config.Version}
-	out.totals, out.Archive, out.Index = s.totals()
+	out.Totals, out.Archive, out.Index = s.totals()
 	if s.config.Intake != nil {
 		in := s.config.Intake()
+		if in.Queues == nil {
+			in.Queues = map[string]QueueIntake{}
+		}
 		out.Intake = &in
 	}
 	return reply(out), nil

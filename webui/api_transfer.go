@@ -297,7 +297,7 @@ func quoteFrom(w *bufio.Writer, r io.Reader) error {
 
 // figures are what pages show live.
 type figures struct {
-	totals
+	Totals
 	State string `json:"state"` // Class of the dot.
 	Text  string `json:"text"`  // What the dot says.
 }
