@@ -27,12 +27,12 @@ build:
 
 # Where many write at once.
 race:
-	CGO_ENABLED=1 go test -race ./archive/... ./casework/...
+	CGO_ENABLED=1 go test -race ./archive/... ./casework/... ./gateway/...
 
 # Tests with a real S3 server, a real browser and real mail clients. They fail
 # when one of these is missing.
 real: tools
-	go test -count=1 -tags real ./archive/...
+	go test -count=1 -tags real ./archive/... ./cmd/...
 
 # The same with MinIO for a second opinion; building it takes minutes.
 test-full: test
