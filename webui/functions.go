@@ -18,22 +18,23 @@ import (
 // who may see them.
 func (p *pages) functions(now func() time.Time) template.FuncMap {
 	return template.FuncMap{
-		"asset":  func(name string) string { return p.links[name] },
-		"icon":   icon,
-		"when":   func(what string, t time.Time) template.HTML { return when(what, t, now()) },
-		"day":    func(t time.Time) string { return t.Format("2 Jan 2006") },
-		"number": number,
-		"size":   func(n any) string { return humanize.IBytes(uint64(toInt(n))) },
-		"count":  func(n any, one, many string) string { return count(toInt(n), one, many) },
-		"people": people,
-		"person": nameOf,
-		"marked": marked,
-		"status": func(s casework.Status) string { return strings.ReplaceAll(sentence(string(s)), "-", " ") },
-		"record": recordPath,
-		"url":    template.URLQueryEscaper,
-		"short":  func(d archive.Digest) string { return d.String()[:12] },
-		"role":   func(r casework.Role) string { return roleWords[r] },
-		"pairs":  pairs,
+		"asset":    func(name string) string { return p.links[name] },
+		"icon":     icon,
+		"when":     func(what string, t time.Time) template.HTML { return when(what, t, now()) },
+		"day":      func(t time.Time) string { return t.Format("2 Jan 2006") },
+		"number":   number,
+		"size":     func(n any) string { return humanize.IBytes(uint64(toInt(n))) },
+		"count":    func(n any, one, many string) string { return count(toInt(n), one, many) },
+		"people":   people,
+		"person":   nameOf,
+		"marked":   marked,
+		"status":   func(s casework.Status) string { return strings.ReplaceAll(sentence(string(s)), "-", " ") },
+		"record":   recordPath,
+		"url":      template.URLQueryEscaper,
+		"complete": func(t time.Time) string { return completeTo(t, now()) },
+		"short":    func(d archive.Digest) string { return d.String()[:12] },
+		"role":     func(r casework.Role) string { return roleWords[r] },
+		"pairs":    pairs,
 	}
 }
 
@@ -120,6 +121,18 @@ func relative(t, now time.Time) string {
 		return t.Format("2 Jan")
 	}
 	return t.Format("2 Jan 2006")
+}
+
+// completeTo says up to when everything that came in can be found.
+func completeTo(t, now time.Time) string {
+	t = t.Local()
+	switch {
+	case t.IsZero():
+		return "nothing is searchable yet"
+	case now.Sub(t) > 12*time.Hour:
+		return "complete to " + t.Format("2 Jan 15:04")
+	}
+	return "complete to " + t.Format("15:04:05")
 }
 
 // span is a length of time in its largest unit.

@@ -38,7 +38,7 @@ func (s *Server) live() live {
 	case st.Lag > 0:
 		return live{"busy", "indexing, " + count(st.Lag, "record", "records") + " to go"}
 	}
-	return live{"good", "complete to " + st.CompleteTo.Local().Format("15:04:05")}
+	return live{"good", completeTo(st.CompleteTo, s.config.Now())}
 }
 
 // settle waits until the index shows what was decided, so that people see

@@ -116,12 +116,20 @@ func printable(s string) string {
 
 // summary says beside the hits how many there are and how complete that is.
 func (v searchVerb) summary(c *call, page searchPage, printed int) error {
-	text := fmt.Sprintf("%s of %s results, complete to %s", humanize.Comma(int64(printed)), humanize.Comma(int64(page.Total)), page.CompleteTo.Local().Format(time.DateTime))
+	text := fmt.Sprintf("%s of %s results, %s", humanize.Comma(int64(printed)), humanize.Comma(int64(page.Total)), completeTo(page.CompleteTo))
 	if page.Unsearchable > 0 {
 		text += fmt.Sprintf(", %d could not be read (is:unsearchable)", page.Unsearchable)
 	}
 	_, err := fmt.Fprintln(c.err, text)
 	return err
+}
+
+// completeTo says up to when everything that came in can be found.
+func completeTo(t time.Time) string {
+	if t.IsZero() {
+		return "nothing is searchable yet"
+	}
+	return "complete to " + t.Local().Format(time.DateTime)
 }
 
 // pointAt prints a query with a caret under its mistake.
@@ -373,7 +381,7 @@ func (s statusAnswer) print(w io.Writer) error {
 	line := func(name, format string, args ...any) { fmt.Fprintf(out, name+"\t"+format+"\n", args...) }
 	line("received", "%s", humanize.Comma(s.Received))
 	line("in the bucket", "%s", humanize.Comma(s.InBucket))
-	line("searchable", "%s, complete to %s", humanize.Comma(s.Indexed), s.CompleteTo.Local().Format(time.DateTime))
+	line("searchable", "%s, %s", humanize.Comma(s.Indexed), completeTo(s.CompleteTo))
 	line("unreadable", "%s", humanize.Comma(s.Unsearchable))
 	line("bucket", "%s, %d packs, %s", s.Archive.Bucket, s.Archive.Packs, humanize.IBytes(uint64(s.Archive.PackBytes)))
 	line("free on disk", "%s", humanize.IBytes(uint64(s.Archive.Free)))
