@@ -56,18 +56,25 @@ func (s *sampleLibrary) deliveries(l *sampleLetter) ([]sampleMessage, error) {
 	return all, nil
 }
 
-// recipients are those of the envelope, lists expanded.
+// recipients are those of the envelope, lists expanded, each once.
 func (s *sampleLibrary) recipients(l *sampleLetter) (all []sampleRecipient) {
+	seen := map[string]bool{}
+	add := func(role string, p *samplePerson, list string) {
+		if !seen[p.address] {
+			all = append(all, sampleRecipient{role, p.address, list})
+		}
+		seen[p.address] = true
+	}
 	for _, field := range []struct {
 		role   string
 		people []*samplePerson
 	}{{"To", l.to}, {"Cc", l.cc}, {"Bcc", l.bcc}} {
 		for _, p := range field.people {
 			if len(p.members) == 0 {
-				all = append(all, sampleRecipient{field.role, p.address, ""})
+				add(field.role, p, "")
 			}
 			for _, alias := range p.members {
-				all = append(all, sampleRecipient{field.role, s.people[alias].address, p.address})
+				add(field.role, s.people[alias], p.address)
 			}
 		}
 	}

@@ -270,7 +270,7 @@ func (s *sampleLibrary) when(value string, zone *time.Location) (time.Time, erro
 	}
 	day, err := s.day(words[0], words[1])
 	if words[0] == "recent" {
-		day, err = s.recent(words[1], zone)
+		day, err = s.recent(words[1])
 	}
 	if err != nil {
 		return time.Time{}, err
@@ -280,12 +280,12 @@ func (s *sampleLibrary) when(value string, zone *time.Location) (time.Time, erro
 }
 
 // recent is the nth working day before today.
-func (s *sampleLibrary) recent(n string, zone *time.Location) (time.Time, error) {
+func (s *sampleLibrary) recent(n string) (time.Time, error) {
 	left, err := strconv.Atoi(n)
 	if err != nil || left < 1 {
 		return time.Time{}, fmt.Errorf("recent %q: want how many working days ago", n)
 	}
-	day := s.now.In(zone)
+	day := s.now.UTC()
 	for left > 0 {
 		day = day.AddDate(0, 0, -1)
 		if day.Weekday() != time.Saturday && day.Weekday() != time.Sunday {
