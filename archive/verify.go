@@ -163,7 +163,7 @@ func (a *Archive) compareObject(ctx context.Context, key string, l packLine) (wh
 	case o.Size != l.Size:
 		return fmt.Sprintf("it has %d bytes, %d were put there", o.Size, l.Size), nil
 	case o.SHA256.IsZero():
-		if o.SHA256, err = a.digestObject(ctx, key); err != nil {
+		if o.SHA256, err = a.sumObject(ctx, key); err != nil {
 			return "", err
 		}
 	}
@@ -171,14 +171,4 @@ func (a *Archive) compareObject(ctx context.Context, key string, l packLine) (wh
 		return fmt.Sprintf("it has SHA-256 %s, not %s", o.SHA256, l.SHA256), nil
 	}
 	return "", nil
-}
-
-func (a *Archive) digestObject(ctx context.Context, key string) (d Digest, err error) {
-	r, err := a.store.Open(ctx, key, 0, -1)
-	if err != nil {
-		return d, err
-	}
-	h := sha256.New()
-	_, err = io.Copy(h, r)
-	return Digest(h.Sum(nil)), errors.Join(err, r.Close())
 }

@@ -1,0 +1,143 @@
+package archive
+
+import (
+	"errors"
+	"strings"
+	"testing"
+)
+
+// filled is an archive of six records in the mail stream, and where it is.
+func filled(t *testing.T, sealed bool) (*memDisk, *memStore, [][]byte) {
+	t.Helper()
+	d, store := newMemDisk(), newMemStore()
+	a := mustOpen(t, d, testConfig(store))
+	var bodies [][]byte
+	for i := range 6 {
+		bodies = append(bodies, mailText(uint64(i), 3000))
+		mustAppend(t, a, Mail, message(i), bodies[i])
+	}
+	if sealed {
+		mustFlush(t, a)
+	}
+	mustClose(t, a)
+	return d, store, bodies
+}
+
+const (
+	openTar   = "streams/mail/00000000000000000000.tar"
+	sealedTar = openTar + ".zst"
+	packName  = "packs/mail/00000000000000000000.tar.zst"
+)
+
+// flip changes a byte.
+func flip(at int) func([]byte) []byte {
+	return func(b []byte) []byte {
+		b[at] ^= 0x40
+		return b
+	}
+}
+
+// A byte that changed inside a pack that is open costs the record it is in and
+// no other, is reported, and appending goes on behind the last.
+func TestDamageInTheMiddleCostsOneRecord(t *testing.T) {
+	for _, part := range []struct {
+		name string
+		find string
+		off  int
+	}{{"body", "Subject: Order", 40}, {"metadata", `"polytrace":1`, 60}, {"header", "00000000000000000002.json", 3}} {
+		t.Run(part.name, func(t *testing.T) {
+			d, store, bodies := filled(t, false)
+			raw := string(d.content(openTar))
+			third := strings.Index(raw, "00000000000000000002.json")
+			at := third + strings.Index(raw[third:], part.find) + part.off
+			d.edit(openTar, flip(at))
+			a := mustOpen(t, d, testConfig(store))
+			for i, body := range bodies {
+				r, err := a.Read(t.Context(), Address{Mail, Position(i)})
+				if i == 2 {
+					if !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "mail/2") {
+						t.Errorf("the damaged record: %v", err)
+					}
+				} else if err != nil || string(r.Body) != string(body) {
+					t.Errorf("record %d: %v", i, err)
+				}
+			}
+			v, err := a.Verify(t.Context(), nil)
+			if err != nil || v.Records != 5 || len(v.Problems) != 1 || v.Problems[0].Where != "mail/2" {
+				t.Errorf("verify: %+v %v", v, err)
+			}
+			if m := mustAppend(t, a, Mail, message(9), []byte("behind")); m.Position != 6 {
+				t.Errorf("the next record is %d", m.Position)
+			}
+		})
+	}
+}
+
+// A local copy that is damaged is given up for the bucket's.
+func TestDamagedCopyIsFetchedAgain(t *testing.T) {
+	d, store, bodies := filled(t, true)
+	if d.content(sealedTar) == nil {
+		t.Fatal("there is no local copy")
+	}
+	d.edit(sealedTar, flip(2000))
+	a := mustOpen(t, d, testConfig(store))
+	checkScan(t, a, Mail, 0, bodies)
+	for i, body := range bodies {
+		checkBody(t, a, Address{Mail, Position(i)}, body)
+	}
+}
+
+// Verify names what the bucket does not have as it was put there.
+func TestVerifyNamesWhatTheBucketLost(t *testing.T) {
+	for name, change := range map[string]func(*memStore){
+		"not in the bucket": func(s *memStore) { delete(s.objects, packName) },
+		"bytes":             func(s *memStore) { s.objects[packName] = s.objects[packName][:100] },
+		"SHA-256": func(s *memStore) {
+			s.objects[packName] = flip(500)([]byte(string(s.objects[packName])))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d, store, _ := filled(t, true)
+			a := mustOpen(t, d, testConfig(store))
+			if v, err := a.Verify(t.Context(), nil); err != nil || len(v.Problems) != 0 || v.Records != 6 || v.AllRecords != 6 || v.Packs != 1 {
+				t.Fatalf("before: %+v %v", v, err)
+			}
+			change(store)
+			v, err := a.Verify(t.Context(), nil)
+			if err != nil || len(v.Problems) != 1 || v.Problems[0].Where != packName || !strings.Contains(v.Problems[0].What, name) {
+				t.Errorf("%+v %v", v, err)
+			}
+		})
+	}
+}
+
+// Restore brings back the same records from the bucket alone, and notices what
+// is missing or changed.
+func TestRestoreFromTheBucketAlone(t *testing.T) {
+	_, store, bodies := filled(t, true)
+	d := newMemDisk()
+	var last Restored
+	if err := restoreOn(t.Context(), d, testConfig(store), func(r Restored) { last = r }); err != nil {
+		t.Fatal(err)
+	}
+	if last.Records != 6 || last.Packs != 1 || last.Packs != last.AllPacks || last.Bytes != last.AllBytes {
+		t.Errorf("progress ended at %+v", last)
+	}
+	a := mustOpen(t, d, testConfig(store))
+	checkScan(t, a, Mail, 0, bodies)
+	if m := mustAppend(t, a, Mail, message(9), []byte("goes on")); m.Position != 6 {
+		t.Errorf("the next record is %d", m.Position)
+	}
+	mustFlush(t, a)
+	mustClose(t, a)
+
+	delete(store.objects, packName)
+	if err := restoreOn(t.Context(), newMemDisk(), testConfig(store), nil); err == nil || !strings.Contains(err.Error(), "begins at 6") {
+		t.Errorf("a pack is missing: %v", err)
+	}
+	_, store, _ = filled(t, true)
+	store.objects[packName] = flip(500)([]byte(string(store.objects[packName])))
+	if err := restoreOn(t.Context(), newMemDisk(), testConfig(store), nil); !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), packName) {
+		t.Errorf("a pack is changed: %v", err)
+	}
+}
