@@ -180,7 +180,12 @@ func follow(t testing.TB, a Archive) *Index {
 
 func followOn(t tester, fs vfs.FS, a Archive) (x *Index, stop func()) {
 	t.Helper()
-	x, err := openOn(fs, a, Config{Dir: "index"})
+	return followIn(t, fs, "index", a)
+}
+
+func followIn(t tester, fs vfs.FS, dir string, a Archive) (x *Index, stop func()) {
+	t.Helper()
+	x, err := openOn(fs, a, Config{Dir: dir})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -131,7 +130,7 @@ func BenchmarkBuild(b *testing.B) {
 	for b.Loop() {
 		dir := b.TempDir()
 		start := time.Now()
-		x, stop := benchFollow(b, dir, a)
+		x, stop := followIn(b, vfs.Default, dir, a)
 		caughtUp(b, x, a)
 		took := time.Since(start)
 		if err := x.db.Compact(context.Background(), []byte{0}, []byte{0xff}, true); err != nil {
@@ -147,44 +146,13 @@ func BenchmarkBuild(b *testing.B) {
 	}
 }
 
-func benchFollow(b *testing.B, dir string, a Archive) (*Index, func()) {
-	x, err := openOn(vfs.Default, a, Config{Dir: dir})
-	if err != nil {
-		b.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- x.Run(ctx) }()
-	return x, func() {
-		cancel()
-		if err := <-done; err != nil {
-			b.Error(err)
-		}
-		if err := x.Close(); err != nil {
-			b.Error(err)
-		}
-	}
-}
-
-// one is the index that all query benchmarks ask, built once.
-var one struct {
-	sync.Once
-	x *Index
-}
-
 // How long a page of the newest 50 with its exact count takes at 50,000 messages.
 func BenchmarkSearch(b *testing.B) {
 	const n = 50_000
-	one.Do(func() {
-		a, _ := corpus(b, n)
-		dir, err := os.MkdirTemp("", "index")
-		if err != nil {
-			b.Fatal(err)
-		}
-		x, _ := benchFollow(b, dir, a)
-		caughtUp(b, x, a)
-		one.x = x
-	})
+	a, _ := corpus(b, n)
+	x, stop := followIn(b, vfs.Default, b.TempDir(), a)
+	b.Cleanup(stop)
+	caughtUp(b, x, a)
 	w := newWriter(1).words
 	for _, q := range []struct{ name, query string }{
 		{"none", "zzzzzzzzz"},
@@ -211,14 +179,14 @@ func BenchmarkSearch(b *testing.B) {
 		b.Run(q.name, func(b *testing.B) {
 			total := 0
 			for b.Loop() {
-				total = search(b, one.x, Request{Query: q.query}).Total
+				total = search(b, x, Request{Query: q.query}).Total
 			}
 			b.ReportMetric(float64(total), "hits")
 		})
 	}
 	b.Run("relevance", func(b *testing.B) {
 		for b.Loop() {
-			search(b, one.x, Request{Query: w[0] + " " + w[40], Sort: Relevance})
+			search(b, x, Request{Query: w[0] + " " + w[40], Sort: Relevance})
 		}
 	})
 }

@@ -48,7 +48,7 @@ type Index struct {
 // Memory that Pebble may take, in bytes.
 const (
 	cacheSize    = 64 << 20
-	memTableSize = 32 << 20
+	memTableSize = 16 << 20
 )
 
 // Open opens the index in c.Dir, building it anew when its format is not
@@ -145,8 +145,11 @@ func (x *Index) options() *pebble.Options {
 		Merger:                      merger,
 		MemTableSize:                memTableSize,
 		MemTableStopWritesThreshold: 4,
-		L0CompactionThreshold:       4,
-		Logger:                      pebbleLog{x.log},
+		// Files of neighbouring batches hardly overlap in what they have for one term, so many of
+		// them cost a query little, and merging them later writes the lower levels less often.
+		L0CompactionThreshold: 8,
+		L0StopWritesThreshold: 24,
+		Logger:                pebbleLog{x.log},
 	}
 	for i := range o.Levels {
 		l := &o.Levels[i]

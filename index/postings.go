@@ -166,7 +166,19 @@ func addPostings(words []uint64, value []byte) error {
 	return nil
 }
 
+// shortPostings is up to how many bytes of fragments are joined as lists: most terms
+// are rare, and a bitmap costs the same for two documents as for all.
+const shortPostings = 1024
+
 func joinPostings(values [][]byte) ([]byte, error) {
+	size, lists := 0, true
+	for _, v := range values {
+		size += len(v)
+		lists = lists && len(v) > 0 && v[0] == postingList
+	}
+	if lists && size <= shortPostings {
+		return joinLists(values, size)
+	}
 	var set chunkSet
 	for _, v := range values {
 		if err := addPostings(set[:], v); err != nil {
@@ -174,6 +186,24 @@ func joinPostings(values [][]byte) ([]byte, error) {
 		}
 	}
 	return set.encode(), nil
+}
+
+func joinLists(values [][]byte, size int) ([]byte, error) {
+	lows := make([]uint16, 0, size)
+	for _, v := range values {
+		low := uint64(0)
+		for rest := v[1:]; len(rest) > 0; {
+			d, n := binary.Uvarint(rest)
+			if n <= 0 || d >= chunkDocs || low+d >= chunkDocs {
+				return nil, errCorrupt
+			}
+			low += d
+			lows = append(lows, uint16(low))
+			rest = rest[n:]
+		}
+	}
+	slices.Sort(lows) // Mostly in order already: batches follow each other.
+	return appendPostings(make([]byte, 0, size), slices.Compact(lows)), nil
 }
 
 // posEntry is a document in a positions chunk; at is what follows the distance, as encoded.
@@ -255,11 +285,14 @@ func (e posEntry) places(dst []uint32) []uint32 {
 	rest, n := e.at, 1
 	if e.many {
 		count, size := binary.Uvarint(rest)
-		rest, n = rest[size:], int(count)
+		rest, n = rest[max(size, 0):], int(count)
 	}
 	last := uint32(0)
 	for ; n > 0; n-- {
 		d, size := binary.Uvarint(rest)
+		if size <= 0 { // Damaged: a number too long for any position.
+			return dst
+		}
 		rest = rest[size:]
 		last += uint32(d)
 		dst = append(dst, last)

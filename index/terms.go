@@ -36,7 +36,7 @@ const (
 	// placeGap keeps phrases from reaching from one value of a field into the next.
 	placeGap = 1 << 4
 	// maxVocabulary bounds the memory for known words.
-	maxVocabulary = 300_000
+	maxVocabulary = 100_000
 	noPlace       = ^uint32(0)
 )
 

@@ -2,6 +2,7 @@ package index
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"slices"
@@ -27,11 +28,12 @@ type tx struct {
 type termTable struct {
 	heads map[string]int32 // by field and term: index in terms
 	terms []termHits
-	hits  []termHit
+	hits  []termHit // No pointers in it: there are a million, and they would all be followed.
+	from  []docHits
 }
 
 // maxKeptHits bounds the memory that stays with a table between batches.
-const maxKeptHits = 1 << 19
+const maxKeptHits = 1 << 21
 
 func (t *termTable) reset() {
 	if cap(t.hits) > maxKeptHits {
@@ -41,9 +43,9 @@ func (t *termTable) reset() {
 		t.heads = map[string]int32{}
 	}
 	clear(t.heads)
-	clear(t.hits)
 	clear(t.terms)
-	t.hits, t.terms = t.hits[:0], t.terms[:0]
+	clear(t.from)
+	t.hits, t.terms, t.from = t.hits[:0], t.terms[:0], t.from[:0]
 }
 
 // termHits is a chain of documents that have a term.
@@ -52,21 +54,25 @@ type termHits struct {
 	first, last int32
 }
 
-// termHit is the i-th term of what a document has.
+// termHit is the i-th term of what from[of] has.
 type termHit struct {
-	of   *docTerms
-	i    uint32
-	doc  docID
-	next int32 // -1 at the end
+	of, i uint32
+	next  int32 // -1 at the end
 }
 
-// entry is its entry in a positions chunk; without places for a value as a whole.
-func (h termHit) entry() posEntry {
+// docHits is terms of a document.
+type docHits struct {
+	doc   docID
+	terms *docTerms
+}
+
+// entry is the entry of its i-th term in a positions chunk; without places for a value as a whole.
+func (d docHits) entry(i uint32) posEntry {
 	start := uint32(0)
-	if h.i > 0 {
-		start = h.of.ends[h.i-1]
+	if i > 0 {
+		start = d.terms.ends[i-1]
 	}
-	return posEntry{uint16(h.doc), h.of.many[h.i], h.of.data[start:h.of.ends[h.i]]}
+	return posEntry{uint16(d.doc), d.terms.many[i], d.terms.data[start:d.terms.ends[i]]}
 }
 
 func newTx(db *pebble.DB, orphans map[uint64]struct{}, terms *termTable) *tx {
@@ -191,9 +197,11 @@ func (t *tx) stored(doc docID) (*stored, error) {
 
 // add notes the terms of a document.
 func (t *termTable) add(doc docID, d *docTerms) {
+	of := uint32(len(t.from))
+	t.from = append(t.from, docHits{doc, d})
 	for i, key := range d.keys {
 		n := int32(len(t.hits))
-		t.hits = append(t.hits, termHit{d, uint32(i), doc, -1})
+		t.hits = append(t.hits, termHit{of, uint32(i), -1})
 		id, ok := t.heads[key]
 		if !ok {
 			t.heads[key] = int32(len(t.terms))
@@ -210,22 +218,23 @@ func (t *termTable) flush(b *pebble.Batch) {
 	slices.SortFunc(t.terms, func(a, b termHits) int { return strings.Compare(a.key, b.key) })
 	var chain []termHit
 	var w chunkWriter
+	doc := func(h termHit) docID { return t.from[h.of].doc }
+	byDoc := func(a, b termHit) int { return cmp.Compare(doc(a), doc(b)) }
 	for _, term := range t.terms {
 		chain = chain[:0]
 		for i := term.first; i >= 0; i = t.hits[i].next {
 			chain = append(chain, t.hits[i])
 		}
-		byDoc := func(a, b termHit) int { return int(int64(a.doc) - int64(b.doc)) }
 		if !slices.IsSortedFunc(chain, byDoc) {
 			slices.SortStableFunc(chain, byDoc)
 		}
-		for len(chain) > 0 {
+		for rest := chain; len(rest) > 0; {
 			n := 1
-			for n < len(chain) && chain[n].doc>>chunkBits == chain[0].doc>>chunkBits {
+			for n < len(rest) && doc(rest[n])>>chunkBits == doc(rest[0])>>chunkBits {
 				n++
 			}
-			w.write(b, term.key, chain[:n])
-			chain = chain[n:]
+			w.write(b, term.key, t.from, rest[:n])
+			rest = rest[n:]
 		}
 	}
 }
@@ -237,25 +246,24 @@ type chunkWriter struct {
 	entries    []posEntry
 }
 
-func (w *chunkWriter) write(b *pebble.Batch, term string, hits []termHit) {
+func (w *chunkWriter) write(b *pebble.Batch, term string, from []docHits, hits []termHit) {
 	w.lows, w.entries = w.lows[:0], w.entries[:0]
 	for _, h := range hits {
-		low := uint16(h.doc)
-		if n := len(w.lows); n == 0 || w.lows[n-1] != low {
-			w.lows = append(w.lows, low)
+		e := from[h.of].entry(h.i)
+		if n := len(w.lows); n == 0 || w.lows[n-1] != e.low {
+			w.lows = append(w.lows, e.low)
 		}
-		e := h.entry()
 		if len(e.at) == 0 {
 			continue
 		}
-		if n := len(w.entries); n > 0 && w.entries[n-1].low == low {
+		if n := len(w.entries); n > 0 && w.entries[n-1].low == e.low {
 			w.entries[n-1] = unionEntry([]posEntry{w.entries[n-1], e})
 		} else {
 			w.entries = append(w.entries, e)
 		}
 	}
 	w.key = append(append(append(w.key[:0], famPostings), term...), 0)
-	w.key = binary.BigEndian.AppendUint16(w.key, uint16(hits[0].doc>>chunkBits))
+	w.key = binary.BigEndian.AppendUint16(w.key, uint16(from[hits[0].of].doc>>chunkBits))
 	w.value = appendPostings(w.value[:0], w.lows)
 	mustBatch(b.Merge(w.key, w.value, nil))
 	if len(w.entries) == 0 {

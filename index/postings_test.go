@@ -1,0 +1,144 @@
+package index
+
+import (
+	"encoding/binary"
+	"errors"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// lowIDs draws ascending ids, few or so many that a bitmap is shorter.
+func lowIDs(t *rapid.T) []uint16 {
+	most, step := 20, 4000
+	if rapid.Bool().Draw(t, "many") {
+		most, step = 20_000, 3
+	}
+	var ids []uint16
+	id := rapid.IntRange(0, 1000).Draw(t, "first")
+	gap := rapid.IntRange(1, step).Draw(t, "gap")
+	for range rapid.IntRange(0, most).Draw(t, "ids") {
+		if id >= chunkDocs {
+			break
+		}
+		ids = append(ids, uint16(id))
+		id += gap
+	}
+	return ids
+}
+
+func decodedPostings(t tester, value []byte) (ids []uint16) {
+	var set chunkSet
+	if err := addPostings(set[:], value); err != nil {
+		t.Fatal(err)
+	}
+	docSet(set[:]).each(func(doc docID) { ids = append(ids, uint16(doc)) })
+	return ids
+}
+
+// Fragments joined in any order and grouping are the set of all that is in them, in the same bytes.
+func TestPostingsJoinInAnyOrder(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var all []uint16
+		var fragments [][]byte
+		for range rapid.IntRange(2, 6).Draw(t, "fragments") {
+			ids := lowIDs(t)
+			all = append(all, ids...)
+			fragments = append(fragments, appendPostings(nil, ids))
+			if got := decodedPostings(t, fragments[len(fragments)-1]); !slices.Equal(got, ids) {
+				t.Fatalf("encoded %v, decoded %v", ids, got)
+			}
+		}
+		slices.Sort(all)
+		all = slices.Compact(all)
+		joined, err := joinPostings(slices.Clone(fragments))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := decodedPostings(t, joined); !slices.Equal(got, all) {
+			t.Fatalf("joined %d ids, want %d", len(got), len(all))
+		}
+		first, err := joinPostings(fragments[1:])
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := joinPostings([][]byte{first, fragments[0]})
+		if err != nil || !slices.Equal(decodedPostings(t, again), all) {
+			t.Fatalf("joined in two steps differs: %v", err)
+		}
+	})
+}
+
+// The same holds for positions: the places of a document that is in several fragments are put together.
+func TestPositionsJoinInAnyOrder(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		want := map[uint16][]uint32{}
+		var fragments [][]byte
+		for range rapid.IntRange(1, 5).Draw(t, "fragments") {
+			ids := rapid.SliceOfNDistinct(rapid.Uint16(), 1, 10, rapid.ID[uint16]).Draw(t, "ids")
+			slices.Sort(ids)
+			value, last := binary.LittleEndian.AppendUint16(nil, ids[len(ids)-1]), -1
+			for _, id := range ids {
+				places := rapid.SliceOfNDistinct(rapid.Uint32Range(0, 5000), 1, 6, rapid.ID[uint32]).Draw(t, "places")
+				slices.Sort(places)
+				want[id] = append(want[id], places...)
+				e := posEntry{low: id}
+				e.at, e.many = encodePlaces(nil, places)
+				value = appendPosition(value, last, e)
+				last = int(id)
+			}
+			fragments = append(fragments, value)
+		}
+		joined, err := joinPositions(fragments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, seen := readPositions(joined), 0
+		for e, ok := r.next(); ok; e, ok = r.next() {
+			w := want[e.low]
+			slices.Sort(w)
+			if w = slices.Compact(w); !slices.Equal(e.places(nil), w) || e.count() != len(w) {
+				t.Fatalf("document %d has %v, want %v", e.low, e.places(nil), w)
+			}
+			seen++
+		}
+		if r.err != nil || seen != len(want) || int(binary.LittleEndian.Uint16(joined)) != r.low {
+			t.Fatalf("%d documents of %d, last %d, %v", seen, len(want), r.low, r.err)
+		}
+	})
+}
+
+// Damaged values are errors, whatever is in them.
+func FuzzDamagedValues(f *testing.F) {
+	f.Add([]byte{postingList, 1, 2, 3}, []byte{3, 0, 2, 1})
+	f.Add([]byte{postingBitmap, 1}, []byte{0, 0, 3, 0xff, 0xff, 0xff, 0xff, 0x0f})
+	f.Add((&stored{subject: "x"}).encode(), threadRow{count: 1}.encode())
+	f.Fuzz(func(t *testing.T, a, b []byte) {
+		if len(a) == 0 || len(b) == 0 {
+			return
+		}
+		var set chunkSet
+		v := newState()
+		for what, err := range map[string]error{
+			"postings":  addPostings(set[:], a),
+			"join":      second(joinPostings([][]byte{a, b})),
+			"positions": second(joinPositions([][]byte{a, b})),
+			"summary":   second(decodeStored(a)),
+			"thread":    second(decodeThread(a)),
+			"numbers":   v.loadNumbers(a),
+		} {
+			if err != nil && !errors.Is(err, errCorrupt) {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
+		r := readPositions(b)
+		for e, ok := r.next(); ok; e, ok = r.next() {
+			if n := len(e.places(nil)); n > e.count() {
+				t.Errorf("%d places, counted %d", n, e.count())
+			}
+		}
+	})
+}
+
+func second[T any](_ T, err error) error { return err }
