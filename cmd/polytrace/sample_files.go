@@ -3,6 +3,7 @@ package main
 import (
 	"archive/zip"
 	"bytes"
+	"cmp"
 	"encoding/csv"
 	"encoding/xml"
 	"errors"
@@ -43,7 +44,7 @@ func (s *sampleLibrary) attachment(l *sampleLetter, spec string) (samplePart, er
 	if !renamed {
 		shown = name
 	}
-	content, err := s.file(name, l.from.lang)
+	content, err := s.file(name, l.from.lang, strings.NewReplacer())
 	if err != nil {
 		return samplePart{}, err
 	}
@@ -51,11 +52,11 @@ func (s *sampleLibrary) attachment(l *sampleLetter, spec string) (samplePart, er
 }
 
 // file makes a file of its source: sample/files/NAME itself, or NAME with the
-// ending that says what to make it of.
-func (s *sampleLibrary) file(name, lang string) ([]byte, error) {
+// ending that says what to make it of. Words are replaced in the source.
+func (s *sampleLibrary) file(name, lang string, words *strings.Replacer) ([]byte, error) {
 	read := func(ending string) (string, error) {
 		raw, err := fs.ReadFile(s.files, "sample/files/"+name+ending)
-		return s.dates(string(raw), lang), err
+		return words.Replace(s.dates(string(raw), lang)), err
 	}
 	switch path.Ext(name) {
 	case ".pdf":
@@ -85,16 +86,20 @@ func sampleMake(read func(string) (string, error), ending string, convert func(s
 	return convert(strings.TrimRight(source, "\n"))
 }
 
-// zip packs the files that a list names.
+// zip packs the files that a list names, one a line: "NAME", or "NAME SOURCE
+// WORD" for a file in whose source NNNN stands for the word.
 func (s *sampleLibrary) zip(list, lang string) ([]byte, error) {
 	files := make(map[string][]byte)
-	names := strings.Fields(list)
-	for _, name := range names {
-		content, err := s.file(name, lang)
+	var names []string
+	for line := range strings.Lines(list) {
+		words := append(strings.Fields(line), "", "")
+		name, source := words[0], cmp.Or(words[1], words[0])
+		content, err := s.file(source, lang, strings.NewReplacer("NNNN", words[2]))
 		if err != nil {
 			return nil, err
 		}
 		files[name] = content
+		names = append(names, name)
 	}
 	return sampleZip(names, files)
 }

@@ -13,6 +13,7 @@ type sampleLanguage struct {
 	weekdays       string // short, from Sunday
 	dayFormat      string // D, M and Y stand for day, month and year.
 	gmail          string // attribution; W weekday, T time, N name, A address as well
+	sent           string // date in the block of Outlook
 	apple          string
 	block          [5]string // From, Sent, To, Cc, Subject above what Outlook quotes
 	phone          string    // last line of mail from a phone
@@ -24,7 +25,7 @@ var sampleLanguages = map[string]sampleLanguage{
 		reply: "RE: ", forward: "FW: ",
 		months:   "January February March April May June July August September October November December",
 		weekdays: "Sun Mon Tue Wed Thu Fri Sat", dayFormat: "D M",
-		gmail: "On W, D M Y at T, N <A> wrote:", apple: "On D M Y, at T, N <A> wrote:",
+		sent: "W D M Y T", gmail: "On W, D M Y at T, N <A> wrote:", apple: "On D M Y, at T, N <A> wrote:",
 		block: [5]string{"From:", "Sent:", "To:", "Cc:", "Subject:"},
 		phone: "Sent from my iPhone", forwardMark: "---------- Forwarded message ---------",
 	},
@@ -32,7 +33,7 @@ var sampleLanguages = map[string]sampleLanguage{
 		reply: "AW: ", forward: "WG: ",
 		months:   "Januar Februar März April Mai Juni Juli August September Oktober November Dezember",
 		weekdays: "So. Mo. Di. Mi. Do. Fr. Sa.", dayFormat: "D. M",
-		gmail: "Am W, D. M Y um T Uhr schrieb N <A>:", apple: "Am D. M Y um T schrieb N <A>:",
+		sent: "W D. M Y T", gmail: "Am W, D. M Y um T Uhr schrieb N <A>:", apple: "Am D. M Y um T schrieb N <A>:",
 		block: [5]string{"Von:", "Gesendet:", "An:", "Cc:", "Betreff:"},
 		phone: "Von meinem iPhone gesendet", forwardMark: "---------- Weitergeleitete Nachricht ---------",
 	},
@@ -40,7 +41,7 @@ var sampleLanguages = map[string]sampleLanguage{
 		reply: "RE: ", forward: "TR: ",
 		months:   "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
 		weekdays: "dim. lun. mar. mer. jeu. ven. sam.", dayFormat: "D M",
-		gmail: "Le W D M Y à T, N <A> a écrit :", apple: "Le D M Y à T, N <A> a écrit :",
+		sent: "W D M Y T", gmail: "Le W D M Y à T, N <A> a écrit :", apple: "Le D M Y à T, N <A> a écrit :",
 		block: [5]string{"De :", "Envoyé :", "À :", "Cc :", "Objet :"},
 		phone: "Envoyé de mon iPhone", forwardMark: "---------- Message transféré ---------",
 	},
@@ -48,7 +49,7 @@ var sampleLanguages = map[string]sampleLanguage{
 		reply: "RE: ", forward: "RV: ",
 		months:   "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre",
 		weekdays: "dom lun mar mié jue vie sáb", dayFormat: "D de M",
-		gmail: "El W, D de M de Y a las T, N (<A>) escribió:", apple: "El D M Y, a las T, N <A> escribió:",
+		sent: "W D de M de Y T", gmail: "El W, D de M de Y a las T, N (<A>) escribió:", apple: "El D M Y, a las T, N <A> escribió:",
 		block: [5]string{"De:", "Enviado:", "Para:", "CC:", "Asunto:"},
 		phone: "Enviado desde mi iPhone", forwardMark: "---------- Mensaje reenviado ---------",
 	},
@@ -56,7 +57,7 @@ var sampleLanguages = map[string]sampleLanguage{
 		reply: "Re: ", forward: "Fwd: ",
 		months:   "1 2 3 4 5 6 7 8 9 10 11 12",
 		weekdays: "日 月 火 水 木 金 土", dayFormat: "M月D日",
-		gmail: "Y年M月D日(W) T N <A> さんのメール:", apple: "Y年M月D日 T、N <A>のメール:",
+		sent: "Y年M月D日 T", gmail: "Y年M月D日(W) T N <A> さんのメール:", apple: "Y年M月D日 T、N <A>のメール:",
 		block: [5]string{"差出人:", "送信日時:", "宛先:", "CC:", "件名:"},
 		phone: "iPhoneから送信", forwardMark: "---------- 転送されたメッセージ ---------",
 	},
@@ -136,7 +137,7 @@ func (l *sampleLetter) quotedHeader() [][2]string {
 	w, p := sampleLanguages[l.from.lang], l.parent
 	lines := [][2]string{
 		{w.block[0], p.from.name + " <" + p.from.address + ">"},
-		{w.block[1], w.fill("W ", p.date.In(l.from.zone), "", "") + w.fill(w.dayFormat+" Y T", p.date.In(l.from.zone), "", "")},
+		{w.block[1], w.fill(w.sent, p.date.In(l.from.zone), "", "")},
 		{w.block[2], sampleNames(p.to)},
 	}
 	if len(p.cc) > 0 {
