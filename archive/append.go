@@ -38,7 +38,7 @@ func (a *Archive) append(ctx context.Context, name Stream, m Meta, body Body) (M
 	if err := a.checkSighting(&m, body); err != nil {
 		return Meta{}, err
 	}
-	e, err := newEntry(name, m, body)
+	e, err := newEntry(name, m, body, a.config.small)
 	if err != nil {
 		return Meta{}, err
 	}
@@ -88,7 +88,7 @@ type entry struct {
 // Bodies up to smallBody bytes are copied, so that the caller may go away.
 const smallBody = 1 << 20
 
-func newEntry(s Stream, m Meta, body Body) (*entry, error) {
+func newEntry(s Stream, m Meta, body Body, small int64) (*entry, error) {
 	switch m.Kind {
 	case KindMessage, KindPage, KindFile, KindEvent:
 	default:
@@ -101,7 +101,7 @@ func newEntry(s Stream, m Meta, body Body) (*entry, error) {
 	m.Format, m.Stream, m.Position = FormatVersion, s, 0
 	m.Received = m.Received.Round(0).UTC()
 	if m.SameAs == nil {
-		if err := e.takeBody(&m, body); err != nil {
+		if err := e.takeBody(&m, body, small); err != nil {
 			return nil, err
 		}
 	}
@@ -119,7 +119,7 @@ func newEntry(s Stream, m Meta, body Body) (*entry, error) {
 }
 
 // takeBody reads the body once for its SHA-256 and keeps it when it is small.
-func (e *entry) takeBody(m *Meta, body Body) error {
+func (e *entry) takeBody(m *Meta, body Body, small int64) error {
 	if body == nil {
 		return errors.New("the body is missing")
 	}
@@ -128,7 +128,7 @@ func (e *entry) takeBody(m *Meta, body Body) error {
 		return fmt.Errorf("a body of %d bytes is too long, at most %d can be kept", m.Size, int64(maxBody))
 	}
 	sum := sha256.New()
-	if m.Size <= smallBody {
+	if m.Size <= small {
 		e.small = make([]byte, m.Size)
 		if n, err := body.ReadAt(e.small, 0); n < len(e.small) {
 			return fmt.Errorf("read body: %w", err)

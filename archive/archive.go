@@ -53,6 +53,8 @@ type Config struct {
 	CacheSize int64         // Bytes of uploaded packs kept on local disk; default 4 GiB.
 	Reserve   int64         // Refuse to append (ErrFull) when the disk has less free; default 512 MiB.
 	Log       *slog.Logger  // Default: discard.
+
+	small int64 // Bodies up to so many bytes are copied, larger ones streamed; default smallBody. Tests need less.
 }
 
 func (c Config) withDefaults() (Config, error) {
@@ -64,6 +66,7 @@ func (c Config) withDefaults() (Config, error) {
 	setDefault(&c.LedgerAge, 2*time.Second)
 	setDefault(&c.CacheSize, 4<<30)
 	setDefault(&c.Reserve, 512<<20)
+	setDefault(&c.small, smallBody)
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}

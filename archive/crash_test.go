@@ -27,7 +27,7 @@ func (s *script) play(ctx context.Context, a *Archive) {
 		case i%4 == 3:
 			name, size = Ledger, 150
 		case i == 6:
-			size = smallBody + 5000 // Streamed.
+			size = 20_000 // Streamed.
 		}
 		body := scriptText(uint64(i), size)
 		m, err := a.Append(ctx, name, message(i), bytes.NewReader(body))
@@ -63,7 +63,7 @@ var scriptText = func() func(seed uint64, size int) []byte {
 // crashConfig makes small packs. A bucket that is away is not waited for.
 func crashConfig(s Store) Config {
 	c := testConfig(s)
-	c.PackSize, c.CacheSize = 8<<10, 1
+	c.PackSize, c.CacheSize, c.small = 8<<10, 1, 10_000
 	return c
 }
 

@@ -89,7 +89,7 @@ func (s *sealer) seal(w io.Writer, tar io.ReaderAt, starts []int64, m *Manifest)
 		return err
 	}
 	sum := sha256.New()
-	frame, check := make([]byte, frameSize), []byte(nil)
+	frame, check := make([]byte, min(frameSize, starts[len(starts)-1])), []byte(nil)
 	put := func(raw []byte) error {
 		packed, err := table.Encode(raw)
 		if err != nil {
