@@ -1,15 +1,22 @@
 package webui
 
 import (
+	"bytes"
+	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"polytrace/archive"
 	"polytrace/casework"
+	"polytrace/index"
 )
 
 // A case is opened, worked on, shown to a guest and closed, by programs alone;
@@ -234,5 +241,58 @@ func TestAPIShareNeedsAFuture(t *testing.T) {
 	tell[casework.Case](p, http.StatusCreated, "POST", "/cases/101/citations", map[string]any{"record": at})
 	if r := p.ask("POST", "/cases/101/shares", map[string]any{"title": "x", "citations": []int{1}, "expires": noon.Add(-time.Second)}); r.code != http.StatusUnprocessableEntity {
 		t.Errorf("%d %s", r.code, r.body)
+	}
+}
+
+// What a program cites is found by case: in its next request.
+func TestAPISeesItsOwnChangeAtOnce(t *testing.T) {
+	f := newFixture(t)
+	p := f.program(casework.Agent)
+	tell[casework.Case](p, http.StatusCreated, "POST", "/cases", map[string]any{"title": "Second batch delayed"})
+	for i := range 20 {
+		at := f.mail(letter(i))
+		tell[casework.Case](p, http.StatusCreated, "POST", "/cases/101/citations", map[string]any{"record": at})
+		if found := tell[searchOut](p, http.StatusOK, "GET", "/search?q=case:101", nil); found.Total != i+1 {
+			t.Fatalf("%d of %d citations are found", found.Total, i+1)
+		}
+	}
+}
+
+// hurriedLedger ends the request once its decision is stored.
+type hurriedLedger struct {
+	*archive.Archive
+	done func()
+}
+
+func (l hurriedLedger) Append(ctx context.Context, s archive.Stream, m archive.Meta, b archive.Body) (archive.Meta, error) {
+	defer l.done()
+	return l.Archive.Append(ctx, s, m, b)
+}
+
+// An answer waits for the index, and does not fail when that is far behind:
+// what was decided is decided.
+func TestAPIChangeWaitsForTheIndex(t *testing.T) {
+	f := newFixture(t)
+	ctx, done := context.WithCancel(t.Context())
+	defer done()
+	c := f.web.config
+	var err error
+	if c.Desk, err = casework.OpenDesk(t.Context(), hurriedLedger{f.archive, done}, f.clock); err != nil {
+		t.Fatal(err)
+	}
+	if c.Index, err = index.Open(f.archive, index.Config{Dir: filepath.Join(t.TempDir(), "index")}); err != nil { // It never runs.
+		t.Fatal(err)
+	}
+	defer c.Index.Close()
+	var log bytes.Buffer
+	c.Log = slog.New(slog.NewTextHandler(&log, nil))
+	web, err := New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := httptest.NewRecorder()
+	web.Local().ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodPost, apiRoot+"/cases", strings.NewReader(`{"title":"Second batch delayed"}`)))
+	if w.Code != http.StatusCreated || !strings.Contains(log.String(), "index is behind a decision") {
+		t.Errorf("%d %s, the log says %q", w.Code, w.Body, log.String())
 	}
 }
