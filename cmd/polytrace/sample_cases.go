@@ -28,7 +28,7 @@ func sampleAcme() sampleCase {
 			{sampleID("acme-33"), "Please keep the file open until the audit is through, then we can close it.", "What is still open."},
 		},
 		Notes: []sampleNote{
-			{"We promised the root cause by Friday without asking firmware, and then nobody kept it: I was away and had handed nothing over. Dana had to ask.", []int{1, 2, 3}},
+			{"We promised the root cause by Friday without asking firmware, and then nobody kept it: Kim was away and had handed nothing over. Dana had to ask.", []int{1, 2, 3}},
 			{"Dana wants three things: one owner, a date that holds, and an answer about the 80 units in production.", []int{4}},
 			{"The order is at risk. The CFO names the condition, one more slip, and a figure.", []int{5}},
 			{"Cause found and fixed in 4.2.3. Rolf confirmed it with six gateways before we shipped the batch.", []int{6, 7}},
