@@ -132,7 +132,7 @@ func (a *memArchive) Scan(_ context.Context, s archive.Stream, from archive.Posi
 		}
 		for _, r := range records[min(int(from), len(records)):] {
 			var err error
-			if a.damaged[r.Meta.Address()] {
+			if a.isDamaged(r.Meta.Address()) {
 				r, err = archive.Record{}, fmt.Errorf("read: %w", archive.ErrDamaged)
 			}
 			if !yield(r, err) {
@@ -140,6 +140,12 @@ func (a *memArchive) Scan(_ context.Context, s archive.Stream, from archive.Posi
 			}
 		}
 	}
+}
+
+func (a *memArchive) isDamaged(at archive.Address) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.damaged[at]
 }
 
 func (a *memArchive) Wait(ctx context.Context, s archive.Stream, p archive.Position) error {

@@ -48,10 +48,10 @@ func (h *history) grow(t *rapid.T) {
 	case 3:
 		h.append(archive.Meta{Stream: stream, Kind: pick(t, []archive.Kind{archive.KindPage, archive.KindFile})}, fmt.Sprintf("no mail %d", h.made))
 	case 4:
-		at := h.append(archive.Meta{Stream: stream}, mail("damaged"))
 		h.mu.Lock()
-		h.damaged[at] = true
+		h.damaged[archive.Address{Stream: stream, Position: archive.Position(len(h.streams[stream]))}] = true
 		h.mu.Unlock()
+		h.append(archive.Meta{Stream: stream}, mail("damaged"))
 	case 5, 6:
 		h.decision(t)
 	default:
