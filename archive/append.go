@@ -207,7 +207,9 @@ func (s *stream) take() []*entry {
 	}
 	n := group(s.queue)
 	batch := s.queue[:n:n]
-	s.queue = s.queue[n:]
+	if s.queue = s.queue[n:]; len(s.queue) == 0 {
+		s.queue = nil // Else it would keep the bodies in memory.
+	}
 	return batch
 }
 

@@ -107,7 +107,7 @@ func resize(b []byte, n int) []byte {
 	return append(b, make([]byte, n-len(b))...)
 }
 
-func (d *memDisk) Describe(name string) string { return "/data/" + name }
+func (d *memDisk) Describe(name string) string { return path.Join("/data", name) }
 
 func (d *memDisk) Open(name string) (file, error) {
 	d.mu.Lock()

@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -52,14 +53,15 @@ type restorer struct {
 	progress func(Restored)
 	listed   map[packKey]*pack // By an earlier, interrupted run.
 
+	kept int64 // Bytes in the cache.
+
 	mu      sync.Mutex // Guards what follows.
 	done    Restored
-	kept    int64 // Bytes in the cache.
 	damaged []string
 }
 
 func (r *restorer) run(ctx context.Context) error {
-	id, err := r.begin()
+	id, err := r.begin(ctx)
 	if err != nil {
 		return err
 	}
@@ -71,9 +73,10 @@ func (r *restorer) run(ctx context.Context) error {
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(3)
 	for _, p := range todo {
-		g.Go(func() error { return r.restore(gctx, p) })
+		keep := r.keep(p.size) // Here, where they are in order.
+		g.Go(func() error { return r.restore(gctx, p, keep) })
 	}
-	if err := g.Wait(); err != nil {
+	if err := cmp.Or(g.Wait(), context.Cause(ctx)); err != nil {
 		return err
 	}
 	id.Restoring = false
@@ -88,11 +91,14 @@ func (r *restorer) run(ctx context.Context) error {
 }
 
 // begin makes sure that nothing is overwritten.
-func (r *restorer) begin() (identity, error) {
+func (r *restorer) begin(ctx context.Context) (identity, error) {
 	id, err := r.a.readIdentity()
 	if errors.Is(err, fs.ErrNotExist) {
 		if names, err := r.a.disk.List("streams"); err != nil || len(names) > 0 {
 			return id, errors.Join(err, fmt.Errorf("%s already holds streams; restore into an empty directory", r.a.disk.Describe(".")))
+		}
+		if err := r.somethingThere(ctx); err != nil {
+			return id, err
 		}
 		return r.a.newIdentity(true)
 	}
@@ -103,6 +109,14 @@ func (r *restorer) begin() (identity, error) {
 		return id, fmt.Errorf("%s already holds the archive of %s; restore into an empty directory", r.a.disk.Describe("."), id.Bucket)
 	}
 	return id, nil
+}
+
+// somethingThere refuses a bucket without packs: it is hardly the one that was meant.
+func (r *restorer) somethingThere(ctx context.Context) error {
+	for _, err := range r.a.store.List(ctx, "packs/") {
+		return err
+	}
+	return fmt.Errorf("the bucket %s holds no packs, so there is nothing to restore; check its URL", r.a.store)
 }
 
 // plan lists the bucket. Packs that were restored before are left out; the
@@ -128,16 +142,24 @@ func (r *restorer) plan(ctx context.Context) (todo []*pack, err error) {
 	for _, s := range r.a.all() {
 		s.sortPacks()
 		for i, p := range slices.Backward(s.packs) {
-			if p.stored {
-				continue
+			between := 0 // Up to the next pack; 0 when there is none.
+			if i+1 < len(s.packs) {
+				between = int(s.packs[i+1].first - p.first)
 			}
-			if i+1 < len(s.packs) { // What a damaged pack must have held.
-				p.records = int(s.packs[i+1].first - p.first)
+			switch {
+			case !p.stored:
+				p.records = between // What it must hold, should it be damaged.
+				todo = append(todo, p)
+			case between > 0 && p.records != between:
+				return nil, p.gapBehind(between)
 			}
-			todo = append(todo, p)
 		}
 	}
 	return todo, nil
+}
+
+func (p *pack) gapBehind(between int) error {
+	return fmt.Errorf("%s holds %d records, but the next pack begins %d behind its first: one between them is missing, or two servers wrote to the bucket", p.key(), p.records, between)
 }
 
 // stream opens a stream with what an interrupted restore has listed of it.
@@ -191,21 +213,29 @@ func (r *restorer) expect(s *stream, first Position, size int64) error {
 	return nil
 }
 
-// restore fetches one pack, checks it and lists it.
-func (r *restorer) restore(ctx context.Context, p *pack) error {
+// restore fetches one pack, checks it and lists it. Unless it is to be kept it
+// leaves the cache again.
+func (r *restorer) restore(ctx context.Context, p *pack, keep bool) error {
 	s := r.a.lookup(p.stream)
 	expected := p.records
 	err := r.a.examine(ctx, p)
 	switch {
-	case errors.Is(err, ErrDamaged) && expected > 0:
-		r.mu.Lock()
-		r.damaged = append(r.damaged, fmt.Sprintf("%s: %v", p.key(), err))
-		r.mu.Unlock()
-		p.records = expected
+	case errors.Is(err, ErrDamaged) && p.records > 0:
+		if expected > 0 {
+			p.records = expected
+		}
+		if err := r.damage(p, err); err != nil {
+			return err
+		}
+	case errors.Is(err, ErrDamaged):
+		return fmt.Errorf("%s is the last pack of its stream and its manifest is damaged, so nobody knows where new records would go; put back a good copy of the object: %w", p.key(), err)
 	case err != nil:
 		return fmt.Errorf("%s: %w", p.key(), err)
 	case expected > 0 && p.records != expected:
-		return fmt.Errorf("%s holds %d records, but the next pack begins %d behind its first: one between them is missing, or two servers wrote to the bucket", p.key(), p.records, expected)
+		return p.gapBehind(expected)
+	}
+	if !keep { // Before it counts as stored, or another one had to leave for it.
+		r.a.drop(localCopy{s: s, p: p})
 	}
 	s.mu.Lock()
 	p.stored = true
@@ -214,18 +244,25 @@ func (r *restorer) restore(ctx context.Context, p *pack) error {
 	if err := s.log.add(line); err != nil {
 		return err
 	}
-	if !r.keep(line.Size) {
-		r.a.drop(localCopy{s: s, p: p})
-	}
 	r.report(1, int64(line.Records), line.Size)
 	return nil
+}
+
+// damage keeps for Status, and for the end, that a pack is not as it was put
+// into the bucket.
+func (r *restorer) damage(p *pack, cause error) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.damaged = append(r.damaged, fmt.Sprintf("%s: %v", p.key(), cause))
+	if err := r.a.disk.MkdirAll("damaged"); err != nil {
+		return err
+	}
+	return r.a.note(asideName(p.sealedName()), fmt.Sprintf("%s was damaged in the bucket when it was restored: %v", p.key(), cause))
 }
 
 // keep tells whether the cache has room for a pack. Since the newest come
 // first, they are the ones that stay.
 func (r *restorer) keep(size int64) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	if r.kept+size > r.a.config.CacheSize {
 		return false
 	}

@@ -87,23 +87,20 @@ func (s *surveyor) record(off int64) (span, error) {
 		return span{start: off, damage: errNoHeader}, err
 	}
 	one := span{start: off, length: m.tarLength(metaLen), meta: m}
+	if off+one.length > s.size { // What is behind it would not be found where the tar says.
+		return span{start: off, damage: io.ErrUnexpectedEOF}, nil
+	}
 	if m.Kind == KindLost {
 		one.damage = errLost
 	}
 	if m.hasBody() {
 		one.damage, err = s.checkBody(off+blockSize+padded(metaLen), &m)
 	}
-	if off+one.length > s.size {
-		one.length = s.size - off
-	}
 	return one, err
 }
 
 // checkBody compares a body entry with what the metadata says of it.
 func (s *surveyor) checkBody(off int64, m *Meta) (damage, err error) {
-	if off+blockSize+m.Size > s.size {
-		return io.ErrUnexpectedEOF, nil
-	}
 	header := make([]byte, blockSize)
 	if _, err := s.r.ReadAt(header, off); err != nil {
 		return nil, err
