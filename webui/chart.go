@@ -3,20 +3,10 @@ package webui
 import (
 	"fmt"
 	"html/template"
-	"strconv"
 	"strings"
 
 	"polytrace/index"
 )
-
-// number0 reads a number, 0 when there is none.
-func number0(s string) int {
-	n, err := strconv.Atoi(s)
-	if err != nil {
-		return 0
-	}
-	return n
-}
 
 // chart draws counts over time as bars. With link, each bar leads to what it
 // counts. It needs no style: colours come from the classes.

@@ -281,19 +281,18 @@ func (s *Server) showCases(w http.ResponseWriter, r *http.Request) error {
 }
 
 type casesView struct {
+	window
 	Cases  []casework.Case
 	Names  names
 	Filter string
 	Total  int
-	Next   int
-	Before int
 	Error  string
 	Title  string // Of a case that was not opened.
 }
 
 func (s *Server) listCases(w http.ResponseWriter, r *http.Request, code int, refused string) error {
 	who, _ := callerFrom(r.Context())
-	v := casesView{Filter: cmp.Or(r.FormValue("show"), "open"), Error: refused, Title: r.FormValue("title"), Before: -1}
+	v := casesView{Filter: cmp.Or(r.FormValue("show"), "open"), Error: refused, Title: r.FormValue("title")}
 	var all []casework.Case
 	s.config.Desk.Read(func(state *casework.State) {
 		all, v.Names = state.Overview(), namesOf(state.Users())
@@ -310,16 +309,8 @@ func (s *Server) listCases(w http.ResponseWriter, r *http.Request, code int, ref
 		}
 		return done
 	})
-	v.Total = len(all)
-	from := min(max(number0(r.FormValue("from")), 0), len(all))
-	end := min(from+pageSize, len(all))
-	v.Cases = all[from:end]
-	if end < len(all) {
-		v.Next = end
-	}
-	if from > 0 {
-		v.Before = max(0, from-pageSize)
-	}
+	v.Total, v.window = len(all), windowOf(r, len(all))
+	v.Cases = all[v.From:v.End]
 	return s.render(w, r, code, "cases", view{Title: "Cases", Nav: "cases", Page: v})
 }
 

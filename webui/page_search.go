@@ -15,8 +15,6 @@ import (
 	"polytrace/index"
 )
 
-const pageSize = 30 // Items on a page of a list.
-
 // live is how complete the record is, for the dot on every page.
 type live struct {
 	Class string // of the dot
@@ -169,11 +167,9 @@ func (s *Server) showThread(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	first := max(0, number0(r.FormValue("from")))
-	shown := thread.Messages[min(first, len(thread.Messages)):]
-	shown = shown[:min(len(shown), pageSize)]
+	page := windowOf(r, len(thread.Messages))
 	var messages []messageView
-	for _, m := range shown {
+	for _, m := range thread.Messages[page.From:page.End] {
 		o, err := s.openMessage(r.Context(), m.Address)
 		if err != nil {
 			return err
@@ -182,18 +178,9 @@ func (s *Server) showThread(w http.ResponseWriter, r *http.Request) error {
 		v.Cite = s.citeForm(r, nil)
 		messages = append(messages, v)
 	}
-	page := struct {
+	return s.render(w, r, http.StatusOK, "thread", view{Title: titleOf(thread.Subject), Nav: "search", Page: struct {
+		window
 		Thread   *index.Thread
 		Messages []messageView
-		First    int // Of the messages shown, from 1.
-		Next     int // Where the next page begins; 0 at the end.
-		Before   int // Where the page before begins; -1 at the beginning.
-	}{thread, messages, first + 1, 0, -1}
-	if end := first + len(shown); end < len(thread.Messages) {
-		page.Next = end
-	}
-	if first > 0 {
-		page.Before = max(0, first-pageSize)
-	}
-	return s.render(w, r, http.StatusOK, "thread", view{Title: titleOf(thread.Subject), Nav: "search", Page: page})
+	}{page, thread, messages}})
 }

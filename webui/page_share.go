@@ -263,11 +263,10 @@ func (s *Server) revokeShare(w http.ResponseWriter, r *http.Request) error {
 // showShares lists all shares, live ones first.
 func (s *Server) showShares(w http.ResponseWriter, r *http.Request) error {
 	var v struct {
-		Shares       []shareView
-		Total        int
-		Next, Before int
+		window
+		Shares []shareView
+		Total  int
 	}
-	v.Before = -1
 	s.config.Desk.Read(func(state *casework.State) {
 		snap := snapshot{names: namesOf(state.Users())}
 		for _, x := range state.Shares() {
@@ -275,14 +274,7 @@ func (s *Server) showShares(w http.ResponseWriter, r *http.Request) error {
 		}
 	})
 	slices.SortStableFunc(v.Shares, func(a, b shareView) int { return boolToInt(b.Live) - boolToInt(a.Live) })
-	v.Total = len(v.Shares)
-	from := min(max(number0(r.FormValue("from")), 0), v.Total)
-	end := min(from+pageSize, v.Total)
-	if v.Shares = v.Shares[from:end]; end < v.Total {
-		v.Next = end
-	}
-	if from > 0 {
-		v.Before = max(0, from-pageSize)
-	}
+	v.Total, v.window = len(v.Shares), windowOf(r, len(v.Shares))
+	v.Shares = v.Shares[v.From:v.End]
 	return s.render(w, r, http.StatusOK, "shares", view{Title: "Shares", Nav: "shares", Page: v})
 }
