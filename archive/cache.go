@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -52,6 +53,9 @@ func (a *Archive) tick() int64 {
 func (a *Archive) openSealedPack(ctx context.Context, s *stream, p *pack) (*openedPack, error) {
 	retain := func(o *openedPack) { o.h.retain() }
 	if o, ok := a.opened.get(p.cacheKey(), retain); ok {
+		s.mu.Lock()
+		p.used = a.tick()
+		s.mu.Unlock()
 		return o, nil
 	}
 	o, err := a.openOnce(ctx, s, p)
@@ -160,6 +164,12 @@ func (a *Archive) fetch(ctx context.Context, s *stream, p *pack) error {
 }
 
 func (a *Archive) fetchNow(ctx context.Context, s *stream, p *pack) error {
+	s.mu.Lock()
+	local := p.local
+	s.mu.Unlock()
+	if local { // Another fetch ended between two looks of the caller's.
+		return nil
+	}
 	sum, size, err := a.download(ctx, p)
 	if err != nil {
 		return err
@@ -256,7 +266,7 @@ func (a *Archive) evict() {
 		limit = 0
 	}
 	copies, total := a.copies()
-	slices.SortFunc(copies, func(p, q localCopy) int { return int(p.used - q.used) })
+	slices.SortStableFunc(copies, func(p, q localCopy) int { return cmp.Compare(p.used, q.used) })
 	for _, c := range copies {
 		if total <= limit {
 			return

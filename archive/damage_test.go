@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // filled is an archive of six records in the mail stream, and where it is.
@@ -62,6 +64,12 @@ func TestDamageInTheMiddleCostsOneRecord(t *testing.T) {
 					t.Errorf("record %d: %v", i, err)
 				}
 			}
+			if aside := string(d.content("damaged/mail-00000000000000000000.tar")); aside != string(flip(at)([]byte(raw))) {
+				t.Errorf("set aside are %d bytes, not those that were found", len(aside))
+			}
+			if st := a.Status(); len(st.Damage) != 1 || !strings.Contains(st.Damage[0], "could not read mail/2") {
+				t.Errorf("status: %q", st.Damage)
+			}
 			v, err := a.Verify(t.Context(), nil)
 			if err != nil || v.Records != 5 || len(v.Problems) != 1 || v.Problems[0].Where != "mail/2" {
 				t.Errorf("verify: %+v %v", v, err)
@@ -69,7 +77,79 @@ func TestDamageInTheMiddleCostsOneRecord(t *testing.T) {
 			if m := mustAppend(t, a, Mail, message(9), []byte("behind")); m.Position != 6 {
 				t.Errorf("the next record is %d", m.Position)
 			}
+			mustFlush(t, a)
+			mustClose(t, a)
+			a = mustOpen(t, d, testConfig(store))
+			if st := a.Status(); len(st.Damage) != 1 {
+				t.Errorf("status after a restart: %q", st.Damage)
+			}
+			checkScan(t, a, Mail, 3, append(bodies, []byte("behind")))
 		})
+	}
+}
+
+// A message that contains a whole pack is not taken for records when what is
+// before it is damaged.
+func TestMessageThatContainsAPackIsNotBelieved(t *testing.T) {
+	other, store, _ := filled(t, false)
+	d := newMemDisk()
+	a := mustOpen(t, d, testConfig(store))
+	mustAppend(t, a, Mail, message(0), mailText(0, 100))
+	mustAppend(t, a, Mail, message(1), other.content(openTar)[2*blockSize:])
+	mustAppend(t, a, Mail, message(2), []byte("behind"))
+	mustClose(t, a)
+	d.edit(openTar, func(raw []byte) []byte {
+		clear(raw[:6*blockSize]) // Up to the body of the second.
+		return raw
+	})
+	a = mustOpen(t, d, testConfig(store))
+	if n := a.Next(Mail); n != 3 {
+		t.Errorf("%d records were found, want 3", n)
+	}
+	for i := range 2 {
+		if r, err := a.Read(t.Context(), Address{Mail, Position(i)}); !errors.Is(err, ErrDamaged) {
+			t.Errorf("record %d is %.100q, %v", i, r.Body, err)
+		}
+	}
+	checkBody(t, a, Address{Mail, 2}, []byte("behind"))
+}
+
+// What a full pack lost at its end is lost, and keeps its place: the pack
+// behind it tells how many there were.
+func TestFullPackThatLostItsEnd(t *testing.T) {
+	d, store := newMemDisk(), newMemStore()
+	c := testConfig(store)
+	c.PackSize = 20_000
+	a := mustOpen(t, d, c)
+	var bodies [][]byte
+	for i := range 6 { // Four fit into the first pack.
+		bodies = append(bodies, mailText(uint64(i), 2600))
+		mustAppend(t, a, Mail, message(i), bodies[i])
+	}
+	mustClose(t, a)
+	d.edit(openTar, func(raw []byte) []byte { return raw[:4*4096+100] })
+	a = mustOpen(t, d, c)
+	for range 2 {
+		lost := 0
+		for i, body := range bodies {
+			r, err := a.Read(t.Context(), Address{Mail, Position(i)})
+			switch {
+			case errors.Is(err, ErrDamaged):
+				lost++
+			case err != nil || string(r.Body) != string(body):
+				t.Errorf("record %d: %v", i, err)
+			}
+		}
+		if lost != 1 {
+			t.Errorf("%d records are lost, want one", lost)
+		}
+		mustFlush(t, a)
+	}
+	if a.Next(Mail) != 6 {
+		t.Errorf("the next record is %d", a.Next(Mail))
+	}
+	if diff := cmp.Diff([]string{packName, "packs/mail/00000000000000000004.tar.zst"}, store.keys()); diff != "" {
+		t.Errorf("the bucket (-want +got):\n%s", diff)
 	}
 }
 

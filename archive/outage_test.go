@@ -3,6 +3,8 @@ package archive
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -142,7 +144,7 @@ func TestSecondProcessIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer mustClose(t, a)
-	if _, err := Open(t.Context(), dir, testConfig(newMemStore())); !errors.Is(err, ErrLocked) || !strings.Contains(err.Error(), "process ") {
+	if _, err := Open(t.Context(), dir, testConfig(newMemStore())); !errors.Is(err, ErrLocked) || !strings.Contains(err.Error(), fmt.Sprintf("process %d)", os.Getpid())) {
 		t.Errorf("%v", err)
 	}
 }

@@ -1,0 +1,158 @@
+package archive
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// failing makes the next operation of a kind on an open pack fail.
+func failing(d *memDisk, what string, cause error) {
+	failed := false
+	d.setFail(func(_ int, op, name string) error {
+		if failed || op != what || !strings.HasSuffix(name, ".tar") {
+			return nil
+		}
+		failed = true
+		return cause
+	})
+}
+
+// A disk that is full refuses the record, of which it may have taken a part,
+// and nothing else: the next one is taken, also after a power cut.
+func TestFullDiskBreaksNothing(t *testing.T) {
+	for _, short := range []bool{false, true} {
+		for _, size := range []int{900, 300_000, smallBody + 1} {
+			d, store := newMemDisk(), newMemStore()
+			a := mustOpen(t, d, testConfig(store))
+			bodies := [][]byte{mailText(0, 2000)}
+			mustAppend(t, a, Mail, message(0), bodies[0])
+			d.short = short
+			failing(d, "write", unix.ENOSPC)
+			_, err := a.Append(t.Context(), Mail, message(1), bytes.NewReader(mailText(1, size)))
+			if !errors.Is(err, ErrFull) || errors.Is(err, ErrBroken) {
+				t.Errorf("%d bytes: %v, want ErrFull", size, err)
+			}
+			d.setFail(nil)
+			bodies = append(bodies, mailText(2, 1500))
+			if m := mustAppend(t, a, Mail, message(2), bodies[1]); m.Position != 1 {
+				t.Errorf("the next record is %d", m.Position)
+			}
+			checkScan(t, a, Mail, 0, bodies)
+			after := mustOpen(t, d.powerCut(nil), testConfig(store.clone()))
+			checkScan(t, after, Mail, 0, bodies)
+			if st := a.Status(); st.Broken != "" || len(st.Damage) > 0 {
+				t.Errorf("%+v", st)
+			}
+		}
+	}
+}
+
+// A write or sync that failed leaves it unknown what is on disk. Nothing more
+// is taken, though the disk works again, until the archive is opened again;
+// what was taken before can be read all the time.
+func TestFailedWriteIsSticky(t *testing.T) {
+	for _, what := range []string{"write", "sync"} {
+		d, store := newMemDisk(), newMemStore()
+		a := mustOpen(t, d, testConfig(store))
+		bodies := [][]byte{mailText(0, 2000)}
+		mustAppend(t, a, Mail, message(0), bodies[0])
+		failing(d, what, unix.EIO)
+		if _, err := a.Append(t.Context(), Mail, message(1), strings.NewReader("x")); !errors.Is(err, ErrBroken) || !errors.Is(err, unix.EIO) {
+			t.Errorf("failed %s: %v, want ErrBroken", what, err)
+		}
+		d.setFail(nil)
+		for _, s := range []Stream{Mail, Ledger} {
+			if _, err := a.Append(t.Context(), s, message(1), strings.NewReader("x")); !errors.Is(err, ErrBroken) {
+				t.Errorf("after a failed %s, to %s: %v, want ErrBroken", what, s, err)
+			}
+		}
+		if st := a.Status(); !strings.Contains(st.Broken, "input/output error") {
+			t.Errorf("status: %q", st.Broken)
+		}
+		checkScan(t, a, Mail, 0, bodies)
+		mustClose(t, a)
+		a = mustOpen(t, d, testConfig(store))
+		// The record that failed may be there: then its sender's second try is another one.
+		r, err := a.Read(t.Context(), Address{Mail, 1})
+		if got := string(r.Body); err == nil && got != "x" || err != nil && !errors.Is(err, ErrNotFound) {
+			t.Errorf("the record that failed reads as %q, %v", got, err)
+		}
+		next := a.Next(Mail)
+		if m := mustAppend(t, a, Mail, message(2), bodies[0]); m.Position != next {
+			t.Errorf("the next record is %d, want %d", m.Position, next)
+		}
+		checkBody(t, a, Address{Mail, 0}, bodies[0])
+	}
+}
+
+// A directory whose sync failed may forget the new pack, and with it all that
+// is appended to it.
+func TestFailedDirectorySyncIsSticky(t *testing.T) {
+	d := newMemDisk()
+	a := mustOpen(t, d, testConfig(newMemStore()))
+	mustAppend(t, a, Mail, message(0), []byte("x"))
+	mustFlush(t, a) // The next record begins a pack.
+	d.setFail(func(_ int, op, name string) error {
+		if op == "syncdir" {
+			return unix.EIO
+		}
+		return nil
+	})
+	for range 2 {
+		if _, err := a.Append(t.Context(), Mail, message(1), strings.NewReader("x")); !errors.Is(err, ErrBroken) {
+			t.Errorf("%v, want ErrBroken", err)
+		}
+		d.setFail(nil)
+	}
+}
+
+// A body that cannot be read, or changes while it is stored, is refused; its
+// part of the pack is taken back.
+func TestUnreadableBodyBreaksNothing(t *testing.T) {
+	d, store := newMemDisk(), newMemStore()
+	a := mustOpen(t, d, testConfig(store))
+	size := smallBody + 1000
+	for _, body := range []*fickleBody{{text: mailText(0, size), change: true}, {text: mailText(0, size), fail: true}, {text: mailText(0, 900), fail: true, reads: 1}} {
+		_, err := a.Append(t.Context(), Mail, message(0), body)
+		if err == nil || errors.Is(err, ErrBroken) || errors.Is(err, ErrFull) {
+			t.Errorf("%v", err)
+		}
+		if body.fail && !errors.Is(err, fs.ErrClosed) {
+			t.Errorf("%v, want the body's error", err)
+		}
+	}
+	want := mailText(1, 5000)
+	if m := mustAppend(t, a, Mail, message(0), want); m.Position != 0 {
+		t.Errorf("the next record is %d", m.Position)
+	}
+	mustClose(t, a)
+	checkScan(t, mustOpen(t, d, testConfig(store)), Mail, 0, [][]byte{want})
+}
+
+// fickleBody is read once, and then fails or is another one.
+type fickleBody struct {
+	text         []byte
+	reads        int
+	fail, change bool
+}
+
+func (b *fickleBody) Size() int64 { return int64(len(b.text)) }
+
+func (b *fickleBody) ReadAt(p []byte, off int64) (int, error) {
+	if off == 0 {
+		b.reads++
+	}
+	if b.reads > 1 && b.fail {
+		return 0, fs.ErrClosed
+	}
+	n := copy(p, b.text[off:])
+	if b.reads > 1 && b.change {
+		p[0] ^= 1
+	}
+	return n, nil
+}
