@@ -62,7 +62,7 @@ func stocked(b *testing.B, n int) (a *Archive, store *memStore, bodies int64) {
 func BenchmarkSeal(b *testing.B) {
 	a, _, bodies := stocked(b, 3000)
 	s := a.all()[0]
-	p := s.firstPack((*pack).unsealed)
+	p := s.packs[len(s.packs)-1]
 	b.SetBytes(bodies)
 	b.ResetTimer()
 	var size int64
