@@ -344,7 +344,7 @@ func TestFullDiskMakesTheIndexWait(t *testing.T) {
 	for _, step := range steps[1:] {
 		step()
 	}
-	until(x, func() bool { return x.Status().Failure != "" })
+	until(x, func() bool { st := x.Status(); return st.Failure != "" || st.Lag == 0 })
 	if got := x.Status(); !strings.Contains(got.Failure, "disk") || got.Lag == 0 {
 		t.Errorf("status is %+v", got)
 	}
