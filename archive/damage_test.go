@@ -9,7 +9,7 @@ import (
 )
 
 // filled is an archive of six records in the mail stream, and where it is.
-func filled(t *testing.T, sealed bool) (*memDisk, *memStore, [][]byte) {
+func filled(t testing.TB, sealed bool) (*memDisk, *memStore, [][]byte) {
 	t.Helper()
 	d, store := newMemDisk(), newMemStore()
 	a := mustOpen(t, d, testConfig(store))

@@ -80,10 +80,11 @@ func (d Digest) IsZero() bool { return d == Digest{} }
 
 // ParseDigest reads 64 hexadecimal digits.
 func ParseDigest(s string) (d Digest, err error) {
-	if n, err := hex.Decode(d[:], []byte(s)); err != nil || n != len(d) {
+	raw, err := hex.DecodeString(s)
+	if err != nil || len(raw) != len(d) {
 		return Digest{}, fmt.Errorf("%q is not a SHA-256 of 64 hexadecimal digits", s)
 	}
-	return d, nil
+	return Digest(raw), nil
 }
 
 // MarshalText writes 64 hexadecimal digits.

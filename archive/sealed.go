@@ -222,8 +222,15 @@ func readSeekTable(r io.ReaderAt, size int64) (*seekable.SeekTable, error) {
 	if !ok || last.CompressedOffset+uint64(last.CompressedSize) != uint64(size-length) {
 		return nil, errors.New("the seek table does not fit the pack")
 	}
+	if table.Size() > uint64(size)*mostDense {
+		return nil, errors.New("the seek table tells of more bytes than the pack can hold")
+	}
 	return table, nil
 }
+
+// mostDense is how many times larger than its packed form a frame can be: a
+// block of 128 KiB takes at least 4 bytes.
+const mostDense = 1 << 15
 
 // errFrame marks that a pack is not as it was sealed; a copy of it may be.
 var errFrame = errors.New("frame is damaged")
@@ -239,8 +246,7 @@ func (p *sealedPack) frame(id int64, dst []byte) ([]byte, error) {
 	if _, err := p.r.ReadAt(packed, int64(e.CompressedOffset)); err != nil {
 		return nil, err
 	}
-	// An honest frame of zstd is at most 2^15 times larger than its packed form.
-	if need := min(int64(e.DecompressedSize), int64(len(packed))<<15); int64(cap(dst)) < need {
+	if need := min(int64(e.DecompressedSize), int64(len(packed))*mostDense); int64(cap(dst)) < need {
 		dst = make([]byte, 0, need)
 	}
 	raw, err := p.unzip.DecodeAll(packed, dst[:0])
