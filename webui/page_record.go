@@ -96,8 +96,9 @@ type messageView struct {
 	Images      bool
 	Remote      int // Pictures from elsewhere in the HTML.
 	Cases       []int
-	Cite        *citeForm // Nil for those who may not.
-	Note        string    // Why the quoted words are not marked.
+	Cite        *citeForm        // Nil for those who may not.
+	VariantOf   *archive.Address // In a conversation: it has the Message-ID of this one, which is shown before.
+	Note        string           // Why the quoted words are not marked.
 }
 
 // recipientView is a recipient and how we know, in words.

@@ -7,6 +7,7 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -169,6 +170,7 @@ func (s *Server) showThread(w http.ResponseWriter, r *http.Request) error {
 	}
 	page := windowOf(r, len(thread.Messages))
 	var messages []messageView
+	shown := map[archive.Address]bool{}
 	for _, m := range thread.Messages[page.From:page.End] {
 		o, err := s.openMessage(r.Context(), m.Address)
 		if err != nil {
@@ -176,6 +178,10 @@ func (s *Server) showThread(w http.ResponseWriter, r *http.Request) error {
 		}
 		v := o.show(nil)
 		v.Cite = s.citeForm(r, nil)
+		if i := slices.IndexFunc(o.doc.Variants, func(at archive.Address) bool { return shown[at] }); i >= 0 {
+			v.VariantOf = &o.doc.Variants[i]
+		}
+		shown[m.Address] = true
 		messages = append(messages, v)
 	}
 	return s.render(w, r, http.StatusOK, "thread", view{Title: titleOf(thread.Subject), Nav: "search", Page: struct {

@@ -174,3 +174,16 @@ func fill(pattern string, at archive.Address) string {
 	return strings.NewReplacer("{$}", "", "{stream}", string(at.Stream), "{position}", number(at.Position), "{number}", "101", "{id}", "1", "{part}", "0",
 		"{name}", "agent", "{token}", "x", "{secret}", "x", "{citation}", "1").Replace(pattern)
 }
+
+// Two versions of a message with one Message-ID are both there; the second
+// does not fill the conversation again.
+func TestVariantsAreFolded(t *testing.T) {
+	f := newFixture(t)
+	f.users()
+	first := f.mail(letter(1))
+	second := f.mail(strings.Replace(letter(1), "cancel.", "cancel, really.", 1))
+	r := f.as("agent").get("/thread/mail-0")
+	if !strings.Contains(r.body, second.String()+": the same Message-ID as "+first.String()) || !strings.Contains(r.body, "cancel, really.") || strings.Count(r.body, `<details class="variant">`) != 1 {
+		t.Errorf("%s", r.body)
+	}
+}
