@@ -139,6 +139,9 @@ func (a *Archive) placedFile(p *pack) (file, error) {
 		return nil, nil
 	}
 	f, err := os.Open(place.Path(p.key()))
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("%w: %w", ErrNoObject, err)
+	}
 	if err != nil {
 		return nil, err
 	}

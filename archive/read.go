@@ -145,12 +145,18 @@ func (a *Archive) forsakeAt(at Address) bool {
 // Scan yields the records from position from to the present end of s. A
 // damaged record is yielded as an error that wraps ErrDamaged, with stream
 // and position in its Meta, and the scan goes on behind it; any other error
-// ends it.
+// ends it. A pack that the bucket does not have ends it too: a bucket that is
+// a directory may only not be mounted.
 func (a *Archive) Scan(ctx context.Context, s Stream, from Position) iter.Seq2[Record, error] {
+	return a.scan(ctx, s, from, func(err error) bool { return errors.Is(err, ErrDamaged) })
+}
+
+// scan goes on behind the errors that are passable.
+func (a *Archive) scan(ctx context.Context, s Stream, from Position, passable func(error) bool) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		end := a.Next(s)
 		for from < end {
-			next, ok := a.scanPack(ctx, Address{s, from}, end, yield)
+			next, ok := a.scanPack(ctx, Address{s, from}, end, passable, yield)
 			if !ok {
 				return
 			}
@@ -161,15 +167,20 @@ func (a *Archive) Scan(ctx context.Context, s Stream, from Position) iter.Seq2[R
 
 // scanPack yields the records of one pack and returns the position behind
 // them; false when the scan is to end.
-func (a *Archive) scanPack(ctx context.Context, at Address, end Position, yield func(Record, error) bool) (next Position, ok bool) {
+func (a *Archive) scanPack(ctx context.Context, at Address, end Position, passable func(error) bool, yield func(Record, error) bool) (next Position, ok bool) {
 	v, err := a.view(ctx, at, inOrder)
-	if errors.Is(err, ErrDamaged) {
-		ok = yield(Record{Meta: Meta{Stream: at.Stream, Position: at.Position}}, fmt.Errorf("scan %s: %w", at, err))
-		return at.Position + 1, ok
-	}
-	if err != nil {
+	if err != nil && !passable(err) {
 		yield(Record{}, fmt.Errorf("scan %s: %w", at, err))
 		return 0, false
+	}
+	if err != nil {
+		// The pack is not fetched again for each of its records.
+		for behind := min(end, a.behindPack(at)); at.Position < behind; at.Position++ {
+			if !yield(Record{Meta: Meta{Stream: at.Stream, Position: at.Position}}, fmt.Errorf("scan %s: %w", at, err)) {
+				return 0, false
+			}
+		}
+		return at.Position, true
 	}
 	defer func() {
 		if err := v.close(); err != nil {
@@ -178,13 +189,26 @@ func (a *Archive) scanPack(ctx context.Context, at Address, end Position, yield 
 	}()
 	for {
 		r, err := a.scanOne(ctx, v, at)
-		if !yield(r, err) || err != nil && !errors.Is(err, ErrDamaged) {
+		if !yield(r, err) || err != nil && !passable(err) {
 			return 0, false
 		}
 		if at.Position++; at.Position >= min(end, v.end()) {
 			return at.Position, true
 		}
 	}
+}
+
+// behindPack is the position behind the pack that holds a record, or behind
+// the record when none does.
+func (a *Archive) behindPack(at Address) Position {
+	if s := a.lookup(at.Stream); s != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if p := s.packAtLocked(at.Position); p != nil {
+			return p.end()
+		}
+	}
+	return at.Position + 1
 }
 
 func (a *Archive) scanOne(ctx context.Context, v *view, at Address) (Record, error) {

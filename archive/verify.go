@@ -104,9 +104,10 @@ func (a *Archive) Verify(ctx context.Context, progress func(Verified)) (Verified
 // verifyRecords reads a stream from its beginning; positions are dense.
 func (a *Archive) verifyRecords(ctx context.Context, name Stream, done *Verified, told func()) error {
 	next, end := Position(0), a.Next(name)
-	for r, err := range a.Scan(ctx, name, 0) {
+	lost := func(err error) bool { return errors.Is(err, ErrDamaged) || errors.Is(err, ErrNoObject) }
+	for r, err := range a.scan(ctx, name, 0, lost) {
 		switch {
-		case err != nil && !errors.Is(err, ErrDamaged):
+		case err != nil && !lost(err):
 			return err
 		case r.Meta.Position != next:
 			return fmt.Errorf("record %d came where %d was due", r.Meta.Position, next)
