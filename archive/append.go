@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -165,20 +166,34 @@ func (e *entry) finish(m Meta, err error) {
 	close(e.done)
 }
 
-// group takes what goes to the disk in one write: all that waits up to 4 MiB,
-// or one large body alone.
+// mostGroup is how many bytes of small bodies one write takes.
+const mostGroup = 4 << 20
+
+// group takes what goes to the disk in one write: all that waits up to
+// mostGroup, or one large body alone.
 func group(queue []*entry) int {
-	const most = 4 << 20
-	size := 0
+	size := int64(0)
 	for i, e := range queue {
 		if e.large != nil {
 			return max(i, 1)
 		}
-		if size += len(e.small) + len(e.head) + 4*blockSize; size > most {
+		if size += e.bufferSize(); size > mostGroup {
 			return max(i, 1)
 		}
 	}
 	return len(queue)
+}
+
+// bufferSize is at least how much of a group's buffer the entry takes.
+func (e *entry) bufferSize() int64 {
+	return padded(int64(len(e.head)+len(e.tail)+32)) + padded(int64(len(e.small))) + 2*blockSize
+}
+
+func groupSize(batch []*entry) (size int64) {
+	for _, e := range batch {
+		size += e.bufferSize()
+	}
+	return size
 }
 
 // writeLoop writes what is queued until the archive is closed and the queue
@@ -271,7 +286,7 @@ func (s *stream) store(batch []*entry) (p *pack, metas []Meta, lengths []int64, 
 	}
 	metas, lengths = make([]Meta, len(batch)), make([]int64, len(batch))
 	next, end := p.end(), p.tarEnd()
-	buf := s.buf[:0]
+	buf := slices.Grow(s.buf[:0], int(groupSize(batch)))
 	for i, e := range batch {
 		m, raw := e.placed(next + Position(i))
 		buf = appendMeta(buf, s.mark, &m, raw)
@@ -293,9 +308,10 @@ func (s *stream) store(batch []*entry) (p *pack, metas []Meta, lengths []int64, 
 	return p, metas, lengths, nil
 }
 
-// keepBuffer keeps the buffer for the next group unless it is large.
+// keepBuffer keeps the buffer for the next group unless it is larger than
+// such groups are.
 func (s *stream) keepBuffer(buf []byte) {
-	if s.buf = buf; cap(buf) > 1<<20 {
+	if s.buf = buf; cap(buf) > mostGroup+smallBody {
 		s.buf = nil
 	}
 }
