@@ -120,7 +120,7 @@ var rules = []rule{
 	}},
 	{"a confined library stays where it is confined", eachImport(func(s source, i imp) string {
 		for library, home := range confined {
-			if strings.HasPrefix(i.path, library) && s.pkg() != home && !(s.isTest() && s.pkg() == "cmd/polytrace") && !(s.pkg() == "cmd/polytrace" && library == "github.com/danielgtaylor/huma") {
+			if strings.HasPrefix(i.path, library) && s.pkg() != home && !s.isTest() && !(s.pkg() == "cmd/polytrace" && library == "github.com/danielgtaylor/huma") {
 				return "only " + home + " imports " + library
 			}
 		}
