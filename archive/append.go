@@ -322,7 +322,7 @@ var errBody = errors.New("read body")
 // write puts a group at the end of a pack, and behind it the body of the last
 // entry if that is large.
 func (s *stream) write(p *pack, buf []byte, last *entry, end int64) error {
-	if err := p.zeroAhead(end, int64(len(buf))); err != nil {
+	if err := p.zeroAhead(end, int64(len(buf)), s.a.config.PackSize); err != nil {
 		return err
 	}
 	if _, err := p.tar.WriteAt(buf, end); err != nil {
@@ -337,12 +337,13 @@ func (s *stream) write(p *pack, buf []byte, last *entry, end int64) error {
 // zeroAhead writes zeros where the next small groups will go: a sync that
 // changes neither length nor extents is one write instead of two. Large
 // groups would pay twice for their bytes and gain little.
-func (p *pack) zeroAhead(end, n int64) error {
-	const ahead, small = 256 << 10, 64 << 10
+func (p *pack) zeroAhead(end, n, most int64) error {
+	const small = 64 << 10
 	if n > small || end+n <= p.zeroed {
 		return nil
 	}
-	if _, err := p.tar.WriteAt(zeros[:], end); err != nil {
+	ahead := min(int64(len(zeros)), most)
+	if _, err := p.tar.WriteAt(zeros[:ahead], end); err != nil {
 		return err
 	}
 	p.zeroed = end + ahead

@@ -212,7 +212,7 @@ func (a *Archive) download(ctx context.Context, p *pack) (sum Digest, size int64
 		return sum, 0, err
 	}
 	w := &fileWriter{f: f, sum: sha256.New()}
-	_, err = io.CopyBuffer(w, r, make([]byte, 256<<10))
+	_, err = io.CopyBuffer(w, r, make([]byte, 64<<10))
 	if err = errors.Join(err, f.Close()); err != nil {
 		return sum, 0, errors.Join(err, a.disk.Remove(temp))
 	}
