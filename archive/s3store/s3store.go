@@ -136,19 +136,11 @@ type Store struct {
 // Open prepares access to a bucket. It does not ask the network: a bucket may
 // be away when mail has to be taken in.
 func Open(c Config) (*Store, error) {
-	transport := c.Transport
-	if transport == nil {
-		t, err := minio.DefaultTransport(c.Location.TLS)
-		if err != nil {
-			return nil, fmt.Errorf("open bucket %s: %w", c.Location, err)
-		}
-		transport = t
-	}
 	client, err := minio.New(c.Location.Host, &minio.Options{
 		Creds:      c.Credentials,
 		Secure:     c.Location.TLS,
 		Region:     c.Location.Region,
-		Transport:  putAlone{transport},
+		Transport:  c.Transport,
 		MaxRetries: attempts,
 	})
 	if err != nil {
@@ -156,20 +148,6 @@ func Open(c Config) (*Store, error) {
 	}
 	client.SetAppInfo("polytrace", "1")
 	return &Store{c.Location, client}, nil
-}
-
-// putAlone gives each upload a connection of its own.
-//
-// QUIRK: versitygw 1.8 may answer a PUT before it has read the end of its
-// chunked body, and then takes that for the next request and refuses it.
-type putAlone struct{ http.RoundTripper }
-
-func (t putAlone) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.Method == http.MethodPut {
-		r = r.Clone(r.Context())
-		r.Close = true
-	}
-	return t.RoundTripper.RoundTrip(r)
 }
 
 // Make creates the bucket of a location with object lock, and so with
