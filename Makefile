@@ -50,3 +50,9 @@ $(TOOLS)/versitygw:
 
 bench:
 	go test -run '^$$' -bench . ./...
+
+# Each fuzz target for a while: make fuzz FUZZTIME=5m
+FUZZTIME = 20s
+fuzz:
+	@for p in $$(go list ./...); do for f in $$(go test -list '^Fuzz' $$p | grep ^Fuzz); do \
+	echo "$$p $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x $$p || exit 1; done; done
