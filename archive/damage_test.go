@@ -1,7 +1,9 @@
 package archive
 
 import (
+	"bytes"
 	"errors"
+	"io"
 	"strings"
 	"testing"
 
@@ -85,6 +87,84 @@ func TestDamageInTheMiddleCostsOneRecord(t *testing.T) {
 			}
 			checkScan(t, a, Mail, 3, append(bodies, []byte("behind")))
 		})
+	}
+}
+
+// Whatever byte of a header changes, it is noticed: other tools believe it.
+func TestEveryByteOfAHeaderCounts(t *testing.T) {
+	d, store, bodies := filled(t, false)
+	raw := d.content(openTar)
+	header := bytes.Index(raw, []byte(metaName(2)))
+	body := bytes.Index(raw, []byte(bodyName(2, KindMessage)))
+	for i := 0; i < 2*blockSize; i += 3 {
+		at := header + i
+		if i >= blockSize {
+			at = body + i - blockSize
+		}
+		d.edit(openTar, func([]byte) []byte { return flip(at)(bytes.Clone(raw)) })
+		a := mustOpen(t, d, testConfig(store))
+		if st := a.Status(); len(st.Damage) != 1 || !strings.Contains(st.Damage[0], "mail/2") {
+			t.Fatalf("byte %d of the headers: %q", i, st.Damage)
+		}
+		checkBody(t, a, Address{Mail, 5}, bodies[5])
+		mustClose(t, a)
+		for _, name := range []string{"", ".txt"} {
+			if err := d.Remove("damaged/mail-00000000000000000000.tar" + name); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// A large body that changes on the disk does not end as if it were whole.
+func TestDamagedBodyDoesNotEnd(t *testing.T) {
+	d, store := newMemDisk(), newMemStore()
+	a := mustOpen(t, d, testConfig(store))
+	text := mailText(0, smallBody+maxSmallMeta+1)
+	m := mustAppend(t, a, Mail, message(0), text)
+	for range 2 {
+		checkBody(t, a, m.Address(), text)
+		d.edit(openTar, flip(100_000))
+		_, r, err := a.ReadBody(t.Context(), m.Address())
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, err := io.Copy(io.Discard, r)
+		if err := errors.Join(err, r.Close()); !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "mail/0") {
+			t.Errorf("after %d bytes: %v, want ErrDamaged", n, err)
+		}
+		d.edit(openTar, flip(100_000))
+	}
+}
+
+// What was being written when the power went is left out and is not damage,
+// wherever it breaks off, and whether the file ends there or goes on in zeros.
+func TestTornTailIsNotDamage(t *testing.T) {
+	d, store, bodies := filled(t, false)
+	raw := d.content(openTar)
+	end := len(bytes.TrimRight(raw, "\x00"))
+	from := bytes.Index(raw, []byte(metaName(4)))
+	last := bytes.Index(raw, []byte(metaName(5)))
+	for at := from; at < end; at += 128 {
+		for _, ahead := range []bool{false, true} {
+			d.edit(openTar, func([]byte) []byte {
+				torn := bytes.Clone(raw)
+				if clear(torn[at:]); ahead {
+					return torn
+				}
+				return torn[:at]
+			})
+			a := mustOpen(t, d, testConfig(store))
+			want := bodies[:4]
+			if at >= last {
+				want = bodies[:5]
+			}
+			checkScan(t, a, Mail, 0, want)
+			if st := a.Status(); len(st.Damage) > 0 {
+				t.Errorf("broken off at %d of %d: %q", at, end, st.Damage)
+			}
+			mustClose(t, a)
+		}
 	}
 }
 

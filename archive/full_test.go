@@ -52,6 +52,40 @@ func TestFullDiskBreaksNothing(t *testing.T) {
 	}
 }
 
+// Of a group that did not fit nothing stays, not even the records of it that
+// were written whole and then lie behind a shorter one, and the zeros behind it.
+func TestRefusedGroupLeavesNothing(t *testing.T) {
+	d, store := newMemDisk(), newMemStore()
+	a := mustOpen(t, d, testConfig(store))
+	first := mailText(0, 100)
+	mustAppend(t, a, Mail, message(0), first)
+	var batch []*entry
+	for i := range 8 {
+		e, err := newEntry(Mail, message(i), bytes.NewReader(mailText(uint64(i), 100_000)), smallBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		batch = append(batch, e)
+	}
+	d.short = true
+	failing(d, "write", unix.ENOSPC)
+	s := a.lookup(Mail)
+	s.order.Lock()
+	s.commit(batch)
+	s.order.Unlock()
+	for _, e := range batch {
+		if !errors.Is(e.err, ErrFull) {
+			t.Errorf("%v, want ErrFull", e.err)
+		}
+	}
+	mustAppend(t, a, Mail, message(1), first)
+	a = mustOpen(t, d.powerCut(nil), testConfig(store))
+	checkScan(t, a, Mail, 0, [][]byte{first, first})
+	if st := a.Status(); len(st.Damage) > 0 {
+		t.Error(st.Damage)
+	}
+}
+
 // A write or sync that failed leaves it unknown what is on disk. Nothing more
 // is taken, though the disk works again, until the archive is opened again;
 // what was taken before can be read all the time.

@@ -195,7 +195,9 @@ func mustAppend(t testing.TB, a *Archive, s Stream, m Meta, body []byte) Meta {
 
 func mustFlush(t testing.TB, a *Archive) {
 	t.Helper()
-	if err := a.Flush(t.Context()); err != nil {
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute) // No time at all in a bubble of synctest.
+	defer cancel()
+	if err := a.Flush(ctx); err != nil {
 		t.Fatal(err)
 	}
 }

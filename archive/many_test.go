@@ -9,6 +9,7 @@ import (
 	"io"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -144,6 +145,47 @@ func TestAppendStopsWithItsContext(t *testing.T) {
 	})
 }
 
+// lentBody is a large body whose owner gives up while it is stored, and does
+// not want it read after Append returned.
+type lentBody struct {
+	hugeBody
+	t        *testing.T
+	reads    int
+	giveUp   func()
+	returned atomic.Bool
+}
+
+func (b *lentBody) ReadAt(p []byte, off int64) (int, error) {
+	if off == 0 {
+		b.reads++
+	}
+	if b.reads == 2 && off > 0 {
+		b.giveUp()
+		pass(time.Millisecond)
+		if b.returned.Load() {
+			b.t.Error("the body is read after Append returned")
+		}
+	}
+	return b.hugeBody.ReadAt(p, off)
+}
+
+// Append does not return while it reads the body, even if ctx ends.
+func TestBodyIsNotReadAfterAppend(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := mustOpen(t, newMemDisk(), testConfig(newMemStore()))
+		ctx, cancel := context.WithCancel(t.Context())
+		body := &lentBody{hugeBody: smallBody + 1, t: t, giveUp: cancel}
+		if _, err := a.Append(ctx, Mail, message(0), body); err != nil {
+			t.Errorf("the record is stored, but: %v", err)
+		}
+		body.returned.Store(true)
+		mustClose(t, a)
+		if body.reads != 2 {
+			t.Errorf("the body was read %d times", body.reads)
+		}
+	})
+}
+
 // Close writes what is queued, ends Run and whoever waits, and what comes
 // later is told so.
 func TestCloseFinishes(t *testing.T) {
@@ -254,6 +296,10 @@ func TestReadersFetchOnce(t *testing.T) {
 			wg.Go(func() { checkBody(t, a, Address{Mail, Position(i % 6)}, bodies[i%6]) })
 		}
 		wg.Wait()
+		s := a.lookup(Mail)
+		if err := a.fetch(t.Context(), s, s.packs[0]); err != nil { // As one who looked before it came.
+			t.Error(err)
+		}
 		if store.opens != 1 {
 			t.Errorf("it was fetched %d times", store.opens)
 		}

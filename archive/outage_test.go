@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strings"
@@ -96,6 +97,28 @@ func TestAnotherPackUnderTheSameNameIsReported(t *testing.T) {
 		t.Error("it was overwritten")
 	}
 	checkBody(t, a, m.Address(), body)
+}
+
+// rival is a bucket into which another server puts a pack of the same size
+// just before us.
+type rival struct{ *memStore }
+
+func (s rival) Create(ctx context.Context, key string, body Body, sum Digest) error {
+	raw := make([]byte, body.Size())
+	if _, err := body.ReadAt(raw, 0); err != nil && err != io.EOF {
+		return err
+	}
+	s.objects[key] = flip(len(raw) / 2)(raw)
+	return s.memStore.Create(ctx, key, body, sum)
+}
+
+// Neither is one that differs in a single byte.
+func TestPackOfTheSameSizeIsNotOurs(t *testing.T) {
+	a := mustOpen(t, newMemDisk(), testConfig(rival{newMemStore()}))
+	mustAppend(t, a, Mail, message(0), mailText(0, 900))
+	if err := a.Flush(t.Context()); !errors.Is(err, ErrDiverged) {
+		t.Errorf("flush: %v, want ErrDiverged", err)
+	}
 }
 
 // Refused credentials are told at once.

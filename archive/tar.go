@@ -113,7 +113,7 @@ var errNoHeader = errors.New("no tar header of ours")
 
 // parseHeader reads what appendHeader writes and nothing else.
 func parseHeader(h []byte) (tarHeader, error) {
-	if len(h) < blockSize || string(h[257:265]) != "ustar\x0000" || h[156] != '0' {
+	if len(h) < blockSize || string(h[257:265]) != "ustar\x0000" || string(h[154:157]) != "\x00 0" {
 		return tarHeader{}, errNoHeader
 	}
 	sum, err1 := octal(h[148:154])
