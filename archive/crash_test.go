@@ -271,7 +271,7 @@ func (s *memStore) clone() *memStore {
 	defer s.mu.Unlock()
 	c := newMemStore()
 	for key, raw := range s.objects {
-		c.objects[key] = raw
+		c.objects[key], c.locks[key] = raw, s.locks[key]
 	}
 	return c
 }

@@ -24,11 +24,15 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type memStore struct {
 	mu      sync.Mutex
 	objects map[string][]byte
+	locks   map[string]Lock
+	now     func() time.Time           // Of the server.
 	fail    func(op, key string) error // Asked before each operation; may be nil.
 	opens   int
 }
 
-func newMemStore() *memStore { return &memStore{objects: map[string][]byte{}} }
+func newMemStore() *memStore {
+	return &memStore{objects: map[string][]byte{}, locks: map[string]Lock{}, now: time.Now}
+}
 
 func (s *memStore) ask(op, key string) error {
 	if s.fail == nil {
@@ -37,7 +41,7 @@ func (s *memStore) ask(op, key string) error {
 	return s.fail(op, key)
 }
 
-func (s *memStore) Create(ctx context.Context, key string, body Body, sum Digest) error {
+func (s *memStore) Create(ctx context.Context, key string, body Body, sum Digest, lock Lock) error {
 	raw, err := io.ReadAll(io.NewSectionReader(body, 0, body.Size()))
 	if err != nil {
 		return err
@@ -53,9 +57,41 @@ func (s *memStore) Create(ctx context.Context, key string, body Body, sum Digest
 	if _, ok := s.objects[key]; ok {
 		return ErrExists
 	}
-	s.objects[key] = raw
+	s.objects[key], s.locks[key] = raw, lock
 	return s.ask("created", key)
 }
+
+func (s *memStore) Delete(_ context.Context, key string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.ask("delete", key); err != nil {
+		return err
+	}
+	if l := s.locks[key]; l.Hold || l.Mode != Unlocked && s.now().Before(l.Until) {
+		return ErrRetained
+	}
+	delete(s.objects, key)
+	delete(s.locks, key)
+	return s.ask("deleted", key)
+}
+
+func (s *memStore) Protect(_ context.Context, key string, lock Lock) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.ask("protect", key); err != nil {
+		return err
+	}
+	if _, ok := s.objects[key]; !ok {
+		return ErrNoObject
+	}
+	if old := s.locks[key]; old.Mode == Compliance && (lock.Mode != Compliance || lock.Until.Before(old.Until)) {
+		lock.Mode, lock.Until = old.Mode, old.Until
+	}
+	s.locks[key] = lock
+	return s.ask("protected", key)
+}
+
+func (s *memStore) ProveLock(context.Context, LockMode) error { return nil }
 
 func (s *memStore) Open(_ context.Context, key string, off, n int64) (io.ReadCloser, error) {
 	s.mu.Lock()
@@ -82,7 +118,7 @@ func (s *memStore) Stat(_ context.Context, key string) (Object, error) {
 	if !ok {
 		return Object{}, ErrNoObject
 	}
-	return Object{Key: key, Size: int64(len(raw)), SHA256: sha256.Sum256(raw)}, s.ask("stat", key)
+	return Object{Key: key, Size: int64(len(raw)), SHA256: sha256.Sum256(raw), Lock: s.locks[key]}, s.ask("stat", key)
 }
 
 func (s *memStore) List(_ context.Context, prefix string) iter.Seq2[Object, error] {

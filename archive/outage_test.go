@@ -103,13 +103,13 @@ func TestAnotherPackUnderTheSameNameIsReported(t *testing.T) {
 // just before us.
 type rival struct{ *memStore }
 
-func (s rival) Create(ctx context.Context, key string, body Body, sum Digest) error {
+func (s rival) Create(ctx context.Context, key string, body Body, sum Digest, lock Lock) error {
 	raw := make([]byte, body.Size())
 	if _, err := body.ReadAt(raw, 0); err != nil && err != io.EOF {
 		return err
 	}
 	s.objects[key] = flip(len(raw) / 2)(raw)
-	return s.memStore.Create(ctx, key, body, sum)
+	return s.memStore.Create(ctx, key, body, sum, lock)
 }
 
 // Neither is one that differs in a single byte.

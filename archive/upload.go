@@ -35,7 +35,7 @@ func (s *stream) upload(ctx context.Context, p *pack) error {
 	if err != nil {
 		return err
 	}
-	err = s.a.store.Create(ctx, p.key(), io.NewSectionReader(f, 0, p.size), p.sum)
+	err = s.a.store.Create(ctx, p.key(), io.NewSectionReader(f, 0, p.size), p.sum, Lock{})
 	if errors.Is(err, ErrExists) {
 		err = s.a.compare(ctx, p)
 	}

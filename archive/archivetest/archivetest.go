@@ -30,7 +30,7 @@ func TestStore(t *testing.T, open func(t *testing.T) archive.Store) {
 
 func create(t *testing.T, s archive.Store, key string, body []byte) {
 	t.Helper()
-	if err := s.Create(t.Context(), key, bytes.NewReader(body), sha256.Sum256(body)); err != nil {
+	if err := s.Create(t.Context(), key, bytes.NewReader(body), sha256.Sum256(body), archive.Lock{}); err != nil {
 		t.Fatalf("create %s: %v", key, err)
 	}
 }
@@ -74,7 +74,7 @@ func readsBack(t *testing.T, s archive.Store) {
 func createsOnce(t *testing.T, s archive.Store) {
 	create(t, s, "packs/mail/1", []byte("first"))
 	other := []byte("second")
-	err := s.Create(t.Context(), "packs/mail/1", bytes.NewReader(other), sha256.Sum256(other))
+	err := s.Create(t.Context(), "packs/mail/1", bytes.NewReader(other), sha256.Sum256(other), archive.Lock{})
 	if !errors.Is(err, archive.ErrExists) {
 		t.Errorf("a second create: %v, want ErrExists", err)
 	}
@@ -90,7 +90,7 @@ func oneOfMany(t *testing.T, s archive.Store) {
 	for i := range writers {
 		wg.Go(func() {
 			body := fmt.Appendf(nil, "writer %d", i)
-			results[i] = s.Create(t.Context(), "packs/mail/7", bytes.NewReader(body), sha256.Sum256(body))
+			results[i] = s.Create(t.Context(), "packs/mail/7", bytes.NewReader(body), sha256.Sum256(body), archive.Lock{})
 		})
 	}
 	wg.Wait()
@@ -112,7 +112,7 @@ func oneOfMany(t *testing.T, s archive.Store) {
 }
 
 func refusesWrongSum(t *testing.T, s archive.Store) {
-	err := s.Create(t.Context(), "packs/mail/3", strings.NewReader("bytes"), sha256.Sum256([]byte("others")))
+	err := s.Create(t.Context(), "packs/mail/3", strings.NewReader("bytes"), sha256.Sum256([]byte("others")), archive.Lock{})
 	if err == nil || errors.Is(err, archive.ErrExists) {
 		t.Errorf("bytes with another's sum: %v, want a refusal", err)
 	}
@@ -168,7 +168,7 @@ func stopsWithContext(t *testing.T, s archive.Store) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	body := []byte("late")
-	if err := s.Create(ctx, "packs/mail/9", bytes.NewReader(body), sha256.Sum256(body)); err == nil {
+	if err := s.Create(ctx, "packs/mail/9", bytes.NewReader(body), sha256.Sum256(body), archive.Lock{}); err == nil {
 		t.Error("created an object after its context had ended")
 	}
 	for _, err := range s.List(ctx, "") {

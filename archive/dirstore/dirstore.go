@@ -75,8 +75,14 @@ func (s *Store) String() string { return "file://" + filepath.ToSlash(s.root) }
 func (s *Store) Path(key string) string { return filepath.Join(s.root, filepath.FromSlash(key)) }
 
 // Create writes a new object; see archive.Store.
-func (s *Store) Create(ctx context.Context, key string, body archive.Body, sum archive.Digest) error {
-	if err := s.create(ctx, key, body, sum); err != nil {
+func (s *Store) Create(ctx context.Context, key string, body archive.Body, sum archive.Digest, lock archive.Lock) error {
+	err := error(nil)
+	if !lock.IsZero() {
+		err = errNoLock
+	} else {
+		err = s.create(ctx, key, body, sum)
+	}
+	if err != nil {
 		return fmt.Errorf("create object %s: %w", key, err)
 	}
 	return nil
@@ -131,6 +137,30 @@ func (s *Store) write(ctx context.Context, body archive.Body, sum archive.Digest
 	}
 	return f.Name(), f.Sync()
 }
+
+var errNoLock = fmt.Errorf("%w: it is a directory; use an S3 bucket with object lock", archive.ErrNoLock)
+
+// Delete removes an object; see archive.Store.
+func (s *Store) Delete(_ context.Context, key string) error {
+	if err := checkKey(key); err != nil {
+		return err
+	}
+	name := s.Path(key)
+	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("delete object %s: %w", key, err)
+	} else if err != nil {
+		return nil
+	}
+	return syncDir(filepath.Dir(name))
+}
+
+// Protect always fails: whoever may write in a directory may delete in it.
+func (s *Store) Protect(_ context.Context, key string, _ archive.Lock) error {
+	return fmt.Errorf("protect object %s: %w", key, errNoLock)
+}
+
+// ProveLock always fails; see Protect.
+func (s *Store) ProveLock(context.Context, archive.LockMode) error { return errNoLock }
 
 // Open returns a part of an object; see archive.Store.
 func (s *Store) Open(_ context.Context, key string, off, n int64) (io.ReadCloser, error) {

@@ -27,7 +27,7 @@ func TestKeysStayInsideTheDirectory(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, key := range []string{"", "/", "../x", "a/../x", "a//b", "a/", ".incoming/x", "a\x00b", "a b", "ä"} {
-		if err := s.Create(t.Context(), key, strings.NewReader(""), archive.Digest{}); err == nil {
+		if err := s.Create(t.Context(), key, strings.NewReader(""), archive.Digest{}, archive.Lock{}); err == nil {
 			t.Errorf("created %q", key)
 		}
 		if _, err := s.Stat(t.Context(), key); err == nil {

@@ -165,7 +165,7 @@ func Make(ctx context.Context, c Config) error {
 func (s *Store) String() string { return s.at.String() }
 
 // Create writes a new object; see archive.Store.
-func (s *Store) Create(ctx context.Context, key string, body archive.Body, sum archive.Digest) error {
+func (s *Store) Create(ctx context.Context, key string, body archive.Body, sum archive.Digest, lock archive.Lock) error {
 	opts := minio.PutObjectOptions{
 		ContentType:      contentType(key),
 		DisableMultipart: true, // One request, so that it is there whole or not at all.
@@ -175,12 +175,55 @@ func (s *Store) Create(ctx context.Context, key string, body archive.Body, sum a
 		},
 	}
 	opts.SetMatchETagExcept("*")
+	if lock.Mode != archive.Unlocked {
+		opts.Mode, opts.RetainUntilDate = minio.RetentionMode(strings.ToUpper(string(lock.Mode))), lock.Until
+	}
+	if lock.Hold {
+		opts.LegalHold = minio.LegalHoldEnabled
+	}
 	size := body.Size()
 	// QUIRK: over plain HTTP minio-go signs in chunks, also a body that is empty; after one versitygw refuses the
 	// next request on the connection. The checksum is sent all the same.
 	opts.DisableContentSha256 = size == 0
 	_, err := s.client.PutObject(ctx, s.at.Bucket, s.at.Prefix+key, io.NewSectionReader(body, 0, size), size, opts)
 	return s.explain("create object", key, err)
+}
+
+// Delete removes all versions of an object; see archive.Store.
+func (s *Store) Delete(ctx context.Context, key string) error {
+	name := s.at.Prefix + key
+	for info := range s.client.ListObjectsIter(ctx, s.at.Bucket, minio.ListObjectsOptions{Prefix: name, WithVersions: true, Recursive: true}) {
+		if info.Err != nil {
+			return s.explain("delete object", key, info.Err)
+		}
+		if info.Key != name {
+			continue
+		}
+		if err := s.client.RemoveObject(ctx, s.at.Bucket, name, minio.RemoveObjectOptions{VersionID: info.VersionID}); err != nil {
+			return s.explain("delete object", key, err)
+		}
+	}
+	return s.explain("delete object", key, context.Cause(ctx))
+}
+
+// Protect changes retention and legal hold; see archive.Store.
+func (s *Store) Protect(ctx context.Context, key string, lock archive.Lock) error {
+	name, hold := s.at.Prefix+key, minio.LegalHoldDisabled
+	if lock.Hold {
+		hold = minio.LegalHoldEnabled
+	}
+	if lock.Mode != archive.Unlocked {
+		mode := minio.RetentionMode(strings.ToUpper(string(lock.Mode)))
+		if err := s.client.PutObjectRetention(ctx, s.at.Bucket, name, minio.PutObjectRetentionOptions{Mode: &mode, RetainUntilDate: &lock.Until}); err != nil {
+			return s.explain("protect object", key, err)
+		}
+	}
+	return s.explain("protect object", key, s.client.PutObjectLegalHold(ctx, s.at.Bucket, name, minio.PutObjectLegalHoldOptions{Status: &hold}))
+}
+
+// ProveLock tries to delete a locked object; see archive.Store.
+func (s *Store) ProveLock(ctx context.Context, mode archive.LockMode) error {
+	return fmt.Errorf("prove object lock of bucket %q: %w", s.at.Bucket, archive.ErrNoLock)
 }
 
 // Open returns a part of an object; see archive.Store.

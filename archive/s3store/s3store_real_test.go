@@ -84,7 +84,7 @@ func TestWrongCredentialsAreNamed(t *testing.T) {
 			t.Errorf("list: %v, want ErrDenied and what to do", err)
 		}
 	}
-	if err := s.Create(t.Context(), "x", strings.NewReader(""), archive.Digest{}); !errors.Is(err, archive.ErrDenied) {
+	if err := s.Create(t.Context(), "x", strings.NewReader(""), archive.Digest{}, archive.Lock{}); !errors.Is(err, archive.ErrDenied) {
 		t.Errorf("create: %v, want ErrDenied", err)
 	}
 }
@@ -144,11 +144,11 @@ func TestServerRefusesBytesDamagedOnTheWay(t *testing.T) {
 	}
 	body := strings.NewReader(strings.Repeat("evidence ", 1000))
 	sum := digest(t, body)
-	if err := s.Create(t.Context(), "packs/mail/0", body, sum); err == nil {
+	if err := s.Create(t.Context(), "packs/mail/0", body, sum, archive.Lock{}); err == nil {
 		o, err := s.Stat(t.Context(), "packs/mail/0")
 		t.Errorf("damaged bytes were taken as %+v, %v", o, err)
 	}
-	if err := s.Create(t.Context(), "packs/mail/0", body, sum); err != nil {
+	if err := s.Create(t.Context(), "packs/mail/0", body, sum, archive.Lock{}); err != nil {
 		t.Errorf("the next try: %v", err)
 	}
 }
