@@ -8,8 +8,11 @@
 //
 //	lock                      held by the process that has the archive open
 //	archive.json              which bucket it belongs to, the key of its marks
+//	signing.key               signs checkpoints and exports
 //	streams/mail/
 //	  packs.jsonl             sealed packs, and which are in the bucket
+//	  tree                    Merkle tree over the sealed records
+//	  checkpoint              the last one that was put into the bucket
 //	  <position>.tar.zst      sealed packs: not uploaded yet, or cached
 //	  <position>.tar          packs that are full, and the open one
 //	damaged/                  what recovery set aside, and notes that say why
@@ -17,6 +20,9 @@
 // and the bucket:
 //
 //	packs/mail/<position>.tar.zst
+//	leaves/mail/<position>          hashes of the records from there on
+//	checkpoints/mail/<size>         signed roots of the Merkle tree
+//	keys/<name>                     public key of the checkpoints
 //
 // where <position> is that of the pack's first record, in 20 digits.
 // FORMAT.md describes packs so that they can be read without this program.
@@ -25,7 +31,9 @@
 // that is queued to the open pack and syncs it once (append.go). Run seals
 // what is full or old (seal.go), puts it in the bucket (upload.go), and makes
 // room when the cache is full. Open finds out what a crash left (recover.go,
-// survey.go). Restore does the same from the bucket alone.
+// survey.go). Restore does the same from the bucket alone. What is in the
+// bucket enters the Merkle log (tree.go, prove.go) and can be proven from then
+// on (proof.go).
 package archive
 
 import (
@@ -37,6 +45,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/klauspost/compress/zstd"
@@ -53,6 +62,9 @@ type Config struct {
 	CacheSize int64         // Bytes of uploaded packs kept on local disk; default 4 GiB.
 	Reserve   int64         // Refuse to append (ErrFull) when the disk has less free; default 512 MiB.
 	Log       *slog.Logger  // Default: discard.
+
+	Lock func(PackInfo) Lock // What keeps a pack in the bucket; asked when it is put there and whenever Relock is called. Default: nothing.
+	Held func(Address) bool  // Whether a record is under hold; asked before it is removed. Default: none is.
 
 	small int64 // Bodies up to so many bytes are copied, larger ones streamed; default smallBody. Tests need less.
 }
@@ -100,6 +112,8 @@ type Archive struct {
 	key    []byte // Of the marks.
 	space  *space
 	sealer *sealer
+	signer *signer
+	keyPut atomic.Bool // The public key is in the bucket.
 
 	opened  *lru[packKey, *openedPack]
 	frames  *lru[frameKey, []byte]
@@ -226,6 +240,9 @@ func (s *stream) closeFiles() error {
 	}
 	if s.log != nil {
 		errs = append(errs, s.log.f.Close())
+	}
+	if s.tree != nil {
+		errs = append(errs, s.tree.f.Close())
 	}
 	return errors.Join(errs...)
 }

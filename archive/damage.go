@@ -101,11 +101,13 @@ func (a *Archive) note(aside, note string) error {
 // answer: only the former are for good.
 func asDamage(err error) error {
 	var io *fs.PathError
-	if err == nil || errors.As(err, &io) || errors.Is(err, ErrDamaged) {
+	if err == nil || errors.As(err, &io) || errors.Is(err, ErrDamaged) || errors.Is(err, ErrGone) {
 		return err
 	}
 	return fmt.Errorf("%w: %w", ErrDamaged, err)
 }
+
+func sumOf(raw []byte) Digest { return sha256.Sum256(raw) }
 
 func sumFile(r io.ReaderAt, size int64) (Digest, error) {
 	sum := sha256.New()

@@ -228,7 +228,7 @@ func TestFullPackThatLostItsEnd(t *testing.T) {
 	if a.Next(Mail) != 6 {
 		t.Errorf("the next record is %d", a.Next(Mail))
 	}
-	if diff := cmp.Diff([]string{packName, "packs/mail/00000000000000000004.tar.zst"}, store.keys()); diff != "" {
+	if diff := cmp.Diff([]string{packName, "packs/mail/00000000000000000004.tar.zst"}, store.packKeys()); diff != "" {
 		t.Errorf("the bucket (-want +got):\n%s", diff)
 	}
 }

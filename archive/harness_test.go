@@ -153,8 +153,9 @@ func (s *memStore) setFail(f func(op, key string) error) {
 	s.fail = f
 }
 
-func (s *memStore) keys() (keys []string) {
-	for o := range s.List(context.Background(), "") {
+// packKeys lists the packs.
+func (s *memStore) packKeys() (keys []string) {
+	for o := range s.List(context.Background(), "packs/") {
 		keys = append(keys, o.Key)
 	}
 	return keys

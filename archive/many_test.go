@@ -245,7 +245,8 @@ func TestCacheKeepsWhatWasReadLast(t *testing.T) {
 	}
 	mustClose(t, a)
 	smallest := int64(1 << 20)
-	for _, raw := range store.objects {
+	for _, key := range store.packKeys() {
+		raw := store.objects[key]
 		c.CacheSize += int64(len(raw))
 		smallest = min(smallest, int64(len(raw)))
 	}

@@ -25,8 +25,17 @@ type memDisk struct {
 	ops   int // Changes and syncs so far.
 	syncs int // Of files.
 	fail  func(op int, what, name string) error
-	short bool // Failing writes write half.
-	off   bool // No power: everything fails.
+	short bool        // Failing writes write half.
+	off   bool        // No power: everything fails.
+	dark  func(error) // Told when something is asked for without power; may be nil.
+}
+
+// noPower is the answer of a disk without power. The caller holds mu.
+func (d *memDisk) noPower(what, name string) error {
+	if d.dark != nil {
+		d.dark(errPower)
+	}
+	return &fs.PathError{Op: what, Path: name, Err: errPower}
 }
 
 // inode is a file; durable is what a power cut leaves of it.
@@ -46,7 +55,7 @@ func newMemDisk() *memDisk {
 // change counts an operation and tells whether it fails. The caller holds mu.
 func (d *memDisk) change(what, name string) error {
 	if d.off {
-		return &fs.PathError{Op: what, Path: name, Err: errPower}
+		return d.noPower(what, name)
 	}
 	d.ops++
 	if d.fail != nil {
@@ -113,7 +122,7 @@ func (d *memDisk) Open(name string) (file, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.off {
-		return nil, &fs.PathError{Op: "open", Path: name, Err: errPower}
+		return nil, d.noPower("open", name)
 	}
 	n := d.names[name]
 	if n == nil {
@@ -256,7 +265,7 @@ func (f *memFile) ReadAt(b []byte, off int64) (int, error) {
 	f.d.mu.Lock()
 	defer f.d.mu.Unlock()
 	if f.d.off {
-		return 0, &fs.PathError{Op: "read", Path: f.name, Err: errPower}
+		return 0, f.d.noPower("read", f.name)
 	}
 	if off >= int64(len(f.n.data)) {
 		return 0, io.EOF

@@ -50,7 +50,7 @@ func TestBucketThatIsAwayIsTriedAgain(t *testing.T) {
 			t.Fatalf("after it came back: %+v", st)
 		}
 		want := []string{"packs/mail/00000000000000000000.tar.zst", "packs/mail/00000000000000000001.tar.zst", "packs/mail/00000000000000000002.tar.zst"}
-		if got := store.keys(); !slices.Equal(got, want) {
+		if got := store.packKeys(); !slices.Equal(got, want) {
 			t.Errorf("the bucket has %q", got)
 		}
 	})

@@ -3,6 +3,9 @@ package archive
 import (
 	"errors"
 	"fmt"
+	"path"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -14,10 +17,13 @@ import (
 //	sealed  neither, stored not   waits to be uploaded
 //	stored  stored                in the bucket; local says whether also here
 //
-// Its fields are guarded by the mu of its stream, but stream and first, which never change.
+// and stored packs may be gone: every record was removed and nothing is left to
+// read. Its fields are guarded by the mu of its stream, but stream, first and
+// as, which never change: a pack that is written anew is another pack.
 type pack struct {
 	stream  Stream
 	first   Position
+	as      form
 	records int
 	bytes   int64     // Of bodies.
 	oldest  time.Time // Received of the first record.
@@ -32,6 +38,8 @@ type pack struct {
 	size   int64 // Of the sealed pack.
 	sum    Digest
 	stored bool
+	gone   bool
+	lock   Lock // What the bucket keeps it with.
 	local  bool
 	used   int64 // When it was last read; greater is later.
 
@@ -44,13 +52,14 @@ func (p *pack) end() Position { return p.first + Position(p.records) }
 func (p *pack) tarEnd() int64 { return p.starts[len(p.starts)-1] }
 
 func (p *pack) line() packLine {
-	return packLine{p.first, p.records, p.size, p.sum, p.bytes, p.oldest, p.newest, p.stored}
+	return packLine{p.first, p.records, p.size, p.sum, p.bytes, p.oldest, p.newest, p.stored, p.as.generation, p.as.age, p.gone, p.lock}
 }
 
 // takeLine is the inverse of line.
 func (p *pack) takeLine(l packLine) {
 	p.records, p.size, p.sum, p.bytes = l.Records, l.Size, l.SHA256, l.Bytes
-	p.oldest, p.newest, p.stored = l.Oldest, l.Newest, l.Stored
+	p.oldest, p.newest, p.stored, p.gone, p.lock = l.Oldest, l.Newest, l.Stored, l.Gone, l.Lock
+	p.as = form{l.Generation, l.Age}
 }
 
 // count adds a record of a length in the tar.
@@ -66,11 +75,53 @@ func (p *pack) count(m *Meta, length int64) {
 	p.starts = append(p.starts, p.tarEnd()+length)
 }
 
+// form is what of a sealed pack its name tells, but for the first position.
+type form struct {
+	generation int  // How often it was written anew.
+	age        bool // It is encrypted.
+}
+
+// formatPackName is the name of a sealed pack without its directory:
+// 00000000000000001042.tar.zst, 00000000000000001042.r1.tar.zst.age.
+func formatPackName(first Position, as form) string {
+	name := fmt.Sprintf("%020d", uint64(first))
+	if as.generation > 0 {
+		name += fmt.Sprintf(".r%d", as.generation)
+	}
+	if name += ".tar.zst"; as.age {
+		name += ".age"
+	}
+	return name
+}
+
+// parsePackName is the inverse of formatPackName.
+func parsePackName(name string) (first Position, as form, ok bool) {
+	number, rest, _ := strings.Cut(name, ".")
+	n, err := strconv.ParseUint(number, 10, 64)
+	if again, found := strings.CutPrefix(rest, "r"); found {
+		again, _, _ = strings.Cut(again, ".")
+		if as.generation, err = strconv.Atoi(again); err != nil {
+			return 0, form{}, false
+		}
+	}
+	as.age = strings.HasSuffix(rest, ".age")
+	return Position(n), as, err == nil && formatPackName(Position(n), as) == name
+}
+
+// parseKey takes the key of a pack in the bucket apart.
+func parseKey(key string) (s Stream, first Position, as form, ok bool) {
+	dir, name := path.Split(key)
+	text, ok := strings.CutPrefix(dir, "packs/")
+	s = Stream(strings.TrimSuffix(text, "/"))
+	first, as, named := parsePackName(name)
+	return s, first, as, ok && named && s.Valid()
+}
+
 // key is the pack's name in the bucket.
-func (p *pack) key() string { return fmt.Sprintf("packs/%s/%020d.tar.zst", p.stream, uint64(p.first)) }
+func (p *pack) key() string { return "packs/" + string(p.stream) + "/" + formatPackName(p.first, p.as) }
 
 func (p *pack) tarName() string    { return fmt.Sprintf("%s/%020d.tar", p.stream.dir(), uint64(p.first)) }
-func (p *pack) sealedName() string { return p.tarName() + ".zst" }
+func (p *pack) sealedName() string { return p.stream.dir() + "/" + formatPackName(p.first, p.as) }
 
 func (s Stream) dir() string { return "streams/" + string(s) }
 

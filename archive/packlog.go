@@ -30,6 +30,11 @@ type packLine struct {
 	Oldest  time.Time `json:"oldest"` // When the first record was received.
 	Newest  time.Time `json:"newest"` // When the last record was received.
 	Stored  bool      `json:"stored"` // It is in the bucket.
+
+	Generation int  `json:"generation,omitempty"` // How often it was written anew.
+	Age        bool `json:"age,omitempty"`        // It is encrypted.
+	Gone       bool `json:"gone,omitempty"`       // All its records were removed.
+	Lock       Lock `json:"lock,omitzero"`        // What the bucket keeps it with.
 }
 
 // openPackLog reads the log of a stream, creating it when absent. A last line

@@ -64,6 +64,10 @@ func (a *Archive) view(ctx context.Context, at Address, how access) (*view, erro
 		}
 		return nil, fmt.Errorf("%w: its pack is missing", ErrDamaged)
 	}
+	if p.gone {
+		s.mu.Unlock()
+		return nil, ErrGone
+	}
 	if p.tar != nil && p.tar.retain() {
 		defer s.mu.Unlock()
 		return &view{p.tar, p.first, p.starts[:len(p.starts):len(p.starts)], p.tar.release}, nil
@@ -271,28 +275,33 @@ const maxSmallMeta = 1 << 20 // Records up to this and smallBody are read in one
 // which closes the view.
 func (v *view) stream(ctx context.Context, at Address) (Meta, io.ReadCloser, error) {
 	start, _ := v.span(at.Position)
-	m, metaLen, err := v.loadHead(at, start)
+	m, meta, err := v.loadHead(at, start)
 	if err != nil || !m.hasBody() {
 		return m, nil, errors.Join(asDamage(err), v.close())
 	}
-	off := start + blockSize + padded(metaLen) + blockSize
+	off := start + blockSize + padded(int64(len(meta))) + blockSize
 	return m, &bodyReader{ctx: ctx, r: io.NewSectionReader(v.r, off, m.Size), at: at, want: m.SHA256, sum: sha256.New(), close: v.close}, nil
 }
 
-func (v *view) loadHead(at Address, start int64) (Meta, int64, error) {
+// loadHead reads the metadata of a record, and its JSON.
+func (v *view) loadHead(at Address, start int64) (Meta, []byte, error) {
 	header := make([]byte, blockSize)
 	if _, err := v.r.ReadAt(header, start); err != nil {
-		return Meta{}, 0, err
+		return Meta{}, nil, err
 	}
 	h, err := parseHeader(header)
 	if err != nil || h.size > maxMeta {
-		return Meta{}, 0, errNoHeader
+		return Meta{}, nil, errNoHeader
 	}
 	raw := make([]byte, blockSize+h.size)
 	if _, err := v.r.ReadAt(raw, start); err != nil {
-		return Meta{}, 0, err
+		return Meta{}, nil, err
 	}
-	return parseHead(raw, at)
+	m, metaLen, err := parseHead(raw, at)
+	if err != nil {
+		return m, nil, err
+	}
+	return m, raw[blockSize : blockSize+metaLen], nil
 }
 
 // bodyReader reads a large body and checks it on the way.

@@ -105,6 +105,7 @@ const (
 	KindPage    Kind = "page"    // a capture of a web page; .warc
 	KindFile    Kind = "file"    // an uploaded file; .bin
 	KindEvent   Kind = "event"   // a decision, JSON; .bin
+	KindErased  Kind = "erased"  // put by an erasure in the place of a record; no body, reads as ErrGone
 	KindLost    Kind = "lost"    // put by recovery where nothing could be read; no body, reads as ErrDamaged
 )
 
@@ -123,6 +124,9 @@ type Meta struct {
 	Source   Source    `json:"source,omitzero"`
 	Envelope *Envelope `json:"envelope,omitempty"`
 	Peer     *Peer     `json:"peer,omitempty"`
+
+	Leaf  *Digest  `json:"leaf,omitempty"`  // Of an erased record: its leaf in the Merkle tree.
+	Order *Address `json:"order,omitempty"` // Of an erased record: the decision, a record of the ledger.
 }
 
 // FormatVersion is the version of Meta's JSON that this code writes.
@@ -198,6 +202,8 @@ var (
 	ErrBroken   = errors.New("archive stopped writing after a failed write")  // Until reopened.
 	ErrLocked   = errors.New("data directory is in use by another process")   // Another writer.
 	ErrDamaged  = errors.New("record is damaged")                             // Stored bytes and checksum differ.
+	ErrGone     = errors.New("record was removed")                            // By expiry or erasure; the ledger says by whom.
+	ErrUnproven = errors.New("record is not in a checkpoint yet")             // Flush makes one.
 	ErrForeign  = errors.New("bucket already holds an archive; restore it")   // Empty data directory, bucket with packs.
 	ErrDiverged = errors.New("bucket holds another pack under the same name") // Two writers, or a data directory that went back in time.
 )

@@ -10,7 +10,6 @@ import (
 	"io"
 	"io/fs"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -41,6 +40,9 @@ func (a *Archive) open(ctx context.Context) error {
 		return fmt.Errorf("%s belongs to the bucket %s, but %s is configured; set the bucket back, or use another data directory", a.disk.Describe("."), id.Bucket, a.store)
 	}
 	if err := a.readDamage(); err != nil {
+		return err
+	}
+	if err := a.readSigner(); err != nil {
 		return err
 	}
 	names, err := a.disk.List("streams")
@@ -101,7 +103,15 @@ func (a *Archive) newIdentity(restoring bool) (identity, error) {
 }
 
 // listing is what a stream's directory holds.
-type listing struct{ tars, sealed []Position }
+type listing struct {
+	tars   []Position
+	sealed []sealedFile
+}
+
+type sealedFile struct {
+	first Position
+	as    form
+}
 
 // list sorts the files of a stream and removes what was not finished.
 func (s *stream) list() (l listing, err error) {
@@ -110,29 +120,22 @@ func (s *stream) list() (l listing, err error) {
 		return l, err
 	}
 	for _, name := range names {
-		first, suffix, ok := parsePackName(name)
-		switch {
-		case strings.HasSuffix(name, ".tmp"):
-			err = s.a.disk.Remove(s.name.dir() + "/" + name)
-		case ok && suffix == ".tar":
-			l.tars = append(l.tars, first)
-		case ok && suffix == ".tar.zst":
-			l.sealed = append(l.sealed, first)
+		if strings.HasSuffix(name, ".tmp") {
+			if err := s.a.disk.Remove(s.name.dir() + "/" + name); err != nil {
+				return l, err
+			}
+			continue
 		}
-		if err != nil {
-			return l, err
+		first, as, ok := parsePackName(name)
+		if ok {
+			l.sealed = append(l.sealed, sealedFile{first, as})
+			continue
+		}
+		if first, _, ok = parsePackName(name + ".zst"); ok {
+			l.tars = append(l.tars, first)
 		}
 	}
 	return l, nil
-}
-
-// parsePackName takes a name like 00000000000000001042.tar.zst apart.
-func parsePackName(name string) (first Position, suffix string, ok bool) {
-	if len(name) < 20 {
-		return 0, "", false
-	}
-	n, err := strconv.ParseUint(name[:20], 10, 64)
-	return Position(n), name[20:], err == nil
 }
 
 // openStream reads the packs of a stream and repairs what a crash left.
@@ -168,7 +171,21 @@ func (a *Archive) openStream(ctx context.Context, name Stream) error {
 	if n := len(s.packs); n > 0 {
 		s.next = s.packs[n-1].end()
 	}
-	return nil
+	if s.tree, err = openTree(a.disk, name.dir()); err != nil {
+		return err
+	}
+	s.tree.cut(s.sealedEnd())
+	return s.readCheckpoint()
+}
+
+// sealedEnd is behind the last sealed pack.
+func (s *stream) sealedEnd() (end Position) {
+	for _, p := range s.packs {
+		if p.tar == nil {
+			end = p.end()
+		}
+	}
+	return end
 }
 
 func (s *stream) sortPacks() {
@@ -210,14 +227,16 @@ func (s *stream) matchSealed(files listing) error {
 	for _, p := range s.packs {
 		listed[p.first] = p
 	}
-	for _, first := range files.sealed {
-		p := listed[first]
-		if p != nil {
+	for _, one := range files.sealed {
+		p := listed[one.first]
+		if p != nil && p.as == one.as && !p.gone {
 			p.local = true
 			continue
 		}
-		p = &pack{stream: s.name, first: first}
-		if slices.Contains(files.tars, first) {
+		// Written anew and not listed yet: the one that is listed is as good.
+		stale := p != nil || one.as.generation > 0
+		p = &pack{stream: s.name, first: one.first, as: one.as}
+		if stale || slices.Contains(files.tars, one.first) {
 			if err := s.a.disk.Remove(p.sealedName()); err != nil {
 				return err
 			}
@@ -400,9 +419,9 @@ func (s *stream) relist(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		first, ok := parseKey(s.name, o.Key)
+		_, first, as, ok := parseKey(o.Key)
 		if ok && !known[first] {
-			p := &pack{stream: s.name, first: first, size: o.Size, stored: true}
+			p := &pack{stream: s.name, first: first, as: as, size: o.Size, stored: true}
 			s.packs, added = append(s.packs, p), append(added, p)
 		}
 	}
@@ -419,11 +438,4 @@ func (s *stream) relist(ctx context.Context) error {
 		s.a.damaged(fmt.Sprintf("packs of the stream %s are missing here and in the bucket", s.name))
 	}
 	return nil
-}
-
-// parseKey takes an object's key apart.
-func parseKey(s Stream, key string) (Position, bool) {
-	name, ok := strings.CutPrefix(key, "packs/"+string(s)+"/")
-	first, suffix, ok2 := parsePackName(name)
-	return first, ok && ok2 && suffix == ".tar.zst"
 }

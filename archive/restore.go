@@ -126,16 +126,15 @@ func (r *restorer) plan(ctx context.Context) (todo []*pack, err error) {
 		if err != nil {
 			return nil, err
 		}
-		name, _, _ := strings.Cut(strings.TrimPrefix(o.Key, "packs/"), "/")
-		first, ok := parseKey(Stream(name), o.Key)
-		if !ok || !Stream(name).Valid() {
+		name, first, as, ok := parseKey(o.Key)
+		if !ok {
 			return nil, fmt.Errorf("%s in the bucket is not a pack; a newer program may have put it there", o.Key)
 		}
-		s, err := r.stream(Stream(name))
+		s, err := r.stream(name)
 		if err != nil {
 			return nil, err
 		}
-		if err := r.expect(s, first, o.Size); err != nil {
+		if err := r.expect(s, first, as, o.Size); err != nil {
 			return nil, err
 		}
 	}
@@ -184,8 +183,9 @@ func (r *restorer) stream(name Stream) (*stream, error) {
 		return nil, err
 	}
 	for _, l := range lines {
-		p := &pack{stream: name, first: l.First, local: slices.Contains(files.sealed, l.First)}
+		p := &pack{stream: name, first: l.First}
 		p.takeLine(l)
+		p.local = slices.Contains(files.sealed, sealedFile{p.first, p.as})
 		s.packs = append(s.packs, p)
 		r.listed[p.cacheKey()] = p
 		if p.local {
@@ -197,7 +197,7 @@ func (r *restorer) stream(name Stream) (*stream, error) {
 
 // expect adds a pack of the bucket to the plan, unless it is restored
 // already. Objects come in order.
-func (r *restorer) expect(s *stream, first Position, size int64) error {
+func (r *restorer) expect(s *stream, first Position, as form, size int64) error {
 	r.done.AllPacks++
 	r.done.AllBytes += size
 	if p := r.listed[packKey{s.name, first}]; p != nil {
@@ -209,7 +209,7 @@ func (r *restorer) expect(s *stream, first Position, size int64) error {
 	if len(s.packs) == 0 && first != 0 {
 		return fmt.Errorf("the bucket's first pack of %s begins at %d: those before it are missing", s.name, first)
 	}
-	s.packs = append(s.packs, &pack{stream: s.name, first: first, size: size})
+	s.packs = append(s.packs, &pack{stream: s.name, first: first, as: as, size: size})
 	return nil
 }
 

@@ -56,6 +56,7 @@ func (a *Archive) dispatch(ctx context.Context, jobs *sync.WaitGroup) time.Durat
 		}
 		next = earlier(next, s.start(ctx, jobs, &s.sealing, now, (*pack).unsealed, s.sealAll))
 		next = earlier(next, s.start(ctx, jobs, &s.uploading, now, (*pack).unstored, s.uploadAll))
+		next = earlier(next, s.start(ctx, jobs, &s.proving, now, s.unproven, s.prove))
 	}
 	return next.Sub(now)
 }
@@ -130,8 +131,8 @@ func (s *stream) note(ctx context.Context, w *work, err error) {
 	}
 }
 
-// Flush seals what is open and returns when all of it is in the bucket. A
-// bucket that is away is waited for until ctx ends; ErrDenied and ErrDiverged
+// Flush seals what is open and returns when all of it is in the bucket, checkpoints
+// included. A bucket that is away is waited for until ctx ends; ErrDenied and ErrDiverged
 // are returned at once.
 func (a *Archive) Flush(ctx context.Context) error {
 	if err := a.begin(); err != nil {
@@ -148,17 +149,21 @@ func (a *Archive) Flush(ctx context.Context) error {
 		}
 	}
 	for _, s := range a.all() {
-		if err := s.uploadPatiently(ctx); err != nil {
+		if err := s.patiently(ctx, &s.uploading, s.uploadAll); err != nil {
+			return err
+		}
+		if err := s.patiently(ctx, &s.proving, s.prove); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *stream) uploadPatiently(ctx context.Context) error {
+// patiently does a kind of work until it is done, or can never be.
+func (s *stream) patiently(ctx context.Context, w *work, do func(context.Context) error) error {
 	for pause := time.Second; ; pause = min(2*pause, time.Minute) {
-		err := s.uploadAll(ctx)
-		s.note(ctx, &s.uploading, err)
+		err := do(ctx)
+		s.note(ctx, w, err)
 		if err == nil || errors.Is(err, ErrDenied) || errors.Is(err, ErrDiverged) {
 			return err
 		}

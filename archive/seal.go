@@ -37,6 +37,9 @@ func (s *stream) seal(p *pack) error {
 	if err != nil {
 		return err
 	}
+	if err := s.growBy(p); err != nil {
+		return err
+	}
 	line := p.line()
 	line.Size, line.SHA256 = size, sum
 	if err := s.log.add(line); err != nil {
@@ -50,6 +53,20 @@ func (s *stream) seal(p *pack) error {
 	s.a.poke()
 	s.a.log.Info("pack sealed", "pack", p.key(), "records", line.Records, "bytes", tarSize, "sealed_bytes", size, "took", time.Since(began))
 	return errors.Join(tar.release(), s.a.disk.Remove(p.tarName()))
+}
+
+// growBy adds a full pack to the tree, unless packs before it are missing
+// there: then the next checkpoint reads them all.
+func (s *stream) growBy(p *pack) error {
+	if s.tree.Size() != p.first {
+		return nil
+	}
+	v := &view{r: p.tar, first: p.first, starts: p.starts}
+	leaves, err := v.leavesOf(s.name)
+	if err != nil {
+		return err
+	}
+	return s.tree.add(p.first, leaves)
 }
 
 // writeSealed puts the sealed form of a full pack beside its tar. Nobody

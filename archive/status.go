@@ -84,7 +84,7 @@ func (s *stream) status(total *Status) StreamStatus {
 func (s *stream) failures() (texts []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, w := range []*work{&s.sealing, &s.uploading} {
+	for _, w := range []*work{&s.sealing, &s.uploading, &s.proving} {
 		if w.failure != nil {
 			texts = append(texts, explain(w.failure))
 		}

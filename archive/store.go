@@ -51,9 +51,9 @@ type Object struct {
 // Lock is what keeps an object from being deleted, also by those who have the
 // bucket's credentials (S3 Object Lock).
 type Lock struct {
-	Mode  LockMode
-	Until time.Time // End of the retention; with a Mode only.
-	Hold  bool      // Legal hold: nothing goes, whatever Until says.
+	Mode  LockMode  `json:"mode,omitempty"`
+	Until time.Time `json:"until,omitzero"` // End of the retention; with a Mode only.
+	Hold  bool      `json:"hold,omitempty"` // Legal hold: nothing goes, whatever Until says.
 }
 
 // LockMode is how strong a retention is.

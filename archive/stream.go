@@ -2,6 +2,7 @@ package archive
 
 import (
 	"context"
+	"errors"
 	"sort"
 	"sync"
 	"time"
@@ -16,6 +17,7 @@ type stream struct {
 	mark  *marker    // Guarded by order.
 	buf   []byte     // Guarded by order.
 	log   *packLog   // Nil until the stream has a directory; set under order and mu.
+	tree  *tree      // As log.
 
 	mu      sync.Mutex // Guards what follows and the packs themselves.
 	packs   []*pack    // In order of positions.
@@ -26,7 +28,10 @@ type stream struct {
 	writing bool       // writeLoop was started.
 	closed  bool
 
-	sealing, uploading work
+	proven *latest // The last checkpoint; nil when there is none, or it is not known yet.
+
+	sealing, uploading, proving work
+	recalled                    bool // The bucket was asked for the last checkpoint; guarded by proving.
 }
 
 func (a *Archive) newStream(name Stream) *stream {
@@ -134,13 +139,17 @@ func (s *stream) makeDir() error {
 	if err := s.a.disk.MkdirAll(s.name.dir()); err != nil {
 		return err
 	}
-	log, _, _, err := openPackLog(s.a.disk, s.name.dir())
+	tree, err := openTree(s.a.disk, s.name.dir())
 	if err != nil {
 		return err
 	}
+	log, _, _, err := openPackLog(s.a.disk, s.name.dir())
+	if err != nil {
+		return errors.Join(err, tree.f.Close())
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.log = log
+	s.log, s.tree = log, tree
 	return nil
 }
 

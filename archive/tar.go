@@ -43,7 +43,9 @@ const (
 func padded(n int64) int64 { return (n + blockSize - 1) / blockSize * blockSize }
 
 // hasBody reports whether a body entry follows the metadata.
-func (m *Meta) hasBody() bool { return m.SameAs == nil && m.Kind != KindLost }
+func (m *Meta) hasBody() bool {
+	return m.SameAs == nil && m.Kind != KindLost && m.Kind != KindErased
+}
 
 // tarLength is how many bytes of the pack a record takes.
 func (m *Meta) tarLength(metaLen int64) int64 {
@@ -173,8 +175,12 @@ func parseMeta(raw []byte) (Meta, error) {
 func parseRecord(raw []byte, at Address) (Record, error) {
 	m, metaLen, err := parseHead(raw, at)
 	if err != nil || !m.hasBody() {
-		if err == nil && m.Kind == KindLost {
+		switch {
+		case err != nil:
+		case m.Kind == KindLost:
 			err = errLost
+		case m.Kind == KindErased:
+			err = ErrGone
 		}
 		return Record{Meta: m}, err
 	}

@@ -41,11 +41,11 @@ func (p *sealedPack) verify() (damaged []Position, err error) {
 // what its metadata says.
 func (f *verifier) record(at Address) (ok bool, err error) {
 	start, length := f.v.span(at.Position)
-	m, metaLen, err := f.v.loadHead(at, start)
-	head := blockSize + padded(metaLen) + blockSize
+	m, meta, err := f.v.loadHead(at, start)
+	head := blockSize + padded(int64(len(meta))) + blockSize
 	if err != nil || !m.hasBody() || head+m.Size > length {
 		// Where the disk did not answer, it does not now either.
-		return err == nil && m.SameAs != nil, f.sum(f.all, start, length)
+		return err == nil && (m.SameAs != nil || m.Kind == KindErased), f.sum(f.all, start, length)
 	}
 	body := sha256.New()
 	err = errors.Join(
@@ -137,7 +137,7 @@ func (a *Archive) verifyPacks(ctx context.Context, s *stream, done *Verified, to
 	}
 	s.mu.Unlock()
 	for _, l := range lines {
-		key := (&pack{stream: s.name, first: l.First}).key()
+		key := (&pack{stream: s.name, first: l.First, as: form{l.Generation, l.Age}}).key()
 		what, err := a.compareObject(ctx, key, l)
 		if err != nil {
 			return err

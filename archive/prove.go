@@ -1,0 +1,338 @@
+package archive
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+// In the bucket, beside packs/<stream>/…:
+//
+//	leaves/<stream>/<position>             hashes of the records from position on, 32 bytes each
+//	checkpoints/<stream>/<size>[.<again>]  signed notes, see Checkpoint
+//	keys/<name>                            the public key of the notes signed by name
+//
+// A checkpoint is put there behind the packs and leaves that it is about.
+
+func leavesKey(s Stream, first Position) string {
+	return fmt.Sprintf("leaves/%s/%020d", s, uint64(first))
+}
+
+// checkpointKey names the checkpoint of a size. Those that tell of packs
+// written anew have the size of the one before them and a number.
+func checkpointKey(s Stream, size Position, again int) string {
+	key := fmt.Sprintf("checkpoints/%s/%020d", s, uint64(size))
+	if again > 0 {
+		key += fmt.Sprintf(".%d", again)
+	}
+	return key
+}
+
+// mostLeaves is how many records one checkpoint adds at most, so that its
+// leaves fit in memory.
+const mostLeaves = 1 << 20
+
+// prove puts checkpoints over everything that is in the bucket.
+func (s *stream) prove(ctx context.Context) error {
+	s.proving.Lock()
+	defer s.proving.Unlock()
+	for {
+		if err := context.Cause(ctx); err != nil {
+			return err
+		}
+		more, err := s.proveMore(ctx)
+		if err != nil {
+			return fmt.Errorf("checkpoint of %s: %w", s.name, err)
+		}
+		if !more {
+			return nil
+		}
+	}
+}
+
+// unproven reports whether the bucket has packs that no checkpoint tells of.
+// The caller holds mu.
+func (s *stream) unproven(p *pack) bool {
+	return p.stored && (s.proven == nil || p.end() > s.proven.Size)
+}
+
+func (s *stream) proveMore(ctx context.Context) (more bool, err error) {
+	if err := s.recall(ctx); err != nil {
+		return false, err
+	}
+	first, lines := s.toProve()
+	if len(lines) == 0 {
+		return false, nil
+	}
+	if err := s.growTree(ctx, lines[len(lines)-1].end()); err != nil {
+		return false, err
+	}
+	if lines, err = s.putLeaves(ctx, first, lines); err != nil {
+		return false, err
+	}
+	return true, s.putCheckpoint(ctx, lines[len(lines)-1].end(), lines)
+}
+
+func (l packLine) end() Position { return l.First + Position(l.Records) }
+
+// toProve returns the stored packs behind the last checkpoint, as far as they
+// have no gap.
+func (s *stream) toProve() (first Position, lines []packLine) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.proven != nil {
+		first = s.proven.Size
+	}
+	end := first
+	for _, p := range s.packs {
+		if p.end() <= first {
+			continue
+		}
+		if !p.stored || p.first != end || p.end()-first > mostLeaves && len(lines) > 0 || len(lines) == 1000 {
+			break
+		}
+		lines = append(lines, p.line())
+		end = p.end()
+	}
+	return first, lines
+}
+
+// recall finds the last checkpoint in the bucket when it is not known here.
+func (s *stream) recall(ctx context.Context) error {
+	if s.lastProven() != nil || s.recalled {
+		return nil
+	}
+	var last Object
+	for o, err := range s.a.store.List(ctx, "checkpoints/"+string(s.name)+"/") {
+		if err != nil {
+			return err
+		}
+		last = o
+	}
+	s.recalled = true
+	if last.Key == "" {
+		return nil
+	}
+	signed, err := s.a.fetchNote(ctx, last.Key)
+	if err != nil {
+		return err
+	}
+	text, _, _ := strings.Cut(signed, "\n\n")
+	c, err := parseCheckpoint(text + "\n")
+	if err != nil {
+		return fmt.Errorf("%s: %w", last.Key, err)
+	}
+	return s.took(c, signed)
+}
+
+// maxNote is how long a note may be.
+const maxNote = 1 << 20
+
+func (a *Archive) fetchNote(ctx context.Context, key string) (string, error) {
+	r, err := a.store.Open(ctx, key, 0, -1)
+	if err != nil {
+		return "", err
+	}
+	raw, err := io.ReadAll(io.LimitReader(r, maxNote))
+	return string(raw), errors.Join(err, r.Close())
+}
+
+// growTree reads packs that are not in the tree yet, up to end.
+func (s *stream) growTree(ctx context.Context, end Position) error {
+	for s.tree.Size() < end {
+		s.mu.Lock()
+		p := s.packAtLocked(s.tree.Size())
+		s.mu.Unlock()
+		if p == nil {
+			return fmt.Errorf("%w: its pack is missing", ErrDamaged)
+		}
+		leaves, err := s.leavesOfPack(ctx, p)
+		if err != nil {
+			return err
+		}
+		if err := s.tree.add(p.first, leaves); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// leavesOfPack computes the leaves of a pack. Those of one that cannot be read
+// any more are unknown for ever.
+func (s *stream) leavesOfPack(ctx context.Context, p *pack) ([]tlog.Hash, error) {
+	v, err := s.a.view(ctx, Address{s.name, p.first}, inOrder)
+	if err == nil {
+		leaves, err := v.leavesOf(s.name)
+		if err = errors.Join(asDamage(err), v.close()); err == nil {
+			return leaves, nil
+		}
+	}
+	if !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrNoObject) {
+		return nil, err
+	}
+	s.a.log.Error("records that cannot be read enter the log as unreadable", "pack", p.key(), "error", err)
+	leaves := make([]tlog.Hash, p.records)
+	for i := range leaves {
+		leaves[i] = unreadableLeaf
+	}
+	return leaves, nil
+}
+
+// putLeaves puts the leaves of packs into the bucket. When an earlier attempt
+// got no further than that, its leaves may be those of fewer packs: then the
+// checkpoint is about these.
+func (s *stream) putLeaves(ctx context.Context, first Position, lines []packLine) ([]packLine, error) {
+	leaves, err := s.tree.leaves(first, lines[len(lines)-1].end())
+	if err != nil {
+		return nil, err
+	}
+	raw := make([]byte, 0, len(leaves)*hashSize)
+	for _, h := range leaves {
+		raw = append(raw, h[:]...)
+	}
+	key := leavesKey(s.name, first)
+	err = s.a.put(ctx, key, raw, s.a.lockOf(s, lines[len(lines)-1]))
+	if !errors.Is(err, ErrExists) {
+		return lines, err
+	}
+	r, err := s.a.store.Open(ctx, key, 0, -1)
+	if err != nil {
+		return nil, err
+	}
+	there, err := io.ReadAll(io.LimitReader(r, int64(len(raw))+1))
+	if err := errors.Join(err, r.Close()); err != nil {
+		return nil, err
+	}
+	if !bytes.HasPrefix(raw, there) {
+		return nil, fmt.Errorf("%w: %s holds other hashes than those of the records here", ErrDiverged, key)
+	}
+	for i, l := range lines {
+		if int64(l.end()-first)*hashSize == int64(len(there)) {
+			return lines[:i+1], nil
+		}
+	}
+	return nil, fmt.Errorf("%w: %s ends within a pack", ErrDiverged, key)
+}
+
+// put creates a small object.
+func (a *Archive) put(ctx context.Context, key string, raw []byte, lock Lock) error {
+	return a.store.Create(ctx, key, bytes.NewReader(raw), sumOf(raw), lock)
+}
+
+// putCheckpoint signs the root over the first size records and says which packs
+// are new.
+func (s *stream) putCheckpoint(ctx context.Context, size Position, lines []packLine) error {
+	root, err := s.tree.root(size)
+	if err != nil {
+		return err
+	}
+	last := s.lastProven()
+	if err := s.consistent(last, size, root); err != nil {
+		return err
+	}
+	if err := s.a.putKey(ctx); err != nil {
+		return err
+	}
+	c := Checkpoint{Origin: s.a.signer.Name() + "/" + string(s.name), Size: size, Root: Digest(root), Time: time.Now().UTC().Truncate(time.Second), Packs: lines, Seen: s.a.seen(s.name)}
+	again := 0
+	if last != nil && last.Size == size {
+		again = 1
+	}
+	for ; ; again++ {
+		signed, err := s.a.Sign(c.text())
+		if err != nil {
+			return err
+		}
+		key := checkpointKey(s.name, size, again)
+		err = s.a.put(ctx, key, []byte(signed), s.a.lockOf(s, lines[len(lines)-1]))
+		if err == nil {
+			s.a.log.Info("checkpoint made", "checkpoint", key, "packs", len(lines))
+			return s.took(c, signed)
+		}
+		if !errors.Is(err, ErrExists) {
+			return err
+		}
+		// An earlier attempt got through and its answer was lost, or the number is taken.
+		there, err := s.a.fetchNote(ctx, key)
+		if err != nil {
+			return err
+		}
+		old, err := openCheckpoint(there, s.a.signer.public)
+		if err != nil || old.Size != size || old.Root != c.Root {
+			return fmt.Errorf("%w: %s in the bucket is not of the records here (%w)", ErrDiverged, key, errors.Join(err, errors.New("another root")))
+		}
+		if samePacks(old.Packs, lines) {
+			return s.took(old, there)
+		}
+	}
+}
+
+func samePacks(x, y []packLine) bool {
+	if len(x) != len(y) {
+		return false
+	}
+	for i := range x {
+		if x[i].First != y[i].First || x[i].Generation != y[i].Generation || x[i].SHA256 != y[i].SHA256 {
+			return false
+		}
+	}
+	return true
+}
+
+// consistent proves that the tree still begins with what was signed before
+// (RFC 6962 section 2.1.2): a damaged tree must not be signed.
+func (s *stream) consistent(last *latest, size Position, root tlog.Hash) error {
+	if last == nil || last.Size == 0 {
+		return nil
+	}
+	proof, err := tlog.ProveTree(int64(size), int64(last.Size), s.tree)
+	if err == nil {
+		err = tlog.CheckTree(proof, int64(size), root, int64(last.Size), tlog.Hash(last.Root))
+	}
+	if err != nil {
+		return fmt.Errorf("%w: the tree of %s does not agree with the checkpoint over %d records; remove %s to have it made again (%w)", ErrDamaged, s.name, last.Size, s.a.disk.Describe(s.name.dir()+"/tree"), err)
+	}
+	return nil
+}
+
+// took keeps the last checkpoint.
+func (s *stream) took(c Checkpoint, signed string) error {
+	if err := writeWhole(s.a.disk, s.name.dir(), "checkpoint", []byte(signed)); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.proven = &latest{c, signed}
+	return nil
+}
+
+// putKey puts the public key into the bucket, once.
+func (a *Archive) putKey(ctx context.Context) error {
+	if a.keyPut.Load() {
+		return nil
+	}
+	key := "keys/" + a.signer.Name()
+	if err := a.put(ctx, key, []byte(a.signer.public+"\n"), Lock{}); err != nil && !errors.Is(err, ErrExists) {
+		return err
+	}
+	a.keyPut.Store(true)
+	return nil
+}
+
+// lockOf asks what keeps a pack in the bucket.
+func (a *Archive) lockOf(s *stream, l packLine) Lock {
+	if a.config.Lock == nil {
+		return Lock{}
+	}
+	return a.config.Lock(infoOf(s.name, l))
+}
+
+func infoOf(s Stream, l packLine) PackInfo {
+	return PackInfo{Stream: s, First: l.First, Records: l.Records, Bytes: l.Bytes, Size: l.Size, Oldest: l.Oldest, Newest: l.Newest, Stored: l.Stored, Gone: l.Gone}
+}
