@@ -27,6 +27,9 @@ type Command interface {
 	Check(s *State, now time.Time) ([]Event, error)
 }
 
+// personal is a command whose check asks who gives it.
+type personal interface{ by(actor string) Command }
+
 // Refusal says why a command was not carried out, in words for the person who asked.
 type Refusal struct {
 	Code  string // invalid, not-found, conflict, gone

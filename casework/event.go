@@ -32,6 +32,16 @@ const (
 	ShareCreated    EventType = "share.created"
 	ShareRevoked    EventType = "share.revoked"
 	ShareOpened     EventType = "share.opened" // a guest looked
+
+	ClassSet         EventType = "class.set"         // how long a class keeps
+	HoldPlaced       EventType = "hold.placed"       // keeps records whatever their class says
+	HoldExtended     EventType = "hold.extended"     // a standing query matched more
+	HoldReleased     EventType = "hold.released"     // ends a hold
+	ErasureRequested EventType = "erasure.requested" // asks to remove records
+	ErasureOrdered   EventType = "erasure.ordered"   // approves that; the records go
+	ErasureRefused   EventType = "erasure.refused"   // or not
+	ErasurePolicy    EventType = "erasure.policy"    // whether it takes two
+	RetentionExpired EventType = "retention.expired" // a class let packs go
 )
 
 // EventFormat is the version of Event's JSON that this code writes.

@@ -61,6 +61,8 @@ func (s *State) prepare() {
 	s.citing = make(map[archive.Address][]int)
 	s.byShare = make(map[archive.Digest]shareKey)
 	s.looked = make(map[shareKey]map[string]time.Time)
+	s.classes = make(map[archive.Stream]Class)
+	s.removed = make(recordSet)
 }
 
 // decision is an event and where it is in the ledger.
@@ -93,9 +95,11 @@ func (s *State) apply(d decision) error {
 		return with(d, s.queueRemoved)
 	case CaseOpened:
 		return with(d, s.caseOpened)
-	default:
-		return s.applyToCase(d)
 	}
+	if fold, ok := retentionFolds[d.Type]; ok {
+		return fold(s, d)
+	}
+	return s.applyToCase(d)
 }
 
 func (s *State) applyToCase(d decision) error {

@@ -29,6 +29,13 @@ type State struct {
 	shares  []shareKey                        // In order of creation.
 	looked  map[shareKey]map[string]time.Time // Last openings of a share by address, within openEvery.
 	unknown []Unknown
+
+	classes  map[archive.Stream]Class // Those that were set.
+	holds    []*holdFile              // In order of placing, released ones included.
+	erasures []*Erasure               // ID 1 first.
+	two      bool                     // An erasure takes two people.
+	orders   []Order                  // What is to be removed, oldest first.
+	removed  recordSet                // Of all orders.
 }
 
 // caseFile is a case as the fold keeps it.
