@@ -48,6 +48,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"filippo.io/age"
 	"github.com/klauspost/compress/zstd"
 	"golang.org/x/sync/singleflight"
 )
@@ -62,6 +63,9 @@ type Config struct {
 	CacheSize int64         // Bytes of uploaded packs kept on local disk; default 4 GiB.
 	Reserve   int64         // Refuse to append (ErrFull) when the disk has less free; default 512 MiB.
 	Log       *slog.Logger  // Default: discard.
+
+	Recipients []age.Recipient // Encrypt sealed packs to them; default: packs are not encrypted.
+	Identities []age.Identity  // Open encrypted packs with them. Without one that fits, mail is taken and cannot be read.
 
 	Lock func(PackInfo) Lock // What keeps a pack in the bucket; asked when it is put there and whenever Relock is called. Default: nothing.
 	Held func(Address) bool  // Whether a record is under hold; asked before it is removed. Default: none is.

@@ -31,7 +31,9 @@ func (p *pack) cacheKey() packKey { return packKey{p.stream, p.first} }
 // openedPack is a sealed pack with its file.
 type openedPack struct {
 	*sealedPack
-	h *handle
+	h   *handle
+	raw int64 // Size of the file.
+	age bool  // The file is encrypted.
 }
 
 // close gives up the cache's share of the file. It was only read: closing it
@@ -71,7 +73,11 @@ func (a *Archive) openSealedPack(ctx context.Context, s *stream, p *pack) (*open
 }
 
 func (a *Archive) openOnce(ctx context.Context, s *stream, p *pack) (*openedPack, error) {
-	f, err := a.packFile(ctx, s, p)
+	f, err := a.clearFile(p)
+	encrypted := p.as.age && f == nil
+	if f == nil && err == nil {
+		f, err = a.packFile(ctx, s, p)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -79,14 +85,18 @@ func (a *Archive) openOnce(ctx context.Context, s *stream, p *pack) (*openedPack
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	sealed, err := openSealed(f, size, a.sealer.unzip)
+	plain, length, err := a.plain(f, size, encrypted)
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	sealed, err := openSealed(plain, length, a.sealer.unzip)
 	if err == nil && (sealed.manifest.First != p.first || sealed.manifest.Stream != p.stream) {
 		err = fmt.Errorf("it holds the records from %s on", Address{sealed.manifest.Stream, sealed.manifest.First})
 	}
 	if err != nil {
 		return nil, errors.Join(asDamage(err), f.Close())
 	}
-	return &openedPack{sealed, newHandle(f)}, nil
+	return &openedPack{sealed, newHandle(f), size, encrypted}, nil
 }
 
 // packFile opens the file of a sealed pack: the local one, that of a bucket
@@ -227,9 +237,12 @@ func (a *Archive) inspect(ctx context.Context, p *pack) error {
 		return err
 	}
 	p.takeManifest(&o.manifest)
-	if p.sum, err = sumFile(o.r, o.size); err != nil {
-		err = asDamage(err)
+	if o.age == p.as.age {
+		p.sum, err = sumFile(o.h, o.raw)
+	} else {
+		p.sum, err = a.sumObject(ctx, p.key())
 	}
+	err = asDamage(err)
 	return errors.Join(err, o.h.release())
 }
 

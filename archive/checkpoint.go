@@ -31,11 +31,14 @@ import (
 // A pack line tells records, size and SHA-256 of an object, for each pack that
 // was put into the bucket since the last checkpoint. A seen line repeats the
 // last checkpoint of another stream, so that no stream can be taken back to
-// an older state by itself.
+// an older state by itself. When packs were written anew, the checkpoint that
+// tells of them is about as many records as the one before it, and has a line
+// "again 1".
 type Checkpoint struct {
 	Origin string
 	Size   Position
 	Root   Digest
+	Again  int // How many checkpoints over the same records came before it.
 	Time   time.Time
 	Packs  []packLine // First, Generation, Age, Records, Size and SHA256.
 	Seen   []Seen
@@ -57,6 +60,9 @@ func (c *Checkpoint) Stream() Stream {
 func (c *Checkpoint) text() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n%d\n%s\n", c.Origin, uint64(c.Size), base64.StdEncoding.EncodeToString(c.Root[:]))
+	if c.Again > 0 {
+		fmt.Fprintf(&b, "again %d\n", c.Again)
+	}
 	fmt.Fprintf(&b, "time %s\n", c.Time.UTC().Format(time.RFC3339))
 	for _, l := range c.Packs {
 		fmt.Fprintf(&b, "pack %s %d %d %s\n", formatPackName(l.First, form{l.Generation, l.Age}), l.Records, l.Size, l.SHA256)
@@ -93,6 +99,8 @@ func (c *Checkpoint) parseLine(f []string) (err error) {
 	switch {
 	case f[0] == "time" && len(f) == 2:
 		c.Time, err = time.Parse(time.RFC3339, f[1])
+	case f[0] == "again" && len(f) == 2:
+		c.Again, err = strconv.Atoi(f[1])
 	case f[0] == "pack" && len(f) == 5:
 		var l packLine
 		var as form

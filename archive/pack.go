@@ -18,8 +18,9 @@ import (
 //	stored  stored                in the bucket; local says whether also here
 //
 // and stored packs may be gone: every record was removed and nothing is left to
-// read. Its fields are guarded by the mu of its stream, but stream, first and
-// as, which never change: a pack that is written anew is another pack.
+// read. Its fields are guarded by the mu of its stream, but stream and first,
+// which never change, and as, which is set when it is sealed: a pack that is
+// written anew is another pack.
 type pack struct {
 	stream  Stream
 	first   Position
@@ -39,6 +40,7 @@ type pack struct {
 	sum    Digest
 	stored bool
 	gone   bool
+	stated bool // Of a pack that was written anew: a checkpoint tells of it.
 	lock   Lock // What the bucket keeps it with.
 	local  bool
 	used   int64 // When it was last read; greater is later.
@@ -52,13 +54,13 @@ func (p *pack) end() Position { return p.first + Position(p.records) }
 func (p *pack) tarEnd() int64 { return p.starts[len(p.starts)-1] }
 
 func (p *pack) line() packLine {
-	return packLine{p.first, p.records, p.size, p.sum, p.bytes, p.oldest, p.newest, p.stored, p.as.generation, p.as.age, p.gone, p.lock}
+	return packLine{p.first, p.records, p.size, p.sum, p.bytes, p.oldest, p.newest, p.stored, p.as.generation, p.as.age, p.gone, p.stated, p.lock}
 }
 
 // takeLine is the inverse of line.
 func (p *pack) takeLine(l packLine) {
 	p.records, p.size, p.sum, p.bytes = l.Records, l.Size, l.SHA256, l.Bytes
-	p.oldest, p.newest, p.stored, p.gone, p.lock = l.Oldest, l.Newest, l.Stored, l.Gone, l.Lock
+	p.oldest, p.newest, p.stored, p.gone, p.stated, p.lock = l.Oldest, l.Newest, l.Stored, l.Gone, l.Stated, l.Lock
 	p.as = form{l.Generation, l.Age}
 }
 

@@ -13,7 +13,9 @@ import (
 
 // packLog lists the sealed packs of a stream: streams/<stream>/packs.jsonl,
 // one JSON object a line. A pack has a line when it is sealed and another
-// when it is in the bucket; the last one counts. Lines are only appended.
+// when it is in the bucket, is written anew, or goes; the last one with the
+// same first position counts. Packs that begin within the one before them were
+// merged into it. Lines are only appended.
 type packLog struct {
 	f   file
 	mu  sync.Mutex // The order of the writes.
@@ -33,7 +35,8 @@ type packLine struct {
 
 	Generation int  `json:"generation,omitempty"` // How often it was written anew.
 	Age        bool `json:"age,omitempty"`        // It is encrypted.
-	Gone       bool `json:"gone,omitempty"`       // All its records were removed.
+	Gone       bool `json:"gone,omitempty"`       // All its records were removed; Stored: the object is still to be deleted.
+	Stated     bool `json:"stated,omitempty"`     // A checkpoint tells of this generation.
 	Lock       Lock `json:"lock,omitzero"`        // What the bucket keeps it with.
 }
 

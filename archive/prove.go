@@ -135,13 +135,10 @@ func (s *stream) recall(ctx context.Context) error {
 const maxNote = 1 << 20
 
 func (a *Archive) fetchNote(ctx context.Context, key string) (string, error) {
-	r, err := a.store.Open(ctx, key, 0, -1)
-	if err != nil {
-		return "", err
-	}
-	raw, err := io.ReadAll(io.LimitReader(r, maxNote))
-	return string(raw), errors.Join(err, r.Close())
+	return readObject(ctx, a.store, key, maxNote)
 }
+
+func readAtMost(r io.Reader, most int64) ([]byte, error) { return io.ReadAll(io.LimitReader(r, most)) }
 
 // growTree reads packs that are not in the tree yet, up to end.
 func (s *stream) growTree(ctx context.Context, end Position) error {
@@ -240,11 +237,12 @@ func (s *stream) putCheckpoint(ctx context.Context, size Position, lines []packL
 		return err
 	}
 	c := Checkpoint{Origin: s.a.signer.Name() + "/" + string(s.name), Size: size, Root: Digest(root), Time: time.Now().UTC().Truncate(time.Second), Packs: lines, Seen: s.a.seen(s.name)}
-	again := 0
+	again := 0 // In the name and in the text.
 	if last != nil && last.Size == size {
 		again = 1
 	}
 	for ; ; again++ {
+		c.Again = again
 		signed, err := s.a.Sign(c.text())
 		if err != nil {
 			return err
@@ -263,7 +261,8 @@ func (s *stream) putCheckpoint(ctx context.Context, size Position, lines []packL
 		if err != nil {
 			return err
 		}
-		old, err := openCheckpoint(there, s.a.signer.public)
+		text, _, _ := strings.Cut(there, "\n\n")
+		old, err := parseCheckpoint(text + "\n")
 		if err != nil || old.Size != size || old.Root != c.Root {
 			return fmt.Errorf("%w: %s in the bucket is not of the records here (%w)", ErrDiverged, key, errors.Join(err, errors.New("another root")))
 		}

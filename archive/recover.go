@@ -163,6 +163,10 @@ func (a *Archive) openStream(ctx context.Context, name Stream) error {
 		return err
 	}
 	s.sortPacks()
+	s.packs = cover(s.packs)
+	for _, p := range s.packs {
+		s.untidy = s.untidy || p.gone || p.as.generation > 0
+	}
 	if unreadable > 0 || s.gap() {
 		if err := s.relist(ctx); err != nil {
 			return fmt.Errorf("packs.jsonl is damaged and the bucket has to be asked: %w", err)
@@ -259,7 +263,14 @@ func (s *stream) adopt(p *pack) error {
 	if p.size, err = f.Size(); err != nil {
 		return err
 	}
-	opened, err := openSealed(f, p.size, s.a.sealer.unzip)
+	plain, length, err := s.a.plain(f, p.size, p.as.age)
+	if errors.Is(err, ErrNoIdentity) {
+		return fmt.Errorf("%s is not listed and cannot be read here: %w", p.sealedName(), err)
+	}
+	if err != nil {
+		return s.a.setAside(p.sealedName(), fmt.Sprintf("%s cannot be decrypted: %v", p.key(), err))
+	}
+	opened, err := openSealed(plain, length, s.a.sealer.unzip)
 	if err != nil {
 		return s.a.setAside(p.sealedName(), fmt.Sprintf("%s cannot be read: %v", p.key(), err))
 	}

@@ -288,7 +288,7 @@ func (a *Archive) examine(ctx context.Context, p *pack) error {
 	if err := a.noteDamaged(p, damaged); err != nil {
 		return err
 	}
-	if p.sum, err = sumFile(o.r, o.size); err != nil {
+	if p.sum, err = sumFile(o.h, o.raw); err != nil {
 		return err
 	}
 	return a.checkSum(ctx, p)

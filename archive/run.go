@@ -51,14 +51,25 @@ func (a *Archive) dispatch(ctx context.Context, jobs *sync.WaitGroup) time.Durat
 	now := time.Now()
 	next := now.Add(time.Hour)
 	for _, s := range a.all() {
+		s.lookAgain(now)
 		if p := s.openPack(); p != nil {
 			next = earlier(next, s.rotateAged(p, now))
 		}
 		next = earlier(next, s.start(ctx, jobs, &s.sealing, now, (*pack).unsealed, s.sealAll))
 		next = earlier(next, s.start(ctx, jobs, &s.uploading, now, (*pack).unstored, s.uploadAll))
 		next = earlier(next, s.start(ctx, jobs, &s.proving, now, s.unproven, s.prove))
+		next = earlier(next, s.start(ctx, jobs, &s.tidying, now, s.untidied, s.tidy))
 	}
 	return next.Sub(now)
+}
+
+// lookAgain has locked objects that are to go looked after every hour.
+func (s *stream) lookAgain(now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.pending) > 0 && now.Sub(s.looked) >= time.Hour {
+		s.untidy, s.looked = true, now
+	}
 }
 
 // earlier ignores the zero time.

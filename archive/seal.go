@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"io"
 	"time"
+
+	"filippo.io/age"
 )
 
 // sealAll seals the packs of a stream that are full, oldest first.
@@ -33,15 +36,22 @@ func (s *stream) sealAll(ctx context.Context) error {
 
 func (s *stream) seal(p *pack) error {
 	began := time.Now()
-	size, sum, err := s.writeSealed(p)
+	as := form{age: len(s.a.config.Recipients) > 0}
+	size, sum, err := s.writeSealed(p, as, p.tar, s.a.sealer)
 	if err != nil {
 		return err
+	}
+	if as.age && s.name == Ledger {
+		// Who takes mail and cannot read it has to know users and queues all the same.
+		if err := s.keepClear(p); err != nil {
+			return err
+		}
 	}
 	if err := s.growBy(p); err != nil {
 		return err
 	}
 	line := p.line()
-	line.Size, line.SHA256 = size, sum
+	line.Size, line.SHA256, line.Age = size, sum, as.age
 	if err := s.log.add(line); err != nil {
 		return err
 	}
@@ -69,10 +79,25 @@ func (s *stream) growBy(p *pack) error {
 	return s.tree.add(p.first, leaves)
 }
 
-// writeSealed puts the sealed form of a full pack beside its tar. Nobody
-// changes a full pack, so it is read without a lock.
-func (s *stream) writeSealed(p *pack) (size int64, sum Digest, err error) {
-	d, temp := s.a.disk, p.sealedName()+".tmp"
+// writeSealed puts the sealed form of the records of p, which lie in tar, into
+// the stream's directory. Nobody changes them, so they are read without a lock.
+func (s *stream) writeSealed(p *pack, as form, tar io.ReaderAt, with *sealer) (size int64, sum Digest, err error) {
+	return s.writeFile(s.name.dir()+"/"+formatPackName(p.first, as), func(w io.Writer) error {
+		m := Manifest{Format: ManifestVersion, Stream: p.stream, First: p.first, Records: p.records, Bytes: p.bytes, Oldest: p.oldest, Newest: p.newest}
+		if !as.age {
+			return with.seal(w, tar, p.starts, &m)
+		}
+		hidden, err := age.Encrypt(w, s.a.config.Recipients...)
+		if err != nil {
+			return err
+		}
+		return errors.Join(with.seal(hidden, tar, p.starts, &m), hidden.Close())
+	})
+}
+
+// writeFile makes a file of the stream's directory, whole or not at all.
+func (s *stream) writeFile(name string, write func(io.Writer) error) (size int64, sum Digest, err error) {
+	d, temp := s.a.disk, name+".tmp"
 	if err := removeIfThere(d, temp); err != nil {
 		return 0, sum, err
 	}
@@ -81,14 +106,13 @@ func (s *stream) writeSealed(p *pack) (size int64, sum Digest, err error) {
 		return 0, sum, err
 	}
 	w := &fileWriter{f: f, sum: sha256.New()}
-	m := Manifest{Format: ManifestVersion, Stream: p.stream, First: p.first, Records: p.records, Bytes: p.bytes, Oldest: p.oldest, Newest: p.newest}
-	if err = s.a.sealer.seal(w, p.tar, p.starts, &m); err == nil {
+	if err = write(w); err == nil {
 		err = f.Sync()
 	}
 	if err = errors.Join(err, f.Close()); err != nil {
 		return 0, sum, errors.Join(err, removeIfThere(d, temp))
 	}
-	if err := d.Rename(temp, p.sealedName()); err != nil {
+	if err := d.Rename(temp, name); err != nil {
 		return 0, sum, err
 	}
 	return w.off, Digest(w.sum.Sum(nil)), d.SyncDir(s.name.dir())

@@ -244,6 +244,9 @@ func (p *sealedPack) frame(id int64, dst []byte) ([]byte, error) {
 	}
 	packed := make([]byte, e.CompressedSize)
 	if _, err := p.r.ReadAt(packed, int64(e.CompressedOffset)); err != nil {
+		if err = asDamage(err); errors.Is(err, ErrDamaged) {
+			err = fmt.Errorf("%w: %w", errFrame, err) // What is encrypted is checked when it is decrypted.
+		}
 		return nil, err
 	}
 	if need := min(int64(e.DecompressedSize), int64(len(packed))*mostDense); int64(cap(dst)) < need {

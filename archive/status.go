@@ -13,6 +13,7 @@ type StreamStatus struct {
 	Stream   Stream    `json:"stream"`
 	Next     Position  `json:"next"`      // Records accepted.
 	InBucket Position  `json:"in_bucket"` // Records below this are in the bucket.
+	Proven   Position  `json:"proven"`    // Records below this are covered by a signed checkpoint.
 	Last     time.Time `json:"last,omitzero"`
 	Oldest   time.Time `json:"oldest_waiting,omitzero"` // When the oldest record not yet in the bucket was received.
 }
@@ -30,11 +31,13 @@ type Status struct {
 	Packs     int            `json:"packs"`                    // In the bucket.
 	PackBytes int64          `json:"pack_bytes"`               // In the bucket, compressed.
 	BodyBytes int64          `json:"body_bytes"`               // Appended bodies, uncompressed.
+	Pending   []Pending      `json:"pending,omitempty"`        // Objects that are to go and are locked.
+	Key       string         `json:"signing_key"`              // Public half of the key that checkpoints are signed with.
 }
 
 // Status tells how the archive is.
 func (a *Archive) Status() Status {
-	st := Status{Bucket: a.store.String()}
+	st := Status{Bucket: a.store.String(), Key: a.signer.public}
 	free, known := a.space.sample()
 	st.Free, st.Full = free, known && free < a.space.reserve
 	var failures []string
@@ -59,7 +62,14 @@ func (s *stream) status(total *Status) StreamStatus {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	one := StreamStatus{Stream: s.name, Next: s.next, InBucket: s.next}
+	total.Pending = append(total.Pending, s.pending...)
+	if s.proven != nil {
+		one.Proven = s.proven.Size
+	}
 	for _, p := range s.packs {
+		if p.gone {
+			continue
+		}
 		total.BodyBytes += p.bytes
 		switch {
 		case p.tar != nil:
@@ -84,7 +94,7 @@ func (s *stream) status(total *Status) StreamStatus {
 func (s *stream) failures() (texts []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, w := range []*work{&s.sealing, &s.uploading, &s.proving} {
+	for _, w := range []*work{&s.sealing, &s.uploading, &s.proving, &s.tidying} {
 		if w.failure != nil {
 			texts = append(texts, explain(w.failure))
 		}

@@ -30,8 +30,14 @@ type stream struct {
 
 	proven *latest // The last checkpoint; nil when there is none, or it is not known yet.
 
+	untidy  bool      // The bucket may have objects that are to go.
+	pending []Pending // Objects that are to go and are locked.
+	looked  time.Time // When they were looked after last.
+
 	sealing, uploading, proving work
-	recalled                    bool // The bucket was asked for the last checkpoint; guarded by proving.
+	tidying                     work
+	rewriting                   sync.Mutex // Held while stored packs are replaced, or deleted.
+	recalled                    bool       // The bucket was asked for the last checkpoint; guarded by proving.
 }
 
 func (a *Archive) newStream(name Stream) *stream {
@@ -129,7 +135,7 @@ func (s *stream) firstPackLocked(wanted func(*pack) bool) (found *pack) {
 }
 
 func (p *pack) unsealed() bool { return p.tar != nil && p.full }
-func (p *pack) unstored() bool { return p.tar == nil && !p.stored }
+func (p *pack) unstored() bool { return p.tar == nil && !p.stored && !p.gone }
 
 // makeDir creates the directory of the stream and its list of packs. The caller holds order.
 func (s *stream) makeDir() error {

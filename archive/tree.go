@@ -173,8 +173,11 @@ func leafOf(raw []byte, at Address) tlog.Hash {
 	case m.Kind == KindErased && m.Leaf != nil:
 		return tlog.Hash(*m.Leaf)
 	}
-	return tlog.RecordHash(raw[blockSize : blockSize+metaLen])
+	return recordLeaf(raw[blockSize : blockSize+metaLen])
 }
+
+// recordLeaf is the leaf of a record with this metadata.
+func recordLeaf(meta []byte) tlog.Hash { return tlog.RecordHash(meta) }
 
 // leavesOf computes the leaves of the records of a pack. Its error is one of
 // the disk.

@@ -35,7 +35,8 @@ func (s *stream) upload(ctx context.Context, p *pack) error {
 	if err != nil {
 		return err
 	}
-	err = s.a.store.Create(ctx, p.key(), io.NewSectionReader(f, 0, p.size), p.sum, Lock{})
+	lock := s.a.lockOf(s, p.line())
+	err = s.a.store.Create(ctx, p.key(), io.NewSectionReader(f, 0, p.size), p.sum, lock)
 	if errors.Is(err, ErrExists) {
 		err = s.a.compare(ctx, p)
 	}
@@ -43,12 +44,12 @@ func (s *stream) upload(ctx context.Context, p *pack) error {
 		return err
 	}
 	line := p.line()
-	line.Stored = true
+	line.Stored, line.Lock = true, lock
 	if err := s.log.add(line); err != nil {
 		return err
 	}
 	s.mu.Lock()
-	p.stored = true
+	p.stored, p.lock = true, lock
 	p.used = s.a.tick()
 	s.mu.Unlock()
 	s.a.log.Info("pack uploaded", "pack", p.key(), "bytes", p.size)

@@ -66,6 +66,7 @@ type Verified struct {
 	Records    int64     `json:"records"` // Read and found as they were received.
 	AllRecords int64     `json:"all_records"`
 	Packs      int       `json:"packs"` // Of the bucket, found as they were put there.
+	Proven     []Proven  `json:"proven,omitempty"`
 	Problems   []Problem `json:"problems"`
 }
 
