@@ -50,6 +50,15 @@ func anyCommand(t *rapid.T) Command {
 		CreateShare{number, Share{Hash: secret, Citations: ids, Expires: start.AddDate(0, 1, 0)}},
 		RevokeShare{number, id, text},
 		OpenShare{number, id, name},
+		SetClass{Class: archive.Mail, Keep: Period{Days: id}},
+		PlaceHold{Name: name, Query: text, Standing: id > 2, Records: run(archive.Mail, archive.Position(id), 2), Reason: "r"},
+		ExtendHold{name, run(archive.Mail, archive.Position(5*id), 1)},
+		ReleaseHold{name, "r"},
+		SetErasurePolicy{id%2 == 0, text},
+		RequestErasure{run(archive.Mail, archive.Position(10*id), 1), "r"},
+		ApproveErasure{ID: id},
+		RefuseErasure{id, "r"},
+		Expire{archive.Mail, []archive.PackInfo{pack(archive.Mail, archive.Position(100*id), 5, start.AddDate(0, 0, -id))}},
 	}
 	return rapid.SampledFrom(commands).Draw(t, "command")
 }

@@ -103,6 +103,7 @@ func (s *State) classSet(d decision, data ClassSetData) error {
 		return fmt.Errorf("it sets no class: %q, %+v", data.Class, data.Keep)
 	}
 	s.classes[data.Class] = Class{data.Class, data.Keep, data.Lock, s.actor(d.Actor), d.At}
+	s.locks++
 	return nil
 }
 
@@ -116,6 +117,7 @@ func (s *State) holdPlaced(d decision, data HoldPlacedData) error {
 	h := &holdFile{Hold{Name: data.Name, Query: data.Query, Standing: data.Standing, Reason: d.Reason, By: s.actor(d.Actor), At: d.At}, setOf(data.Records)}
 	h.Records = h.set.count()
 	s.holds = append(s.holds, h)
+	s.locks++
 	return nil
 }
 
@@ -129,6 +131,7 @@ func (s *State) holdExtended(_ decision, data HoldExtendedData) error {
 	}
 	h.set.add(data.Records)
 	h.Records = h.set.count()
+	s.locks++
 	return nil
 }
 
@@ -139,6 +142,7 @@ func (s *State) holdReleased(d decision, data HoldReleasedData) error {
 	}
 	h.Released, h.ReleasedBy, h.Why = d.At, s.actor(d.Actor), d.Reason
 	h.set = nil
+	s.locks++
 	return nil
 }
 

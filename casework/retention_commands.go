@@ -297,8 +297,9 @@ func (c Expire) Check(s *State, now time.Time) ([]Event, error) {
 		}
 		data.Removes = append(data.Removes, runOf(v.Pack))
 	}
-	if data.Removes = s.removed.missing(data.Removes); len(data.Removes) == 0 {
+	if len(s.removed.missing(data.Removes)) == 0 {
 		return nil, nil
 	}
+	data.Removes = setOf(data.Removes).ranges()
 	return newEvent(RetentionExpired, 0, "", data)
 }

@@ -36,6 +36,7 @@ type State struct {
 	two      bool                     // An erasure takes two people.
 	orders   []Order                  // What is to be removed, oldest first.
 	removed  recordSet                // Of all orders.
+	locks    int                      // Decisions that may have changed what Lock says.
 }
 
 // caseFile is a case as the fold keeps it.
