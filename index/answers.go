@@ -11,24 +11,36 @@ import (
 	"slices"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2"
+
 	"polytrace/archive"
 	"polytrace/message"
 )
 
 // look opens a snapshot for one question.
 func (x *Index) look(ctx context.Context, ask func(*finder) error) error {
-	s, release, err := x.begin()
+	s, snap, release, err := x.sight()
 	if err != nil {
 		return err
 	}
 	defer release()
-	snap := x.db.NewSnapshot()
 	err = ask(&finder{ctx, snap, &s.view})
 	return errors.Join(err, snap.Close())
 }
 
+// sight gives the present state and a snapshot with at least that state's records. It has not less
+// either of what readers of the state see: removals are committed while nobody is in here.
+func (x *Index) sight() (s *state, snap *pebble.Snapshot, release func(), err error) {
+	if _, release, err = x.begin(); err != nil {
+		return nil, nil, nil, err
+	}
+	x.sighting.RLock()
+	defer x.sighting.RUnlock()
+	return x.now(), x.db.NewSnapshot(), release, nil
+}
+
 // Document returns what is known of the record at an address; of the one with the
-// bytes when it is a sighting. archive.ErrNotFound when it is not indexed.
+// bytes when it is a sighting. archive.ErrNotFound when it is not indexed, a *RemovedError when it was removed.
 func (x *Index) Document(ctx context.Context, at archive.Address) (*Document, error) {
 	var d *Document
 	err := x.look(ctx, func(f *finder) (err error) {
@@ -42,6 +54,9 @@ func (x *Index) Document(ctx context.Context, at archive.Address) (*Document, er
 }
 
 func (f *finder) document(at archive.Address) (*Document, error) {
+	if r, err := f.removedAs(at); err != nil || r != nil {
+		return nil, cmp.Or[error](err, r)
+	}
 	value, err := f.get(addressKey(at))
 	if err != nil {
 		return nil, err
@@ -108,7 +123,9 @@ func (f *finder) arrivals(doc docID) (rows []sightingRow, err error) {
 		if err := json.Unmarshal(value, &r); err != nil {
 			return fmt.Errorf("%w: %w", errCorrupt, err)
 		}
-		rows = append(rows, r)
+		if !f.v.removed.lost(r.Meta) {
+			rows = append(rows, r)
+		}
 		return nil
 	})
 	slices.SortFunc(rows, func(a, b sightingRow) int {
@@ -148,9 +165,12 @@ func (x *Index) Thread(ctx context.Context, id string) (*Thread, error) {
 		if err != nil {
 			return err
 		}
-		docs = slices.DeleteFunc(docs, func(doc docID) bool { return doc >= f.v.n })
 		if len(docs) == 0 {
-			return archive.ErrNotFound
+			r, err := f.removedAs(at)
+			if err == nil && r != nil {
+				err = r
+			}
+			return cmp.Or(err, archive.ErrNotFound)
 		}
 		slices.SortFunc(docs, f.v.compare)
 		t.ID = threadID(lowest)
@@ -168,7 +188,74 @@ func (x *Index) Thread(ctx context.Context, id string) (*Thread, error) {
 	return t, nil
 }
 
-// Known lists the arrivals of a body, oldest first; none when it is new.
+// Removed tells by which decision a record was removed; nil when it was not. A sighting of a removed record counts as removed.
+func (x *Index) Removed(ctx context.Context, at archive.Address) (r *RemovedError, err error) {
+	err = x.look(ctx, func(f *finder) (err error) {
+		r, err = f.removedAs(at)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look up the removal of %s: %w", at, err)
+	}
+	return r, nil
+}
+
+func (f *finder) removedAs(at archive.Address) (*RemovedError, error) {
+	run, ok := f.v.removed.find(at)
+	if !ok {
+		of, err := f.lostTarget(at)
+		if err != nil || of == nil {
+			return nil, err
+		}
+		if run, ok = f.v.removed.find(*of); !ok {
+			return nil, nil
+		}
+	}
+	r := &RemovedError{Address: at, Erased: run.cause == erased}
+	if run.cause == gone {
+		return r, nil
+	}
+	r.Decision = archive.Address{Stream: archive.Ledger, Position: run.ledger}
+	value, err := f.get(decisionKey(run.ledger))
+	if err != nil {
+		return nil, err
+	}
+	var d decision
+	if json.Unmarshal(value, &d) != nil {
+		return nil, errCorrupt
+	}
+	r.At, r.Actor, r.Reason = d.At, d.Actor, d.Reason
+	return r, nil
+}
+
+// lostTarget is the record that had the bytes of a sighting, when the sighting is shown no more.
+func (f *finder) lostTarget(at archive.Address) (*archive.Address, error) {
+	value, err := f.get(recordKey(famApart, at))
+	if err != nil {
+		return nil, err
+	}
+	if len(value) > 9 && value[0] == apartLost {
+		of, err := archive.ParseAddress(string(value[9:]))
+		if err != nil {
+			return nil, errCorrupt
+		}
+		return &of, nil
+	}
+	if value, err = f.get(addressKey(at)); err != nil || value == nil || !f.v.dead.Contains(binary.BigEndian.Uint32(value)) {
+		return nil, err
+	}
+	var row sightingRow // Of a document that still has its rows.
+	if value, err = f.get(sightingKey(binary.BigEndian.Uint32(value), at)); err != nil || value == nil {
+		return nil, err
+	}
+	if json.Unmarshal(value, &row) != nil {
+		return nil, errCorrupt
+	}
+	return row.Meta.SameAs, nil
+}
+
+// Known lists the arrivals of a body, oldest first; none when it is new or was removed: then
+// its bytes have to be stored again.
 func (x *Index) Known(sha256 archive.Digest) (out []Sighting, err error) {
 	err = x.look(context.Background(), func(f *finder) error {
 		value, err := f.get(digestKey(famDigest, sha256))
@@ -192,10 +279,15 @@ func (x *Index) Status() Status {
 	}
 	defer release()
 	out := Status{
-		Records: s.counts.Records, Documents: s.counts.Documents, Unsearchable: s.counts.Unsearchable,
+		Removed: s.counts.Lost, Documents: s.counts.Documents, Unsearchable: s.counts.Unsearchable,
 		CompleteTo: x.completeTo(s, time.Now()),
 		Reasons:    maps.Clone(s.counts.Reasons),
+		Cleaning:   s.untidy() || s.purge > 0,
 	}
+	for stream, m := range s.marks {
+		out.Removed += s.removed.before(stream, m.next)
+	}
+	out.Records, out.Lag = s.counts.Records-out.Removed-s.counts.Queued, s.counts.Queued
 	for _, stream := range x.archive.Streams() {
 		if next := x.archive.Next(stream); next > s.marks[stream].next {
 			out.Lag += int64(next - s.marks[stream].next)

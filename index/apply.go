@@ -18,10 +18,13 @@ import (
 
 // counts is what Status tells, kept under "!counts".
 type counts struct {
-	Records      int64          `json:"records"`
+	Records      int64          `json:"records"` // Applied, also those removed.
 	Documents    int64          `json:"documents"`
 	Unsearchable int64          `json:"unsearchable"`
 	Reasons      map[string]int `json:"reasons"`
+	Lost         int64          `json:"lost,omitempty"`         // Sightings whose bytes were removed.
+	Queued       int64          `json:"queued,omitempty"`       // Records to be read once more.
+	QueuedSince  int64          `json:"queued_since,omitempty"` // When the first of them was received at the latest, Unix milliseconds.
 }
 
 // mark is how far a stream is applied.
@@ -37,6 +40,11 @@ type state struct {
 	counts counts
 	days   map[int32]int64 // records received by UTC day since 1970
 	marks  map[archive.Stream]mark
+
+	pending []span           // Removed records whose documents still have rows.
+	retired *roaring.Bitmap  // Documents without rows whose words still stand in the postings.
+	sweep   *sweep           // What takes words out of the postings; nil when nothing does.
+	purge   archive.Position // Behind the last erasure whose bytes may be left in the files; 0 when there is none.
 }
 
 // next is a copy that may be changed; what they share only grows behind the end of the other.
@@ -58,12 +66,20 @@ type run struct {
 	stream archive.Stream
 	from   archive.Position
 	items  []item
+	gone   bool // The archive has none of them any more.
+	again  bool // They were applied before and queued since; from any stream.
+}
+
+// removes reports whether something that readers see is taken from them.
+func (r run) removes() bool {
+	return r.gone || slices.ContainsFunc(r.items, func(it item) bool { return it.order != nil })
 }
 
 // item is a record of a run.
 type item struct {
 	meta    archive.Meta
 	event   []byte    // Of the ledger.
+	order   *order    // Of the ledger: it removes records. Such an item is the last of its run.
 	entry   *analysis // Of a document or sighting; nil when the record is neither.
 	damaged bool      // The archive could not give its bytes.
 }
@@ -72,13 +88,53 @@ type item struct {
 // index has seen all of a record or none of it. It is a function of the
 // records and of what is in the index, and of nothing else.
 func apply(db *pebble.DB, old *state, m *memory, r run) (*pebble.Batch, *state, error) {
-	a := &applier{tx: newTx(db, m.orphans, &m.terms), state: old.next(), published: old.n}
-	for i, it := range r.items {
-		if err := a.item(r.stream, it); err != nil {
-			return nil, nil, fmt.Errorf("apply %s/%d: %w", r.stream, r.from+archive.Position(i), err)
+	a := newApplier(db, old, m)
+	var err error
+	switch {
+	case r.gone:
+		err = a.gone(r)
+	case r.again:
+		err = a.all(r, a.again)
+	default:
+		err = a.all(r, a.item)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	if !r.again {
+		a.mark(r)
+	}
+	return a.finish()
+}
+
+func newApplier(db *pebble.DB, old *state, m *memory) *applier {
+	return &applier{tx: newTx(db, m.orphans, &m.terms), state: old.next(), published: old.n}
+}
+
+// all applies the records of a run one by one.
+func (a *applier) all(r run, do func(item) error) error {
+	for _, it := range r.items {
+		if err := do(it); err != nil {
+			return fmt.Errorf("apply %s: %w", it.meta.Address(), err)
 		}
 	}
-	a.mark(r)
+	return nil
+}
+
+// gone applies a run of which the archive has nothing any more.
+func (a *applier) gone(r run) error {
+	var all []archive.Removal
+	for _, it := range r.items {
+		if !r.again {
+			a.counts.Records++
+		}
+		all = append(all, archive.Removal{Stream: it.meta.Stream, First: it.meta.Position, Records: 1})
+	}
+	return a.remove(gone, 0, all)
+}
+
+// finish completes the batch and gives the next state.
+func (a *applier) finish() (*pebble.Batch, *state, error) {
 	if err := a.writeCounts(); err != nil {
 		return nil, nil, err
 	}
@@ -92,31 +148,62 @@ type applier struct {
 	*state
 	published docID // Documents that readers see; below it the view has to be copied before a change.
 	owned     bool
+	ownedSets bool
 	added     []docID // To come into the order.
 	moved     bool    // The date or address of one that is in the order changed.
 	changed   []int32 // days
 }
 
-func (a *applier) item(s archive.Stream, it item) error {
-	if s == archive.Ledger {
-		if it.damaged {
+func (a *applier) item(it item) error {
+	if it.meta.Stream == archive.Ledger {
+		switch {
+		case it.event == nil:
 			return nil
+		case it.order != nil:
+			return a.carryOut(it.meta.Position, it.order)
 		}
 		return a.decision(it)
 	}
 	a.counts.Records++
-	if !it.meta.Received.IsZero() { // Unknown of a damaged record.
-		day := int32(floorDay(it.meta.Received.UnixMilli()))
-		a.days[day]++
-		a.changed = append(a.changed, day)
-	}
-	if it.damaged {
-		a.unsearchable(reasonDamaged, 1)
-	}
-	if it.entry == nil {
+	if a.removed.has(it.meta.Address()) {
 		return nil
 	}
-	return a.record(it.entry)
+	return a.arrive(it)
+}
+
+// arrive applies a record that is not removed itself.
+func (a *applier) arrive(it item) error {
+	if it.entry != nil && a.removed.lost(it.meta) {
+		a.apart(apartLost, it.meta)
+		return nil
+	}
+	a.received(millis(it.meta), 1)
+	switch {
+	case it.damaged:
+		a.unsearchable(reasonDamaged, 1)
+		a.apart(apartDamaged, it.meta)
+	case it.entry == nil:
+		a.apart(apartOther, it.meta)
+	default:
+		return a.record(it.entry)
+	}
+	return nil
+}
+
+// received counts a record on the day of a time in milliseconds, 0 when that is not known.
+func (a *applier) received(ms, n int64) {
+	if ms != 0 {
+		a.onDay(dayOfMillis(ms), n)
+	}
+}
+
+func dayOfMillis(ms int64) int32 { return int32(floorDay(ms)) }
+
+func (a *applier) onDay(day int32, n int64) {
+	if a.days[day] += n; a.days[day] == 0 {
+		delete(a.days, day)
+	}
+	a.changed = append(a.changed, day)
 }
 
 // mark notes that the run is applied.
@@ -144,6 +231,10 @@ func (a *applier) writeCounts() error {
 	slices.Sort(a.changed)
 	for _, day := range slices.Compact(a.changed) {
 		key := binary.BigEndian.AppendUint32([]byte{famDay}, uint32(day)^1<<31)
+		if a.days[day] == 0 {
+			mustBatch(a.batch.Delete(key, nil))
+			continue
+		}
 		a.write(key, binary.AppendUvarint(nil, uint64(a.days[day])))
 	}
 	return nil
@@ -166,7 +257,10 @@ func (a *applier) record(e *analysis) error {
 		return err
 	}
 	s.sightings++
-	a.set(addressKey(e.meta.Address()), docValue(doc))
+	a.set(addressKey(e.meta.Address()), binary.BigEndian.AppendUint32(docValue(doc), uint32(dayOfMillis(e.meta.Received.UnixMilli()))))
+	if e.meta.SameAs != nil {
+		a.set(recordKey(famTarget, *e.meta.SameAs), docValue(doc))
+	}
 	sighting, err := json.Marshal(sightingRow{e.meta, e.recipients})
 	if err != nil {
 		return fmt.Errorf("marshal sighting: %w", err)
@@ -196,8 +290,13 @@ func (a *applier) document(d archive.Digest) (docID, *stored, error) {
 	}
 	if value != nil {
 		doc := binary.BigEndian.Uint32(value)
-		s, err := a.stored(doc)
-		return doc, s, err
+		if !a.dead.Contains(doc) {
+			s, err := a.stored(doc)
+			return doc, s, err
+		}
+		if err := a.retire([]docID{doc}); err != nil { // The same bytes came again meanwhile.
+			return 0, nil, err
+		}
 	}
 	doc := a.view.add()
 	a.hide(doc, true)
@@ -210,7 +309,7 @@ func (a *applier) hide(doc docID, hide bool) {
 	if !hide && !a.hidden.Contains(doc) {
 		return
 	}
-	a.hidden = a.hidden.Clone()
+	a.ownSets()
 	if hide {
 		a.hidden.Add(doc)
 	} else {
@@ -248,7 +347,7 @@ func (a *applier) bytes(doc docID, s *stored, e *analysis) error {
 // reveal makes a document searchable.
 func (a *applier) reveal(doc docID, s *stored, e *analysis) (err error) {
 	a.hide(doc, false)
-	a.length[doc] = e.words
+	a.length[doc], a.why[doc] = e.words, reasonNumber(s.unsearchable)
 	a.added = append(a.added, doc)
 	a.numbers(doc)
 	a.termTable.add(doc, &e.content)
@@ -260,6 +359,7 @@ func (a *applier) reveal(doc docID, s *stored, e *analysis) (err error) {
 	}
 	a.counts.Documents++
 	a.unsearchable(s.unsearchable, 1)
+	a.set(docKey(famLinks, doc), e.thread.encode())
 	s.thread, err = a.link(doc, s.at, e.thread)
 	return err
 }
@@ -294,28 +394,44 @@ func (a *applier) reorder() {
 
 // numbers writes what the view keeps of a document:
 //
-//	0x00 hidden or 0x01 | date varint | size uvarint | words uvarint | position uvarint | stream
+//	0x00 hidden
+//	0x01 | date varint | size uvarint | words uvarint | position uvarint | reason it is unsearchable(1B) | stream
+//	0x02 removed, its words still to be taken out of the postings; 0x03 removed
 func (a *applier) numbers(doc docID) {
 	if a.hidden.Contains(doc) {
-		a.write(docKey(famNumbers, doc), []byte{0})
+		a.write(docKey(famNumbers, doc), []byte{numbersHidden})
 		return
 	}
-	value := binary.AppendVarint([]byte{1}, a.date[doc])
+	value := binary.AppendVarint([]byte{numbersShown}, a.date[doc])
 	value = binary.AppendUvarint(value, uint64(a.size[doc]))
 	value = binary.AppendUvarint(value, uint64(a.length[doc]))
 	at := a.address(doc)
-	value = binary.AppendUvarint(value, uint64(at.Position))
+	value = append(binary.AppendUvarint(value, uint64(at.Position)), a.why[doc])
 	a.write(docKey(famNumbers, doc), append(value, at.Stream...))
 }
 
+const (
+	numbersHidden  = 0x00
+	numbersShown   = 0x01
+	numbersRetired = 0x02
+	numbersSwept   = 0x03
+)
+
 // loadNumbers is the reverse of numbers, for the next document.
-func (v *view) loadNumbers(value []byte) error {
+func (s *state) loadNumbers(value []byte) error {
+	v := &s.view
 	doc := v.add()
-	if len(value) == 1 && value[0] == 0 {
+	if len(value) == 1 && value[0] != numbersShown && value[0] <= numbersSwept {
 		v.hidden.Add(doc)
+		if value[0] != numbersHidden {
+			v.dead.Add(doc)
+		}
+		if value[0] == numbersRetired {
+			s.retired.Add(doc)
+		}
 		return nil
 	}
-	if len(value) == 0 || value[0] != 1 {
+	if len(value) == 0 || value[0] != numbersShown {
 		return errCorrupt
 	}
 	rest := value[1:]
@@ -327,8 +443,11 @@ func (v *view) loadNumbers(value []byte) error {
 			return errCorrupt
 		}
 	}
-	v.date[doc], v.size[doc], v.length[doc] = date, int64(u[0]), uint32(u[1])
-	v.place[doc] = place{archive.Position(u[2]), v.stream(archive.Stream(rest[n:]))}
+	if rest = rest[n:]; len(rest) == 0 || int(rest[0]) >= len(reasons) {
+		return errCorrupt
+	}
+	v.date[doc], v.size[doc], v.length[doc], v.why[doc] = date, int64(u[0]), uint32(u[1]), rest[0]
+	v.place[doc] = place{archive.Position(u[2]), v.stream(archive.Stream(rest[1:]))}
 	return nil
 }
 
@@ -365,9 +484,10 @@ func (a *applier) decision(it item) error {
 // newState is that of an index without records.
 func newState() *state {
 	return &state{
-		view:   view{hidden: roaring.New()},
-		counts: counts{Reasons: map[string]int{}},
-		days:   map[int32]int64{},
-		marks:  map[archive.Stream]mark{},
+		view:    view{hidden: roaring.New(), dead: roaring.New(), removed: removals{}},
+		counts:  counts{Reasons: map[string]int{}},
+		days:    map[int32]int64{},
+		marks:   map[archive.Stream]mark{},
+		retired: roaring.New(),
 	}
 }

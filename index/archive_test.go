@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"log/slog"
@@ -38,14 +39,15 @@ type memArchive struct {
 	mu      sync.Mutex
 	streams map[archive.Stream][]archive.Record
 	damaged map[archive.Address]bool
-	failure error // What Scan says instead of records.
+	gone    map[archive.Address]bool // Removed, and the decision was carried out.
+	failure error                    // What Scan says instead of records.
 	changed chan struct{}
 	clock   time.Time // When the next record is received.
 }
 
 func newMemArchive() *memArchive {
 	return &memArchive{
-		streams: map[archive.Stream][]archive.Record{}, damaged: map[archive.Address]bool{},
+		streams: map[archive.Stream][]archive.Record{}, damaged: map[archive.Address]bool{}, gone: map[archive.Address]bool{},
 		changed: make(chan struct{}), clock: day(2026, 11, 20),
 	}
 }
@@ -131,9 +133,12 @@ func (a *memArchive) Scan(_ context.Context, s archive.Stream, from archive.Posi
 			return
 		}
 		for _, r := range records[min(int(from), len(records)):] {
-			var err error
-			if a.isDamaged(r.Meta.Address()) {
-				r, err = archive.Record{}, fmt.Errorf("read: %w", archive.ErrDamaged)
+			err := a.unreadable(r.Meta.Address())
+			switch {
+			case errors.Is(err, archive.ErrGone):
+				r = archive.Record{Meta: archive.Meta{Stream: r.Meta.Stream, Position: r.Meta.Position}}
+			case err != nil:
+				r = archive.Record{}
 			}
 			if !yield(r, err) {
 				return
@@ -142,10 +147,38 @@ func (a *memArchive) Scan(_ context.Context, s archive.Stream, from archive.Posi
 	}
 }
 
-func (a *memArchive) isDamaged(at archive.Address) bool {
+// unreadable is why a record cannot be read; nil when it can.
+func (a *memArchive) unreadable(at archive.Address) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.damaged[at]
+	switch {
+	case a.gone[at]:
+		return fmt.Errorf("read %s: %w", at, archive.ErrGone)
+	case a.damaged[at]:
+		return fmt.Errorf("read %s: %w", at, archive.ErrDamaged)
+	}
+	return nil
+}
+
+// with is an archive with the same records, of which others are gone.
+func (a *memArchive) with(gone map[archive.Address]bool) *memArchive {
+	b := newMemArchive()
+	b.streams, b.damaged, b.gone = a.streams, a.damaged, gone
+	return b
+}
+
+// removes orders that records are removed.
+func (a *memArchive) removes(t tester, kind casework.EventType, reason string, all ...archive.Removal) archive.Address {
+	t.Helper()
+	data, err := json.Marshal(map[string]any{"removes": all})
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := json.Marshal(casework.Event{Format: casework.EventFormat, Type: kind, Actor: "kim", At: day(2026, 11, 21), Reason: reason, Data: data})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a.append(archive.Meta{Stream: archive.Ledger, Kind: archive.KindEvent}, string(body))
 }
 
 func (a *memArchive) Wait(ctx context.Context, s archive.Stream, p archive.Position) error {
@@ -165,13 +198,13 @@ func (a *memArchive) Wait(ctx context.Context, s archive.Stream, p archive.Posit
 }
 
 func (a *memArchive) Read(_ context.Context, at archive.Address) (archive.Record, error) {
+	if err := a.unreadable(at); err != nil {
+		return archive.Record{}, err
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if int(at.Position) >= len(a.streams[at.Stream]) {
 		return archive.Record{}, archive.ErrNotFound
-	}
-	if a.damaged[at] {
-		return archive.Record{}, archive.ErrDamaged
 	}
 	return a.streams[at.Stream][at.Position], nil
 }
@@ -219,6 +252,16 @@ func caughtUp(t tester, x *Index, a Archive) {
 			}
 		}
 	}
+}
+
+// settled waits until all records are applied and nothing of those that were removed is left.
+func settled(t tester, x *Index, a Archive) {
+	t.Helper()
+	caughtUp(t, x, a)
+	until(x, func() bool {
+		s := x.now()
+		return !s.untidy() && s.purge == 0 && s.counts.Queued == 0
+	})
 }
 
 // until returns when holds does; it is asked each time that the index changes.

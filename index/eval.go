@@ -91,6 +91,9 @@ func (f *finder) all() docSet {
 	}
 	for it := f.v.hidden.Iterator(); it.HasNext(); {
 		doc := it.Next()
+		if doc >= f.v.n {
+			break
+		}
 		s[doc/64] &^= 1 << (doc % 64)
 	}
 	return s
@@ -368,14 +371,18 @@ func (f *finder) evalThread(n *ThreadID) (docSet, error) {
 }
 
 // thread lists the documents of the thread that a record is in; none when there is no such record.
+// One that is dead still leads to those who stay until its rows are deleted.
 func (f *finder) thread(at archive.Address) (docs []docID, lowest archive.Address, err error) {
 	value, err := getCopy(f.snap, addressKey(at))
 	if err != nil || value == nil {
 		return nil, lowest, err
 	}
 	doc := binary.BigEndian.Uint32(value)
-	if doc >= f.v.n || f.v.hidden.Contains(doc) {
+	if doc >= f.v.n || f.v.hidden.Contains(doc) && !f.v.dead.Contains(doc) {
 		return nil, lowest, nil
+	}
+	if dead, err := f.outside(doc); dead || err != nil {
+		return nil, lowest, err
 	}
 	s, err := f.stored(doc)
 	if err != nil {
@@ -386,10 +393,18 @@ func (f *finder) thread(at archive.Address) (docs []docID, lowest archive.Addres
 		return nil, lowest, err
 	}
 	err = eachIn(f.snap, docKey(famMember, root), func(key, _ []byte) error {
-		docs = append(docs, keyDoc(key))
+		if other := keyDoc(key); other < f.v.n && !f.v.hidden.Contains(other) {
+			docs = append(docs, other)
+		}
 		return nil
 	})
 	return docs, row.lowest, err
+}
+
+// outside reports whether a document is in no thread any more.
+func (f *finder) outside(doc docID) (bool, error) {
+	value, err := f.get(docKey(famLinks, doc))
+	return value == nil, err
 }
 
 func (f *finder) get(key []byte) ([]byte, error) { return getCopy(f.snap, key) }

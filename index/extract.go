@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -31,6 +32,17 @@ const (
 	reasonDamaged   = "damaged in the archive"
 	reasonFault     = "could not be read; please report it"
 )
+
+// reasons gives those that are kept in memory a number. Numbers never change meaning.
+var reasons = []string{"", reasonEncrypted, reasonImage, reasonLong, reasonLimit, reasonPage, reasonFile, reasonFault}
+
+func reasonNumber(reason string) byte {
+	i := slices.Index(reasons, reason)
+	if i < 0 {
+		panic("index: reason " + strconv.Quote(reason) + " has no number")
+	}
+	return byte(i)
+}
 
 // analysis is what a record says by itself: a pure function of its metadata
 // and bytes. apply brings it together with what is in the index.

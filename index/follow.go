@@ -1,6 +1,7 @@
 package index
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -41,12 +42,8 @@ func (x *Index) Run(ctx context.Context) error {
 		return newReader(x, inner).follow(runs)
 	})
 	g.Go(func() error {
-		for r := range runs {
-			if err := x.take(r); err != nil {
-				return err
-			}
-		}
-		return nil
+		w := &applying{x: x, ctx: inner, rewritten: make(chan rewritten, 1)}
+		return w.write(runs)
 	})
 	if err := g.Wait(); err != nil && ctx.Err() == nil {
 		return fmt.Errorf("follow the archive: %w", err)
@@ -54,24 +51,115 @@ func (x *Index) Run(ctx context.Context) error {
 	return nil
 }
 
+// applying is the one goroutine that changes the index. Between the runs that come it
+// deletes what was removed, a step at a time.
+type applying struct {
+	x         *Index
+	ctx       context.Context
+	rewriting bool
+	rewritten chan rewritten
+	failed    archive.Position // The erasure after which the files could not be written anew; tried again after a start.
+}
+
+// rewritten is how it went to write the files anew after the erasures before a position.
+type rewritten struct {
+	before archive.Position
+	err    error
+}
+
+// write applies runs until there are no more.
+func (w *applying) write(runs <-chan run) error {
+	ctx, cancel := context.WithCancel(w.ctx)
+	defer func() {
+		cancel()
+		if w.rewriting {
+			<-w.rewritten
+		}
+	}()
+	for {
+		ready, later := w.chores(ctx)
+		var err error
+		select {
+		case r, ok := <-runs:
+			if !ok {
+				return nil
+			}
+			err = w.x.take(r)
+		case r := <-w.rewritten:
+			err = w.noteRewritten(r)
+		case <-ready:
+			err = w.x.change(tidy, false)
+		case <-later:
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// chores tells what else there is to do: ready is closed when there is something, later says when to look again.
+func (w *applying) chores(ctx context.Context) (ready <-chan struct{}, later <-chan time.Time) {
+	s := w.x.now()
+	purge := s.purge > 0 && s.purge != w.failed && !w.rewriting
+	switch {
+	case !s.untidy() && !purge:
+	case w.x.room() != nil: // Deleting begins with writing.
+		later = time.After(minRetry)
+	case s.untidy():
+		done := make(chan struct{})
+		close(done)
+		ready = done
+	default:
+		w.rewriting = true
+		go func() { w.rewritten <- rewritten{s.purge, w.x.rewrite(ctx)} }()
+	}
+	return ready, later
+}
+
+func (w *applying) noteRewritten(r rewritten) error {
+	w.rewriting = false
+	switch {
+	case r.err == nil:
+		return w.x.change(purged(r.before), false)
+	case errors.Is(r.err, errPebble):
+		return w.x.stop(r.err)
+	case w.ctx.Err() == nil && !errors.Is(r.err, ErrClosed):
+		w.failed = r.before
+		w.x.log.Error("index files could not be written anew after an erasure; restart to try again", "error", r.err)
+	}
+	return nil
+}
+
 // take applies a run and shows it to readers.
-func (x *Index) take(r run) (err error) {
+func (x *Index) take(r run) error {
+	return x.change(func(db *pebble.DB, s *state, m *memory) (*pebble.Batch, *state, error) { return apply(db, s, m, r) }, r.removes())
+}
+
+// change makes a batch and the state that comes of it.
+type change func(*pebble.DB, *state, *memory) (*pebble.Batch, *state, error)
+
+// change commits a batch and shows its state to readers. When it removes what
+// they see, they see both at once.
+func (x *Index) change(do change, removes bool) error {
 	s, release, err := x.begin()
 	if err != nil {
 		return err
 	}
 	defer release()
-	var next *state
 	if err = x.stopped(); err == nil {
-		next, err = x.commit(s, r)
+		err = guarded(func() error { return x.commit(s, do, removes) })
 	}
+	if err != nil {
+		return x.stop(err)
+	}
+	return nil
+}
+
+// stop keeps anything more from being applied, and returns why.
+func (x *Index) stop(err error) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if err != nil {
-		x.broken = err
-	} else {
-		x.state = next
-	}
+	x.broken = err
 	x.wakeLocked()
 	return err
 }
@@ -83,7 +171,8 @@ func (x *Index) stopped() error {
 	return x.broken
 }
 
-func (x *Index) commit(s *state, r run) (next *state, err error) {
+// guarded turns the panic of a database that cannot go on into an error.
+func guarded(do func() error) (err error) {
 	defer func() {
 		if fault := recover(); fault != nil {
 			cause, ok := fault.(error)
@@ -93,15 +182,45 @@ func (x *Index) commit(s *state, r run) (next *state, err error) {
 			err = cause
 		}
 	}()
-	batch, next, err := apply(x.db, s, &x.memory, r)
+	return do()
+}
+
+func (x *Index) commit(s *state, do change, removes bool) error {
+	batch, next, err := do(x.db, s, &x.memory)
 	if err != nil {
-		return nil, err
+		return err
+	}
+	if removes {
+		x.sighting.Lock()
+		defer x.sighting.Unlock()
 	}
 	// Not synced: what a power cut takes off the end is applied again.
 	if err := x.db.Apply(batch, pebble.NoSync); err != nil {
-		return nil, fmt.Errorf("commit: %w", err)
+		return fmt.Errorf("commit: %w", err)
 	}
-	return next, batch.Close()
+	x.show(next)
+	return batch.Close()
+}
+
+// show lets readers see a state.
+func (x *Index) show(s *state) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.state = s
+	x.wakeLocked()
+	if s.counts.Queued > 0 {
+		select {
+		case x.queued <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// now is the present state.
+func (x *Index) now() *state {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.state
 }
 
 // reader reads the streams in turn and takes their records apart.
@@ -110,6 +229,7 @@ type reader struct {
 	ctx       context.Context
 	next      map[archive.Stream]archive.Position
 	analyzers []*analyzer
+	queued    []byte // The last key of those to be read once more that was read; nil at the beginning.
 }
 
 func newReader(x *Index, ctx context.Context) *reader {
@@ -208,30 +328,35 @@ func (r *reader) pass(runs chan<- run) (read bool, failure error) {
 			return read, r.ctx.Err()
 		}
 	}
-	return read, failure
+	again, err := r.again(runs)
+	return read || again, errors.Join(failure, err)
 }
 
 // run reads the next records of a stream; with an error, those before it.
 func (r *reader) run(s archive.Stream) (run, error) {
 	u := run{stream: s, from: r.next[s]}
+	removed := r.x.now().removed
 	var records []found
 	size := 0
 	var failure error
 	for rec, err := range r.x.archive.Scan(r.ctx, s, u.from) {
 		at := u.from + archive.Position(len(records))
-		damaged := errors.Is(err, archive.ErrDamaged)
-		if damaged {
-			rec.Meta.Stream, rec.Meta.Position = s, at
-		} else if err != nil {
-			failure = err
+		f := foundAs(rec, err, archive.Address{Stream: s, Position: at})
+		if f.err != nil {
+			failure = f.err
 			break
 		}
-		if rec.Meta.Position != at {
-			return run{}, fmt.Errorf("record %d came where %d should", rec.Meta.Position, at)
+		if f.Meta.Position != at {
+			return run{}, fmt.Errorf("record %d came where %d should", f.Meta.Position, at)
 		}
-		records = append(records, found{rec, damaged})
+		news := f.gone && s != archive.Ledger && !removed.has(f.Meta.Address())
+		if len(records) > 0 && news != u.gone { // What is gone removes something, and is applied by itself.
+			break
+		}
+		u.gone = news
+		records = append(records, f)
 		size += len(rec.Body)
-		if len(records) >= maxRunRecords || size >= maxRunBytes {
+		if f.order != nil || len(records) >= maxRunRecords || size >= maxRunBytes {
 			break
 		}
 	}
@@ -240,10 +365,98 @@ func (r *reader) run(s archive.Stream) (run, error) {
 	return u, errors.Join(failure, err)
 }
 
-// found is a record, or of a damaged one the metadata as far as it is known.
+// found is a record; of a damaged one, or one that is gone, the metadata as far as it is known.
 type found struct {
 	archive.Record
-	damaged bool
+	damaged, gone bool
+	order         *order
+	err           error // It could not be read for now.
+}
+
+// foundAs takes what the archive says of a record.
+func foundAs(rec archive.Record, err error, at archive.Address) found {
+	f := found{Record: rec, gone: isGone(rec.Meta, err)}
+	f.damaged = !f.gone && (errors.Is(err, archive.ErrDamaged) || rec.Meta.Kind == archive.KindLost)
+	switch {
+	case f.gone || f.damaged:
+		f.Meta.Stream, f.Meta.Position = at.Stream, at.Position
+	case err != nil:
+		f.err = err
+	case at.Stream == archive.Ledger:
+		f.order = orderOf(rec.Body)
+	}
+	return f
+}
+
+// again sends the records that are to be read once more, those that are gone by themselves.
+// One that cannot be read for now does not hold up the others.
+func (r *reader) again(runs chan<- run) (read bool, failure error) {
+	if r.x.now().counts.Queued == 0 {
+		return false, nil
+	}
+	addresses, err := r.queue()
+	if err != nil {
+		return false, err
+	}
+	kept, lost := run{again: true}, run{again: true, gone: true}
+	var records, away []found
+	for _, at := range addresses {
+		rec, err := r.x.archive.Read(r.ctx, at)
+		if errors.Is(err, archive.ErrNotFound) {
+			err = archive.ErrDamaged
+		}
+		switch f := foundAs(rec, err, at); {
+		case f.err != nil:
+			failure = errors.Join(failure, fmt.Errorf("read %s: %w", at, f.err))
+		case f.gone:
+			away = append(away, f)
+		default:
+			records = append(records, f)
+		}
+	}
+	kept.items, err = r.analyze(records)
+	failure = errors.Join(failure, err)
+	lost.items, err = r.analyze(away)
+	for _, u := range []run{kept, lost} {
+		if len(u.items) == 0 {
+			continue
+		}
+		select {
+		case runs <- u:
+			read = true
+		case <-r.ctx.Done():
+			return read, r.ctx.Err()
+		}
+	}
+	return read, errors.Join(failure, err)
+}
+
+// maxAgain is how many records are read once more at a time.
+const maxAgain = 64
+
+// queue lists the next records that are to be read once more.
+func (r *reader) queue() (out []archive.Address, err error) {
+	_, release, err := r.x.begin()
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	it, err := r.x.db.NewIter(&pebble.IterOptions{LowerBound: append([]byte{famQueued}, r.queued...), UpperBound: []byte{famQueued + 1}})
+	if err != nil {
+		return nil, err
+	}
+	r.queued = nil
+	for ok := it.First(); ok && err == nil; ok = it.Next() {
+		if len(out) == maxAgain {
+			r.queued = bytes.Clone(it.Key()[1:]) // Those before it may be on their way.
+			break
+		}
+		var at archive.Address
+		if at, err = keyAddress(it.Key()); err == nil {
+			out = append(out, at)
+		}
+	}
+	return out, errors.Join(err, it.Error(), it.Close())
 }
 
 // analyze takes records apart, on all processors. With an error it returns those before the one it is about.
@@ -275,11 +488,11 @@ func (r *reader) analyze(records []found) ([]item, error) {
 
 func (r *reader) item(z *analyzer, rec found) (item, error) {
 	it := item{meta: rec.Meta, damaged: rec.damaged}
-	if rec.damaged {
+	if rec.damaged || rec.gone {
 		return it, nil
 	}
 	if rec.Meta.Stream == archive.Ledger {
-		it.event = rec.Body
+		it.event, it.order = rec.Body, rec.order
 		return it, nil
 	}
 	switch rec.Meta.Kind {
@@ -306,7 +519,7 @@ func (r *reader) body(rec archive.Record) ([]byte, error) {
 		return nil, nil
 	}
 	original, err := r.x.archive.Read(r.ctx, *rec.Meta.SameAs)
-	if errors.Is(err, archive.ErrDamaged) || errors.Is(err, archive.ErrNotFound) {
+	if errors.Is(err, archive.ErrDamaged) || errors.Is(err, archive.ErrNotFound) || errors.Is(err, archive.ErrGone) {
 		return nil, nil
 	}
 	if err != nil {
@@ -334,6 +547,8 @@ func (r *reader) idle() {
 	for done := false; !done; {
 		select {
 		case <-woken:
+			done = true
+		case <-r.x.queued:
 			done = true
 		case <-r.x.asked:
 			done = len(r.x.archive.Streams()) != len(streams)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -18,12 +19,14 @@ import (
 )
 
 // history appends records of all kinds to an archive: mail whose parents come
-// late or never, the same bytes again in the same and in other streams, decisions, damage.
+// late or never, the same bytes again in the same and in other streams, decisions, removals, damage.
 type history struct {
 	*memArchive
 	raws []string          // Bodies that may come again.
 	seen []archive.Address // Of records with bodies.
 	made int
+
+	removed []archive.Removal
 }
 
 func newHistory() *history { return &history{memArchive: newMemArchive()} }
@@ -38,7 +41,7 @@ func pick[E any](t *rapid.T, from []E) E { return from[rapid.IntRange(0, len(fro
 
 func (h *history) grow(t *rapid.T) {
 	stream := pick(t, historyStreams)
-	switch rapid.IntRange(0, 13).Draw(t, "what") {
+	switch rapid.IntRange(0, 15).Draw(t, "what") {
 	case 0, 1:
 		h.sighting(t, stream)
 	case 2: // As a gateway does that could not ask whether it is known.
@@ -54,6 +57,10 @@ func (h *history) grow(t *rapid.T) {
 		h.append(archive.Meta{Stream: stream}, mail("damaged"))
 	case 5, 6:
 		h.decision(t)
+	case 7:
+		h.removal(t)
+	case 8:
+		h.carryOut(t)
 	default:
 		h.message(t, stream)
 	}
@@ -109,12 +116,60 @@ func (h *history) decision(t *rapid.T) {
 	h.decide(t, casework.CitationAdded, number, casework.CitationData{ID: h.made, Record: at, SHA256: h.streams[at.Stream][at.Position].Meta.SHA256})
 }
 
+// removal orders that runs of records are removed, some of which never came or were removed before.
+func (h *history) removal(t *rapid.T) {
+	var all []archive.Removal
+	for range rapid.IntRange(1, 3).Draw(t, "runs") {
+		s := pick(t, historyStreams)
+		if next := len(h.streams[s]); next > 0 {
+			first := rapid.IntRange(0, next-1).Draw(t, "first")
+			all = append(all, archive.Removal{Stream: s, First: archive.Position(first), Records: rapid.IntRange(1, min(4, next-first)).Draw(t, "records")})
+		}
+	}
+	h.removes(t, pick(t, []casework.EventType{erasureOrdered, retentionExpired}), fmt.Sprintf("reason %d", h.made), all...)
+	h.removed = append(h.removed, all...)
+}
+
+// carryOut lets the archive have some of the removed records no more.
+func (h *history) carryOut(t *rapid.T) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	maps.Copy(h.gone, goneOf(t, h.removed))
+}
+
+// goneOf are some records of removals.
+func goneOf(t *rapid.T, all []archive.Removal) map[archive.Address]bool {
+	gone := map[archive.Address]bool{}
+	share := rapid.IntRange(0, 3).Draw(t, "share")
+	for _, r := range all {
+		for i := range r.Records {
+			if rapid.IntRange(1, 3).Draw(t, "gone") <= share {
+				gone[archive.Address{Stream: r.Stream, Position: r.First + archive.Position(i)}] = true
+			}
+		}
+	}
+	return gone
+}
+
+func allGone(all []archive.Removal) map[archive.Address]bool {
+	gone := map[archive.Address]bool{}
+	for _, r := range all {
+		for i := range r.Records {
+			gone[archive.Address{Stream: r.Stream, Position: r.First + archive.Position(i)}] = true
+		}
+	}
+	return gone
+}
+
 // saysAll is all that an index says about an archive.
 func saysAll(t tester, x *Index, a *memArchive) string {
 	t.Helper()
 	var b strings.Builder
 	note := func(what string, value any, err error) {
-		if err != nil && !errors.Is(err, archive.ErrNotFound) {
+		var removed *RemovedError
+		if errors.As(err, &removed) {
+			value = removed
+		} else if err != nil && !errors.Is(err, archive.ErrNotFound) {
 			t.Fatalf("%s: %v", what, err)
 		}
 		raw, err := json.MarshalIndent(value, "", " ")
@@ -130,6 +185,9 @@ func saysAll(t tester, x *Index, a *memArchive) string {
 	} {
 		for _, order := range []Sort{Newest, Oldest, Relevance} {
 			r, err := x.Search(ctx, Request{Query: q, Limit: 7, Sort: order, Now: testNow})
+			if err == nil && order == Relevance && r.Next != "" {
+				r.Next = "more" // The cursor has a number of documents, which counts the removed ones where they were seen.
+			}
 			note(fmt.Sprintf("search %q %s", q, order), r, err)
 		}
 	}
@@ -157,8 +215,20 @@ func rebuilt(t tester, a *memArchive) string {
 	t.Helper()
 	x, stop := followOn(t, vfs.NewMem(), a)
 	defer stop()
-	caughtUp(t, x, a)
+	settled(t, x, a)
 	return saysAll(t, x, a)
+}
+
+// live lets an index follow while records come.
+func (h *history) live(t *rapid.T, fs vfs.FS) {
+	x, stop := followOn(t, fs, h)
+	defer stop() // Also when there is nothing more to draw.
+	for range rapid.IntRange(1, 15).Draw(t, "records") {
+		h.grow(t)
+		if rapid.IntRange(0, 2).Draw(t, "wait") == 0 {
+			caughtUp(t, x, h)
+		}
+	}
 }
 
 // An index that followed the archive record by record, was stopped anywhere
@@ -167,20 +237,19 @@ func TestRebuildEqualsFollow(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		h, fs := newHistory(), vfs.NewMem()
 		for range rapid.IntRange(1, 4).Draw(t, "starts") {
-			x, stop := followOn(t, fs, h)
-			for range rapid.IntRange(1, 15).Draw(t, "records") {
-				h.grow(t)
-				if rapid.IntRange(0, 2).Draw(t, "wait") == 0 {
-					caughtUp(t, x, h)
-				}
-			}
-			stop()
+			h.live(t, fs)
 		}
+		some := goneOf(t, h.removed)
 		x, stop := followOn(t, fs, h)
 		defer stop()
-		caughtUp(t, x, h)
-		if diff := cmp.Diff(rebuilt(t, h.memArchive), saysAll(t, x, h.memArchive)); diff != "" {
-			t.Fatalf("rebuilt and followed (-want +got):\n%s", diff)
+		settled(t, x, h)
+		got := saysAll(t, x, h.memArchive)
+		for what, gone := range map[string]map[archive.Address]bool{
+			"now": h.gone, "before removals were carried out": nil, "when some were": some, "when all were": allGone(h.removed),
+		} {
+			if diff := cmp.Diff(rebuilt(t, h.with(gone)), got); diff != "" {
+				t.Fatalf("rebuilt as the archive is %s, and followed (-want +got):\n%s", what, diff)
+			}
 		}
 	})
 }

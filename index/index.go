@@ -4,6 +4,19 @@
 // watermark in the same batch as its entries, so that after a crash it has
 // seen all of a record or none. Delete its directory and it builds the same
 // answers again.
+//
+// What a decision in the ledger removes, by expiry or erasure, is in no answer
+// and no count from the moment that the decision is applied. What was stored of
+// it follows in the background: first its rows (summary, text, details,
+// arrivals, conversation), then its words in the postings, which a sweep through all of
+// them finds. Until then they are in the files of the index, though nothing
+// reaches them. After an erasure the files are then written anew, so that no
+// older version of what was erased is left; Status tells when that is
+// still to be done. What remains for longer: after an expiry, versions in files
+// that the database rewrites when it comes to them; the numbers of removed
+// documents, which say nothing; the SHA-256 of what a case cites; and a word
+// that happened to be the first or last of a file, in the list of files until the
+// second start after.
 package index
 
 import (
@@ -117,13 +130,15 @@ type Thread struct {
 
 // Status tells how far the index is.
 type Status struct {
-	Records      int64          `json:"records"`      // Applied, of all streams but the ledger.
+	Records      int64          `json:"records"`      // Applied and not removed, of all streams but the ledger.
+	Removed      int64          `json:"removed"`      // By a decision, of all streams but the ledger.
 	Documents    int64          `json:"documents"`    // Searchable, the same bytes counted once.
 	Unsearchable int64          `json:"unsearchable"` // See List of is:unsearchable.
 	Lag          int64          `json:"lag"`          // Records not applied yet.
 	CompleteTo   time.Time      `json:"complete_to"`
-	Bytes        int64          `json:"bytes"`   // On disk.
-	Reasons      map[string]int `json:"reasons"` // Unsearchable by reason.
+	Bytes        int64          `json:"bytes"`              // On disk.
+	Reasons      map[string]int `json:"reasons"`            // Unsearchable by reason.
+	Cleaning     bool           `json:"cleaning,omitempty"` // Something of what was removed is still in the files.
 	Failure      string         `json:"failure,omitempty"`
 }
 

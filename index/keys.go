@@ -13,23 +13,30 @@ import (
 //
 //	'P' field term 0x00 doc>>16(2)  -> which of 65,536 documents have the term   (merged; postings.go)
 //	'Q' field term 0x00 doc>>16(2)  -> and where in them                         (merged; postings.go)
-//	'a' stream 0x00 position(8)     -> doc(4)         of a record, also of a sighting
+//	'a' stream 0x00 position(8)     -> doc(4) day(4)  of a record, also of a sighting; when it was received
 //	'b' doc(4)                      -> author(uvarint) text   the text for snippets, and where its author begins
 //	'c' case(4) citation(4)         -> sha256(32) stream/position   what a case cites
 //	'd' doc(4)                      -> Summary        what one line of results shows (summary.go)
 //	'e' doc(4)                      -> JSON           what only the page of a document shows
 //	'g' thread(4) doc(4)            -> nothing        members of a thread
 //	'h' sha256(32)                  -> doc(4)         identity of bytes
+//	'j' position(8)                 -> JSON           a decision of the ledger that removes records (removals.go)
+//	'l' doc(4)                      -> links          what it says about its conversation (threads.go)
 //	'm' node(16)                    -> thread(4)      a Message-ID, or another mark of a conversation (threads.go)
 //	'n' doc(4)                      -> numbers        date, size, place: kept in memory (apply.go)
 //	'o' sha256(32) case(4) citation(4) -> nothing     the cases that cite these bytes
+//	'p' stream 0x00 first(8)        -> last(8)        removed records whose rows are still to be deleted (remove.go)
+//	'q' stream 0x00 position(8)     -> received(8)    a record to be read once more (remove.go)
 //	'r' thread(4)                   -> root or parent of a thread (threads.go)
 //	's' subject(8) date(8) doc(4)   -> people         for replies that name nothing they answer (threads.go)
+//	't' stream 0x00 position(8)     -> doc(4)         of the bytes that sightings say are in that record
+//	'u' stream 0x00 first(8)        -> a run of removed records (removals.go)
 //	'v' doc(4) stream 0x00 position(8) -> JSON        a sighting: its metadata and recipients
 //	'w' stream                      -> position(8)    watermark: every record before it is applied
+//	'x' stream 0x00 position(8)     -> why(1) received(8) a record that is no part of a document (remove.go)
 //	'y' day(4)                      -> uvarint        records received, by UTC day since 1970
 //	'z' subject(8) date(8) doc(4)   -> people         of 's', the replies that name nothing
-//	'!' name                        -> the format version, counts
+//	'!' name                        -> the format version, counts, how far a sweep is (sweep.go)
 //
 // Families of capital letters are written with Merge, all others with Set.
 // Postings and positions are apart so that what asks only "which" does not
@@ -44,13 +51,20 @@ const (
 	famDetails    = 'e'
 	famMember     = 'g'
 	famDigest     = 'h'
+	famDecision   = 'j'
+	famLinks      = 'l'
 	famNode       = 'm'
 	famNumbers    = 'n'
 	famCiting     = 'o'
+	famPending    = 'p'
+	famQueued     = 'q'
 	famThread     = 'r'
 	famSubject    = 's'
+	famTarget     = 't'
+	famRemoved    = 'u'
 	famSighting   = 'v'
 	famWatermark  = 'w'
+	famApart      = 'x'
 	famDay        = 'y'
 	famOrphan     = 'z'
 	famProperties = '!'
@@ -58,7 +72,7 @@ const (
 
 // formatVersion is raised when a key or value changes its meaning: an index
 // of another version is deleted and built again.
-const formatVersion = "1"
+const formatVersion = "2"
 
 // field says which part of a document a term is of. Letters never change meaning.
 type field byte
@@ -95,8 +109,20 @@ func keyDoc(key []byte) docID { return binary.BigEndian.Uint32(key[len(key)-4:])
 
 func docValue(doc docID) []byte { return binary.BigEndian.AppendUint32(nil, doc) }
 
-func addressKey(a archive.Address) []byte {
-	return appendAddress([]byte{famAddress}, a)
+func addressKey(a archive.Address) []byte { return recordKey(famAddress, a) }
+
+// recordKey is a key of the families that have a row for a record.
+func recordKey(family byte, a archive.Address) []byte {
+	return appendAddress([]byte{family}, a)
+}
+
+// keyAddress is the reverse of recordKey.
+func keyAddress(key []byte) (archive.Address, error) {
+	name, rest, ok := bytes.Cut(key[1:], []byte{0})
+	if !ok || len(rest) != 8 {
+		return archive.Address{}, errCorrupt
+	}
+	return archive.Address{Stream: archive.Stream(name), Position: archive.Position(binary.BigEndian.Uint64(rest))}, nil
 }
 
 func sightingKey(doc docID, a archive.Address) []byte {

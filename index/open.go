@@ -29,13 +29,17 @@ type Index struct {
 	log     *slog.Logger
 	cache   *pebble.Cache
 	db      *pebble.DB
-	cutters sync.Pool     // of *wordCutter
-	asked   chan struct{} // Someone waits for a stream that was not there yet.
+	cutters sync.Pool       // of *wordCutter
+	asked   chan struct{}   // Someone waits for a stream that was not there yet.
+	queued  chan struct{}   // A record is to be read once more.
+	life    context.Context // Ends with Close.
+	end     context.CancelFunc
 
 	following sync.Mutex // held by Run
 	memory    memory
 
-	use sync.RWMutex // Held for reading while the database is used, for writing by Close.
+	use      sync.RWMutex // Held for reading while the database is used, for writing by Close.
+	sighting sync.RWMutex // Held for writing while a removal is committed and shown; see sight.
 
 	mu      sync.Mutex // guards what follows
 	state   *state
@@ -61,7 +65,8 @@ func openOn(fs vfs.FS, a Archive, c Config) (*Index, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	x := &Index{archive: a, fs: fs, dir: fs.PathJoin(c.Dir, "pebble"), log: c.Log, changed: make(chan struct{}), asked: make(chan struct{}, 1)}
+	x := &Index{archive: a, fs: fs, dir: fs.PathJoin(c.Dir, "pebble"), log: c.Log, changed: make(chan struct{}), asked: make(chan struct{}, 1), queued: make(chan struct{}, 1)}
+	x.life, x.end = context.WithCancel(context.Background())
 	x.cutters.New = func() any { return newWordCutter() }
 	x.cache = pebble.NewCache(cacheSize)
 	if err := x.open(); err != nil {
@@ -150,6 +155,7 @@ func (x *Index) options() *pebble.Options {
 		L0CompactionThreshold: 8,
 		L0StopWritesThreshold: 24,
 		Logger:                pebbleLog{x.log},
+		Cleaner:               cleaner{},
 	}
 	for i := range o.Levels {
 		l := &o.Levels[i]
@@ -253,8 +259,47 @@ func (x *Index) loadState() error {
 			orphans[binary.BigEndian.Uint64(key[1:])] = struct{}{}
 			return nil
 		}))
+	if err == nil {
+		err = errors.Join(x.loadRemovals(s), x.loadSweep(s))
+	}
 	s.order = s.rebuilt()
 	x.state, x.memory.orphans = s, orphans
+	return err
+}
+
+// loadRemovals reads what is removed, and hides the documents that still have rows.
+func (x *Index) loadRemovals(s *state) error {
+	err := x.each(famRemoved, func(key, value []byte) error {
+		at, err := keyAddress(key)
+		if err != nil {
+			return err
+		}
+		r, err := decodeRemoved(at.Position, value)
+		s.removed[at.Stream] = append(s.removed[at.Stream], r)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	err = x.each(famPending, func(key, value []byte) error {
+		at, err := keyAddress(key)
+		if err != nil || len(value) != 8 {
+			return errCorrupt
+		}
+		s.pending = append(s.pending, span{at.Stream, at.Position, archive.Position(binary.BigEndian.Uint64(value))})
+		return nil
+	})
+	for _, sp := range s.pending {
+		bury := func(_ archive.Address, value []byte) error {
+			if len(value) < 4 || binary.BigEndian.Uint32(value) >= s.n {
+				return errCorrupt
+			}
+			s.hidden.Add(binary.BigEndian.Uint32(value))
+			s.dead.Add(binary.BigEndian.Uint32(value))
+			return nil
+		}
+		err = errors.Join(err, eachOf(x.db, famAddress, sp, bury), eachOf(x.db, famTarget, sp, bury))
+	}
 	return err
 }
 
@@ -266,6 +311,7 @@ func (x *Index) Close() error {
 		return nil
 	}
 	x.closed = true
+	x.end()
 	x.wakeLocked()
 	broken := x.broken
 	x.mu.Unlock()

@@ -118,13 +118,18 @@ func (s *chunkSet) encode() []byte {
 	if n := s.count(); n > chunkDocs/8 { // A list has at least a byte for each.
 		return s.append(make([]byte, 0, 1+chunkDocs/8))
 	}
+	return appendPostings(nil, s.lows())
+}
+
+// lows lists what is in the set.
+func (s *chunkSet) lows() []uint16 {
 	lows := make([]uint16, 0, 64)
 	for i, w := range s {
 		for ; w != 0; w &= w - 1 {
 			lows = append(lows, uint16(i*64+bits.TrailingZeros64(w)))
 		}
 	}
-	return appendPostings(nil, lows)
+	return lows
 }
 
 // addPostings sets the bits of a posting chunk in words, which has room for
@@ -188,22 +193,30 @@ func joinPostings(values [][]byte) ([]byte, error) {
 	return set.encode(), nil
 }
 
-func joinLists(values [][]byte, size int) ([]byte, error) {
+func joinLists(values [][]byte, size int) (_ []byte, err error) {
 	lows := make([]uint16, 0, size)
 	for _, v := range values {
-		low := uint64(0)
-		for rest := v[1:]; len(rest) > 0; {
-			d, n := binary.Uvarint(rest)
-			if n <= 0 || d >= chunkDocs || low+d >= chunkDocs {
-				return nil, errCorrupt
-			}
-			low += d
-			lows = append(lows, uint16(low))
-			rest = rest[n:]
+		if lows, err = listed(lows, v); err != nil {
+			return nil, err
 		}
 	}
 	slices.Sort(lows) // Mostly in order already: batches follow each other.
 	return appendPostings(make([]byte, 0, size), slices.Compact(lows)), nil
+}
+
+// listed appends the ids of a chunk that is a list to lows.
+func listed(lows []uint16, value []byte) ([]uint16, error) {
+	low := uint64(0)
+	for rest := value[1:]; len(rest) > 0; {
+		d, n := binary.Uvarint(rest)
+		if n <= 0 || d >= chunkDocs || low+d >= chunkDocs {
+			return nil, errCorrupt
+		}
+		low += d
+		lows = append(lows, uint16(low))
+		rest = rest[n:]
+	}
+	return lows, nil
 }
 
 // posEntry is a document in a positions chunk; at is what follows the distance, as encoded.
@@ -379,4 +392,43 @@ func unionEntry(same []posEntry) posEntry {
 	e := posEntry{low: same[0].low}
 	e.at, e.many = encodePlaces(nil, slices.Compact(places))
 	return e
+}
+
+// lessPostings leaves documents out of a posting chunk; left is nil when none stays.
+func lessPostings(value []byte, keep func(low uint16) bool) (left []byte, changed bool, err error) {
+	var lows []uint16
+	if len(value) > 0 && value[0] == postingList {
+		lows, err = listed(nil, value)
+	} else {
+		var set chunkSet
+		err = addPostings(set[:], value)
+		lows = set.lows()
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	n := len(lows)
+	if lows = slices.DeleteFunc(lows, func(low uint16) bool { return !keep(low) }); len(lows) == 0 {
+		return nil, n > 0, nil
+	}
+	return appendPostings(nil, lows), len(lows) < n, nil
+}
+
+// lessPositions does the same with a positions chunk.
+func lessPositions(value []byte, keep func(low uint16) bool) (left []byte, changed bool, err error) {
+	r := readPositions(value)
+	left, last := make([]byte, 2, len(value)), -1
+	for e, ok := r.next(); ok; e, ok = r.next() {
+		if !keep(e.low) {
+			changed = true
+			continue
+		}
+		left = appendPosition(left, last, e)
+		last = int(e.low)
+	}
+	if r.err != nil || last < 0 {
+		return nil, changed, r.err
+	}
+	binary.LittleEndian.PutUint16(left, uint16(last))
+	return left, changed, nil
 }

@@ -24,9 +24,11 @@ func weight(f field) float32 {
 // scores rates the hits of a query; the slice is by document.
 func (f *finder) scores(n Node, hits docSet) ([]float32, error) {
 	scores := make([]float32, f.v.n)
+	all := f.all()
+	count := all.count()
 	err := leaves(n, func(t *Text) error {
 		for _, slot := range t.Slots {
-			if err := f.score(scores, t.Fields, slot, hits); err != nil {
+			if err := f.score(scores, t.Fields, slot, hits, all, count); err != nil {
 				return err
 			}
 		}
@@ -35,7 +37,7 @@ func (f *finder) scores(n Node, hits docSet) ([]float32, error) {
 	return scores, err
 }
 
-func (f *finder) score(scores []float32, fields []field, slot Slot, hits docSet) error {
+func (f *finder) score(scores []float32, fields []field, slot Slot, hits, all docSet, count int) error {
 	frequency := make([]float32, f.v.n)
 	found := 0
 	for _, fd := range fields {
@@ -47,7 +49,7 @@ func (f *finder) score(scores []float32, fields []field, slot Slot, hits docSet)
 				if doc >= f.v.n {
 					break
 				}
-				if frequency[doc] == 0 {
+				if frequency[doc] == 0 && all.has(doc) { // The words of the dead stay for a while.
 					found++
 				}
 				frequency[doc] += w * float32(e.count())
@@ -58,7 +60,7 @@ func (f *finder) score(scores []float32, fields []field, slot Slot, hits docSet)
 			return err
 		}
 	}
-	idf := float32(math.Log(1 + (float64(f.v.n)-float64(found)+0.5)/(float64(found)+0.5)))
+	idf := float32(math.Log(1 + (float64(count)-float64(found)+0.5)/(float64(found)+0.5)))
 	hits.each(func(doc docID) {
 		if tf := frequency[doc]; tf > 0 {
 			norm := 1 - bm25B + bm25B*float32(f.v.length[doc])/meanLength

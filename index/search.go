@@ -41,13 +41,12 @@ func (x *Index) Search(ctx context.Context, r Request) (*Results, error) {
 	if r.Limit <= 0 {
 		r.Limit = defaultLimit
 	}
-	s, release, err := x.begin()
+	s, snap, release, err := x.sight()
 	if err != nil {
 		return nil, err
 	}
 	defer release()
 	out := &Results{CompleteTo: x.completeTo(s, r.Now), Unsearchable: int(s.counts.Unsearchable)}
-	snap := x.db.NewSnapshot()
 	f := &finder{ctx, snap, &s.view}
 	err = x.answer(f, q, r, c, out)
 	return out, errors.Join(err, snap.Close())
@@ -91,6 +90,9 @@ func (x *Index) completeTo(s *state, now time.Time) time.Time {
 		if stream != archive.Ledger && m.next < x.archive.Next(stream) && m.received.Before(complete) {
 			complete = m.received
 		}
+	}
+	if since := time.UnixMilli(s.counts.QueuedSince); s.counts.Queued > 0 && since.Before(complete) {
+		complete = since
 	}
 	return complete.UTC()
 }

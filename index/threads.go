@@ -25,6 +25,10 @@ import (
 //	'r' thread(4) -> 0x00 count uvarint stream 0x00 position(8)   a root: how many documents, the lowest address
 //	'r' thread(4) -> 0x01 parent(4)                               joined to another
 //	's' 'z' subject(8) date(8) doc(4) -> author(4) person(4) ...
+//	'l' doc(4) -> version(1) orphan(1) subject(8) date(8) author(4) people uvarint person(4) ... node(16) ...
+//
+// When a document is removed its thread is dissolved, and those who stay are linked anew by
+// what they said. All rows of a thread are of its members: its number is that of one of them.
 //
 // A thread is numbered after the document that began it. Its ID for people is
 // its lowest address; the address of any message in it resolves to it.
@@ -245,4 +249,62 @@ func threadAddress(id string) (archive.Address, bool) {
 // threadID is what threadAddress understands.
 func threadID(a archive.Address) string {
 	return string(a.Stream) + "-" + strconv.FormatUint(uint64(a.Position), 10)
+}
+
+const linksVersion = 1
+
+// encode writes what a document says about its conversation.
+func (l links) encode() []byte {
+	value := []byte{linksVersion, 0}
+	if l.orphan {
+		value[1] = 1
+	}
+	value = binary.BigEndian.AppendUint64(value, l.subject)
+	value = binary.BigEndian.AppendUint64(value, uint64(l.date))
+	value = binary.BigEndian.AppendUint32(value, l.author)
+	value = binary.AppendUvarint(value, uint64(len(l.people)))
+	for _, p := range l.people {
+		value = binary.BigEndian.AppendUint32(value, p)
+	}
+	for _, n := range l.nodes {
+		value = append(value, n[:]...)
+	}
+	return value
+}
+
+func decodeLinks(value []byte) (l links, err error) {
+	const head = 2 + 8 + 8 + 4
+	if len(value) < head || value[0] != linksVersion {
+		return l, errCorrupt
+	}
+	l.orphan = value[1] == 1
+	l.subject, l.date = binary.BigEndian.Uint64(value[2:]), int64(binary.BigEndian.Uint64(value[10:]))
+	l.author = binary.BigEndian.Uint32(value[18:])
+	people, n := binary.Uvarint(value[head:])
+	rest := value[head+max(n, 0):]
+	if n <= 0 || people > uint64(len(rest)/4) || (len(rest)-int(people)*4)%len(node{}) != 0 {
+		return l, errCorrupt
+	}
+	for ; people > 0; people-- {
+		l.people = append(l.people, binary.BigEndian.Uint32(rest))
+		rest = rest[4:]
+	}
+	for ; len(rest) > 0; rest = rest[len(node{}):] {
+		l.nodes = append(l.nodes, node(rest[:len(node{})]))
+	}
+	return l, nil
+}
+
+// unlink deletes by what a document is found for its conversation.
+func (t *tx) unlink(doc docID, l links) {
+	for _, n := range l.nodes {
+		t.delete(nodeKey(n))
+	}
+	if l.subject == 0 || len(l.people) == 0 {
+		return
+	}
+	t.delete(append(subjectKey(famSubject, l.subject, l.date), docValue(doc)...))
+	if l.orphan {
+		t.delete(append(subjectKey(famOrphan, l.subject, l.date), docValue(doc)...))
+	}
 }

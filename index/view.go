@@ -10,7 +10,7 @@ import (
 	"polytrace/archive"
 )
 
-// view is what of the documents is kept in memory, about 32 bytes each: what
+// view is what of the documents is kept in memory, about 33 bytes each: what
 // orders and limits results. A view never changes; apply makes the next one,
 // which shares with it all that stayed.
 type view struct {
@@ -18,10 +18,13 @@ type view struct {
 	date    []int64  // Unix milliseconds
 	size    []int64  // bytes
 	length  []uint32 // words of the body
+	why     []byte   // it is unsearchable: index in reasons
 	place   []place
 	streams []archive.Stream
-	hidden  *roaring.Bitmap // Documents that only sightings were seen of yet.
-	order   calendar        // All others.
+	hidden  *roaring.Bitmap // Documents that are not to be found: the dead, and those that only sightings were seen of yet.
+	dead    *roaring.Bitmap // Documents that a decision took an arrival from.
+	removed removals
+	order   calendar // All others, and some of the dead.
 }
 
 // place is an address in little memory.
@@ -79,7 +82,7 @@ func (v *view) stream(s archive.Stream) uint16 {
 // add appends a document that nothing is known of but its number.
 func (v *view) add() docID {
 	v.date, v.size = append(v.date, 0), append(v.size, 0)
-	v.length, v.place = append(v.length, 0), append(v.place, place{})
+	v.length, v.why, v.place = append(v.length, 0), append(v.why, 0), append(v.place, place{})
 	v.n++
 	return v.n - 1
 }
@@ -87,7 +90,7 @@ func (v *view) add() docID {
 // own copies what other views see too, before a document is changed that they have.
 func (v *view) own() {
 	v.date, v.size = slices.Clone(v.date), slices.Clone(v.size)
-	v.length, v.place = slices.Clone(v.length), slices.Clone(v.place)
+	v.length, v.why, v.place = slices.Clone(v.length), slices.Clone(v.why), slices.Clone(v.place)
 }
 
 // calendar is the documents in order, oldest first, in blocks, so that one
@@ -138,6 +141,20 @@ func mergeBlock(v *view, a, b []docID) calendar {
 		all = all[calendarBlock:]
 	}
 	return append(out, all)
+}
+
+// without leaves documents out.
+func (c calendar) without(gone *roaring.Bitmap) calendar {
+	next := make(calendar, 0, len(c))
+	for _, block := range c {
+		if slices.ContainsFunc(block, gone.Contains) {
+			block = slices.DeleteFunc(slices.Clone(block), gone.Contains)
+		}
+		if len(block) > 0 {
+			next = append(next, block)
+		}
+	}
+	return next
 }
 
 // rebuilt orders all documents that are not hidden anew.
