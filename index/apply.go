@@ -59,6 +59,13 @@ func (s *state) next() *state {
 type memory struct {
 	orphans map[uint64]struct{} // Subjects with a row in 'z'; one too many does no harm.
 	terms   termTable
+	steps   steps
+}
+
+// steps are how much of what was removed is deleted at a time.
+type steps struct {
+	rows int // Records that are taken out of their documents in a batch.
+	keys int // Chunks that a sweep looks at in a batch.
 }
 
 // run is a run of records of one stream, read and taken apart.
@@ -108,7 +115,7 @@ func apply(db *pebble.DB, old *state, m *memory, r run) (*pebble.Batch, *state, 
 }
 
 func newApplier(db *pebble.DB, old *state, m *memory) *applier {
-	return &applier{tx: newTx(db, m.orphans, &m.terms), state: old.next(), published: old.n}
+	return &applier{tx: newTx(db, m.orphans, &m.terms), steps: m.steps, state: old.next(), published: old.n}
 }
 
 // all applies the records of a run one by one.
@@ -146,6 +153,7 @@ func (a *applier) finish() (*pebble.Batch, *state, error) {
 type applier struct {
 	*tx
 	*state
+	steps     steps
 	published docID // Documents that readers see; below it the view has to be copied before a change.
 	owned     bool
 	ownedSets bool

@@ -224,7 +224,11 @@ func followOn(t tester, fs vfs.FS, a Archive) (x *Index, stop func()) {
 
 func followIn(t tester, fs vfs.FS, dir string, a Archive) (x *Index, stop func()) {
 	t.Helper()
-	x, err := openOn(fs, a, Config{Dir: dir})
+	c := Config{Dir: dir}
+	if slow, ok := a.(interface{ slowly() steps }); ok {
+		c.steps = slow.slowly()
+	}
+	x, err := openOn(fs, a, c)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,7 +27,11 @@ type history struct {
 	made int
 
 	removed []archive.Removal
+	steps   steps
 }
+
+// slowly has the index delete what was removed in small steps, so that much comes between them.
+func (h *history) slowly() steps { return h.steps }
 
 func newHistory() *history { return &history{memArchive: newMemArchive()} }
 
@@ -126,7 +130,7 @@ func (h *history) removal(t *rapid.T) {
 			all = append(all, archive.Removal{Stream: s, First: archive.Position(first), Records: rapid.IntRange(1, min(4, next-first)).Draw(t, "records")})
 		}
 	}
-	h.removes(t, pick(t, []casework.EventType{erasureOrdered, retentionExpired}), fmt.Sprintf("reason %d", h.made), all...)
+	h.removes(t, pick(t, []casework.EventType{casework.ErasureOrdered, casework.RetentionExpired}), fmt.Sprintf("reason %d", h.made), all...)
 	h.removed = append(h.removed, all...)
 }
 
@@ -236,6 +240,7 @@ func (h *history) live(t *rapid.T, fs vfs.FS) {
 func TestRebuildEqualsFollow(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		h, fs := newHistory(), vfs.NewMem()
+		h.steps = pick(t, []steps{usualSteps, {rows: 0, keys: 3}, {rows: 1, keys: 40}, {rows: 2, keys: 1000}})
 		for range rapid.IntRange(1, 4).Draw(t, "starts") {
 			h.live(t, fs)
 		}

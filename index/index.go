@@ -42,6 +42,8 @@ type Archive interface {
 type Config struct {
 	Dir string       // Created when absent; rebuilt when of another format.
 	Log *slog.Logger // Default: discard.
+
+	steps steps // Default: usualSteps.
 }
 
 // Summary is what one line of results shows.

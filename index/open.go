@@ -55,6 +55,9 @@ const (
 	memTableSize = 16 << 20
 )
 
+// usualSteps hold up what comes in for some ten milliseconds.
+var usualSteps = steps{rows: 1000, keys: 20_000}
+
 // Open opens the index in c.Dir, building it anew when its format is not
 // the present one. It answers from what it has; Run makes it follow.
 func Open(a Archive, c Config) (*Index, error) {
@@ -65,8 +68,12 @@ func openOn(fs vfs.FS, a Archive, c Config) (*Index, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
+	if c.steps == (steps{}) {
+		c.steps = usualSteps
+	}
 	x := &Index{archive: a, fs: fs, dir: fs.PathJoin(c.Dir, "pebble"), log: c.Log, changed: make(chan struct{}), asked: make(chan struct{}, 1), queued: make(chan struct{}, 1)}
 	x.life, x.end = context.WithCancel(context.Background())
+	x.memory.steps = c.steps
 	x.cutters.New = func() any { return newWordCutter() }
 	x.cache = pebble.NewCache(cacheSize)
 	if err := x.open(); err != nil {

@@ -29,12 +29,6 @@ func (e *RemovedError) Error() string { return archive.ErrGone.Error() + " from 
 // Unwrap lets errors.Is find archive.ErrGone.
 func (e *RemovedError) Unwrap() error { return archive.ErrGone }
 
-// The types of event that remove records.
-const (
-	erasureOrdered   casework.EventType = "erasure.ordered"
-	retentionExpired casework.EventType = "retention.expired"
-)
-
 // order is a decision that removes records.
 type order struct {
 	decision
@@ -58,20 +52,22 @@ func orderOf(body []byte) *order {
 	}
 	o := &order{decision: decision{e.At, e.Actor, e.Reason}}
 	switch e.Type {
-	case erasureOrdered:
-		o.cause = erased
-	case retentionExpired:
-		o.cause = expired
+	case casework.ErasureOrdered:
+		var data casework.ErasureOrderedData
+		err = json.Unmarshal(e.Data, &data)
+		// Also those that had expired before: what they said is to be forgotten as well.
+		o.cause, o.runs = erased, slices.Concat(data.Removes, data.Records)
+	case casework.RetentionExpired:
+		var data casework.ExpiredData
+		err = json.Unmarshal(e.Data, &data)
+		o.cause, o.runs = expired, data.Removes
 	default:
 		return nil
 	}
-	var data struct {
-		Removes []archive.Removal `json:"removes"`
-	}
-	if json.Unmarshal(e.Data, &data) != nil {
+	if err != nil {
 		return nil
 	}
-	o.runs = slices.DeleteFunc(data.Removes, func(r archive.Removal) bool {
+	o.runs = slices.DeleteFunc(o.runs, func(r archive.Removal) bool {
 		return !r.Stream.Valid() || r.Stream == archive.Ledger || r.Records <= 0 || r.First > math.MaxInt64
 	})
 	return o

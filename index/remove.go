@@ -20,7 +20,7 @@ import (
 // decision. That batch notes the runs, takes their records out of all counts and
 // marks the documents that any of them belongs to as dead; it reads a few
 // bytes of each record. Deleting their rows is left to following batches when there
-// are more than cleanUpRows, and their words to a sweep (sweep.go).
+// are more than a step takes, and their words to a sweep (sweep.go).
 //
 // A document with a removed arrival is deleted as a whole, since its words and
 // its summary may be of that arrival. The arrivals that stay are queued to be read again
@@ -40,9 +40,6 @@ const (
 	apartLost    = 3 // A sighting whose bytes were removed.
 )
 
-// cleanUpRows is how many records a batch takes out of their documents.
-const cleanUpRows = 1000
-
 // remove carries out a decision, or what the archive says is gone.
 func (a *applier) remove(c cause, ledger archive.Position, all []archive.Removal) error {
 	streams := map[archive.Stream]bool{}
@@ -56,7 +53,7 @@ func (a *applier) remove(c cause, ledger archive.Position, all []archive.Removal
 			}
 		}
 	}
-	for budget := cleanUpRows; budget > 0 && len(a.pending) > 0; {
+	for budget := a.steps.rows; budget > 0 && len(a.pending) > 0; {
 		n, err := a.cleanUp(budget)
 		if err != nil {
 			return err

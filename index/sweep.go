@@ -35,11 +35,8 @@ var (
 	sweepEnd = []byte{famPositions + 1}
 )
 
-// What a step of a sweep does at most.
-const (
-	sweepKeys  = 20_000
-	sweepBytes = 4 << 20
-)
+// sweepBytes is about how much of postings a step of a sweep reads at most.
+const sweepBytes = 4 << 20
 
 // untidy reports whether something of removed records is left to delete.
 func (s *state) untidy() bool {
@@ -54,7 +51,7 @@ func tidy(db *pebble.DB, old *state, m *memory) (*pebble.Batch, *state, error) {
 	case a.sweep != nil:
 		err = a.sweepStep()
 	case len(a.pending) > 0:
-		_, err = a.cleanUp(cleanUpRows)
+		_, err = a.cleanUp(max(a.steps.rows, 1))
 	case !a.retired.IsEmpty():
 		err = a.beginSweep()
 	}
@@ -92,7 +89,7 @@ func (a *applier) sweepStep() (err error) {
 	}
 	next, keys, size := sweepEnd, 0, 0
 	for ok := it.First(); ok && err == nil; ok = it.Next() {
-		if keys++; keys > sweepKeys || size > sweepBytes {
+		if keys++; keys > a.steps.keys || size > sweepBytes {
 			next = bytes.Clone(it.Key())
 			break
 		}
@@ -137,7 +134,7 @@ func (a *applier) sweepChunk(key, value []byte) error {
 // endSweep notes that the words of its documents are gone. A crash before it repeats the sweep's end.
 func (a *applier) endSweep() error {
 	done := roaring.New()
-	for it := a.sweep.docs.Iterator(); it.HasNext() && done.GetCardinality() < sweepKeys; {
+	for it := a.sweep.docs.Iterator(); it.HasNext() && done.GetCardinality() < uint64(a.steps.keys); {
 		doc := it.Next()
 		done.Add(doc)
 		a.write(docKey(famNumbers, doc), []byte{numbersSwept})
