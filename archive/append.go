@@ -19,7 +19,9 @@ import (
 // and Size say what was seen.
 //
 // When ctx ends while the record waits for the disk, it may be stored all the
-// same. ErrFull: nothing was stored, ask again later. ErrBroken: nothing will
+// same. With Config.Acknowledge = InBucket the record is in the bucket when
+// Append returns; ErrUnconfirmed: it is on the local disk, and the bucket has
+// not confirmed it in time. ErrFull: nothing was stored, ask again later. ErrBroken: nothing will
 // be until the archive is opened again.
 func (a *Archive) Append(ctx context.Context, s Stream, m Meta, body Body) (Meta, error) {
 	at, err := a.append(ctx, s, m, body)
@@ -58,7 +60,15 @@ func (a *Archive) append(ctx context.Context, name Stream, m Meta, body Body) (M
 		}
 		<-e.done // Its body is being read; the caller may close it when we return.
 	}
-	return e.meta, e.err
+	if e.err != nil || a.config.Acknowledge == OnDisk {
+		return e.meta, e.err
+	}
+	patient, cancel := context.WithTimeoutCause(ctx, a.config.Patience, ErrUnconfirmed)
+	defer cancel()
+	if err := s.waitStored(patient, e.meta.Position); err != nil {
+		return Meta{}, err
+	}
+	return e.meta, nil
 }
 
 // checkSighting looks whether the record that a sighting names is there.

@@ -64,6 +64,9 @@ type Config struct {
 	Reserve   int64         // Refuse to append (ErrFull) when the disk has less free; default 512 MiB.
 	Log       *slog.Logger  // Default: discard.
 
+	Acknowledge Acknowledge   // When Append returns; default OnDisk.
+	Patience    time.Duration // With InBucket: how long Append waits for the bucket; default 1 minute.
+
 	Recipients []age.Recipient // Encrypt sealed packs to them; default: packs are not encrypted.
 	Identities []age.Identity  // Open encrypted packs with them. Without one that fits, mail is taken and cannot be read.
 
@@ -83,6 +86,7 @@ func (c Config) withDefaults() (Config, error) {
 	setDefault(&c.CacheSize, 4<<30)
 	setDefault(&c.Reserve, 512<<20)
 	setDefault(&c.small, smallBody)
+	setDefault(&c.Patience, time.Minute)
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
@@ -94,6 +98,15 @@ func setDefault[T int64 | time.Duration](v *T, d T) {
 		*v = d
 	}
 }
+
+// Acknowledge says when a record counts as stored.
+type Acknowledge int
+
+// What Append waits for.
+const (
+	OnDisk   Acknowledge = iota // The record is synced to the local disk.
+	InBucket                    // Its pack, and all before it, are in the bucket too. Run has to run.
+)
 
 // age is how old an open pack of a stream may get.
 func (c *Config) age(s Stream) time.Duration {
@@ -192,7 +205,7 @@ func newArchive(d disk, c Config) (*Archive, error) {
 		space: &space{disk: d, reserve: c.Reserve}, sealer: &sealer{zip, unzip},
 		opened:  newLRU[packKey](32, (*openedPack).close),
 		frames:  newLRU[frameKey, []byte](16<<20, nil),
-		uploads: make(chan struct{}, 2), wake: make(chan struct{}, 1),
+		uploads: make(chan struct{}, 2*inFlight), wake: make(chan struct{}, 1),
 		streams: map[Stream]*stream{},
 	}
 	a.ctx, a.cancel = context.WithCancel(context.Background())

@@ -169,9 +169,7 @@ func (a *auditor) leavesOf(ctx context.Context, s *shelf) ([]tlog.Hash, error) {
 		if len(raw)%hashSize != 0 {
 			a.problem(o.Key, "it has %d bytes, not 32 for each record", len(raw))
 		}
-		for ; len(raw) >= hashSize; raw = raw[hashSize:] {
-			leaves = append(leaves, tlog.Hash([]byte(raw[:hashSize])))
-		}
+		leaves = append(leaves, hashesOf(raw)...)
 	}
 	if len(leaves) > int(s.size) {
 		a.problem(Address{s.name, s.size}.String(), "there are leaves of %d records, the last checkpoint is about %d: checkpoints are missing, or were taken back", len(leaves), s.size)

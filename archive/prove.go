@@ -59,7 +59,7 @@ func (s *stream) prove(ctx context.Context) error {
 // unproven reports whether the bucket has packs that no checkpoint tells of.
 // The caller holds mu.
 func (s *stream) unproven(p *pack) bool {
-	return p.stored && (s.proven == nil || p.end() > s.proven.Size)
+	return p.stored && p.end() <= s.stored && (s.proven == nil || p.end() > s.proven.Size)
 }
 
 func (s *stream) proveMore(ctx context.Context) (more bool, err error) {

@@ -197,14 +197,15 @@ type Record struct {
 
 // Errors that callers branch on.
 var (
-	ErrNotFound   = errors.New("no such record")
-	ErrFull       = errors.New("disk is full")                                 // Nothing was written; ask again later.
-	ErrBroken     = errors.New("archive stopped writing after a failed write") // Until reopened.
-	ErrLocked     = errors.New("data directory is in use by another process")  // Another writer.
-	ErrDamaged    = errors.New("record is damaged")                            // Stored bytes and checksum differ.
-	ErrGone       = errors.New("record was removed")                           // By expiry or erasure; the ledger says by whom.
-	ErrNoIdentity = errors.New("pack is encrypted and no identity here opens it")
-	ErrUnproven   = errors.New("record is not in a checkpoint yet")             // Flush makes one.
-	ErrForeign    = errors.New("bucket already holds an archive; restore it")   // Empty data directory, bucket with packs.
-	ErrDiverged   = errors.New("bucket holds another pack under the same name") // Two writers, or a data directory that went back in time.
+	ErrNotFound    = errors.New("no such record")
+	ErrFull        = errors.New("disk is full")                                 // Nothing was written; ask again later.
+	ErrBroken      = errors.New("archive stopped writing after a failed write") // Until reopened.
+	ErrLocked      = errors.New("data directory is in use by another process")  // Another writer.
+	ErrDamaged     = errors.New("record is damaged")                            // Stored bytes and checksum differ.
+	ErrGone        = errors.New("record was removed")                           // By expiry or erasure; the ledger says by whom.
+	ErrNoIdentity  = errors.New("pack is encrypted and no identity here opens it")
+	ErrUnconfirmed = errors.New("stored on the local disk, but the bucket has not confirmed it yet")
+	ErrUnproven    = errors.New("record is not in a checkpoint yet")             // Flush makes one.
+	ErrForeign     = errors.New("bucket already holds an archive; restore it")   // Empty data directory, bucket with packs.
+	ErrDiverged    = errors.New("bucket holds another pack under the same name") // Two writers, or a data directory that went back in time.
 )

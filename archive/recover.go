@@ -179,6 +179,7 @@ func (a *Archive) openStream(ctx context.Context, name Stream) error {
 		return err
 	}
 	s.tree.cut(s.sealedEnd())
+	s.advanceLocked() // Nobody else has the stream yet.
 	return s.readCheckpoint()
 }
 

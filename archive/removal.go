@@ -393,7 +393,7 @@ func (s *stream) tidy(ctx context.Context) error {
 		}
 		err := s.a.store.Delete(ctx, o.Key)
 		if errors.Is(err, ErrRetained) {
-			pending = append(pending, s.waiting(ctx, o.Key))
+			pending = append(pending, s.keptUntil(ctx, o.Key))
 			continue
 		}
 		if err != nil {
@@ -407,8 +407,8 @@ func (s *stream) tidy(ctx context.Context) error {
 	return nil
 }
 
-// waiting asks until when an object is kept.
-func (s *stream) waiting(ctx context.Context, key string) Pending {
+// keptUntil asks until when an object is kept.
+func (s *stream) keptUntil(ctx context.Context, key string) Pending {
 	o, err := s.a.store.Stat(ctx, key)
 	if err != nil || o.Lock.Hold {
 		return Pending{Key: key}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 
+	"golang.org/x/mod/sumdb/tlog"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -40,7 +41,7 @@ func restoreOn(ctx context.Context, d disk, c Config, progress func(Restored)) e
 	if err != nil {
 		return fmt.Errorf("restore archive: %w", err)
 	}
-	r := &restorer{a: a, progress: progress, listed: map[packKey]*pack{}}
+	r := &restorer{a: a, progress: progress, listed: map[packKey]*pack{}, removed: removed{}}
 	if err := errors.Join(r.run(ctx), a.Close()); err != nil {
 		return fmt.Errorf("restore archive: %w", err)
 	}
@@ -51,7 +52,9 @@ func restoreOn(ctx context.Context, d disk, c Config, progress func(Restored)) e
 type restorer struct {
 	a        *Archive
 	progress func(Restored)
+	bucket   *inventory
 	listed   map[packKey]*pack // By an earlier, interrupted run.
+	removed  removed           // By decisions in the ledger.
 
 	kept int64 // Bytes in the cache.
 
@@ -65,19 +68,14 @@ func (r *restorer) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	todo, err := r.plan(ctx)
-	if err != nil {
+	if err := r.plan(ctx); err != nil {
 		return err
 	}
 	r.report(0, 0, 0)
-	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(3)
-	for _, p := range todo {
-		keep := r.keep(p.size) // Here, where they are in order.
-		g.Go(func() error { return r.restore(gctx, p, keep) })
-	}
-	if err := cmp.Or(g.Wait(), context.Cause(ctx)); err != nil {
-		return err
+	for _, name := range r.bucket.names() { // The ledger first: it says what was removed.
+		if err := r.fill(ctx, r.a.lookup(name)); err != nil {
+			return err
+		}
 	}
 	id.Restoring = false
 	if err := r.a.writeIdentity(id); err != nil {
@@ -86,6 +84,42 @@ func (r *restorer) run(ctx context.Context) error {
 	if len(r.damaged) > 0 {
 		slices.Sort(r.damaged)
 		return fmt.Errorf("%w in the bucket; everything else was restored: %s", ErrDamaged, strings.Join(r.damaged, "; "))
+	}
+	return nil
+}
+
+// fill restores the packs of a stream, in order of what is wanted in the cache:
+// the newest first.
+func (r *restorer) fill(ctx context.Context, s *stream) error {
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(3)
+	for _, p := range slices.Backward(s.packs) {
+		if p.stored {
+			continue
+		}
+		keep := r.keep(p.size) // Here, where they are in order.
+		g.Go(func() error { return r.restore(gctx, p, keep) })
+	}
+	if err := cmp.Or(g.Wait(), context.Cause(ctx)); err != nil || s.name != Ledger {
+		return err
+	}
+	return r.readDecisions(ctx, s)
+}
+
+// readDecisions finds out what was removed.
+func (r *restorer) readDecisions(ctx context.Context, s *stream) error {
+	s.sortPacks()
+	if n := len(s.packs); n > 0 {
+		s.next = s.packs[n-1].end()
+	}
+	for rec, err := range r.a.Scan(ctx, s.name, 0) {
+		if errors.Is(err, ErrNoObject) {
+			return nil // It is among the damage.
+		}
+		if err != nil && !errors.Is(err, ErrDamaged) {
+			return err
+		}
+		r.removed.add(removalsOf(rec.Body))
 	}
 	return nil
 }
@@ -119,46 +153,100 @@ func (r *restorer) somethingThere(ctx context.Context) error {
 	return fmt.Errorf("the bucket %s holds no packs, so there is nothing to restore; check its URL", r.a.store)
 }
 
-// plan lists the bucket. Packs that were restored before are left out; the
-// others are in order of what is wanted in the cache, the newest first.
-func (r *restorer) plan(ctx context.Context) (todo []*pack, err error) {
-	for o, err := range r.a.store.List(ctx, "packs/") {
-		if err != nil {
-			return nil, err
+// plan finds out which packs make up the streams: what the checkpoints tell
+// of, and behind them, or in a bucket without any, what is there.
+func (r *restorer) plan(ctx context.Context) (err error) {
+	if r.bucket, err = takeInventory(ctx, r.a.store, ""); err != nil {
+		return err
+	}
+	for _, p := range r.bucket.problems {
+		if strings.HasPrefix(p.Where, "packs/") {
+			return fmt.Errorf("%s in the bucket: %s", p.Where, p.What)
 		}
-		name, first, as, ok := parseKey(o.Key)
-		if !ok {
-			return nil, fmt.Errorf("%s in the bucket is not a pack; a newer program may have put it there", o.Key)
-		}
+		r.damaged = append(r.damaged, p.Where+": "+p.What)
+	}
+	for _, name := range r.bucket.names() {
 		s, err := r.stream(name)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if err := r.expect(s, first, as, o.Size); err != nil {
-			return nil, err
+		shelf := r.bucket.streams[name]
+		if err := r.planStream(s, shelf); err != nil {
+			return err
 		}
-	}
-	for _, s := range r.a.all() {
-		s.sortPacks()
-		for i, p := range slices.Backward(s.packs) {
-			between := 0 // Up to the next pack; 0 when there is none.
-			if i+1 < len(s.packs) {
-				between = int(s.packs[i+1].first - p.first)
-			}
-			switch {
-			case !p.stored:
-				p.records = between // What it must hold, should it be damaged.
-				todo = append(todo, p)
-			case between > 0 && p.records != between:
-				return nil, p.gapBehind(between)
-			}
+		if err := r.takeLog(ctx, s, shelf); err != nil {
+			return err
 		}
 	}
-	return todo, nil
+	return nil
 }
 
-func (p *pack) gapBehind(between int) error {
-	return fmt.Errorf("%s holds %d records, but the next pack begins %d behind its first: one between them is missing, or two servers wrote to the bucket", p.key(), p.records, between)
+func (r *restorer) planStream(s *stream, shelf *shelf) error {
+	live, next := shelf.live()
+	for _, st := range live {
+		o := shelf.objects[st.id()]
+		r.expect(s, &pack{stream: s.name, first: st.First, as: st.id().as, records: st.Records, size: o.Size, stated: true})
+	}
+	ids := shelf.tail(next)
+	for i, id := range ids {
+		p := &pack{stream: s.name, first: id.first, as: id.as, size: shelf.objects[id].Size}
+		if id.first > next { // One is missing that no checkpoint tells of.
+			r.expect(s, &pack{stream: s.name, first: next, as: id.as, records: int(id.first - next)})
+		}
+		if i+1 < len(ids) {
+			p.records = int(ids[i+1].first - p.first) // What it must hold, should it be damaged.
+		}
+		if p = r.expect(s, p); p.stored && i+1 < len(ids) && p.end() != ids[i+1].first {
+			r.expect(s, &pack{stream: s.name, first: p.end(), as: id.as, records: int(ids[i+1].first - p.end())})
+		}
+		next = max(p.end(), next)
+	}
+	s.sortPacks()
+	return nil
+}
+
+// expect adds a pack to the plan, unless it is restored already.
+func (r *restorer) expect(s *stream, p *pack) *pack {
+	r.done.AllPacks++
+	r.done.AllBytes += p.size
+	if old := r.listed[p.cacheKey()]; old != nil && old.as == p.as {
+		r.done.Packs++
+		r.done.Records += int64(old.records)
+		r.done.Bytes += p.size
+		return old
+	}
+	s.packs = append(slices.DeleteFunc(s.packs, func(q *pack) bool { return q.first == p.first }), p)
+	return p
+}
+
+// takeLog takes over the Merkle tree and the last checkpoint of a stream.
+func (r *restorer) takeLog(ctx context.Context, s *stream, shelf *shelf) error {
+	for _, o := range shelf.leaves {
+		raw, err := readObject(ctx, r.a.store, o.Key, mostLeaves*hashSize)
+		if err != nil {
+			return err
+		}
+		if o.first > s.tree.Size() {
+			break // The next checkpoint reads the packs.
+		}
+		if err := s.tree.add(o.first, hashesOf(raw)); err != nil {
+			return err
+		}
+	}
+	for _, n := range slices.Backward(shelf.notes) {
+		if root, err := s.tree.root(min(n.Size, s.tree.Size())); n.err == nil && err == nil && Digest(root) == n.Root {
+			return s.took(n.Checkpoint, n.signed)
+		}
+	}
+	s.tree.cut(0)
+	return nil
+}
+
+func hashesOf(raw string) (hashes []tlog.Hash) {
+	for ; len(raw) >= hashSize; raw = raw[hashSize:] {
+		hashes = append(hashes, tlog.Hash([]byte(raw[:hashSize])))
+	}
+	return hashes
 }
 
 // stream opens a stream with what an interrupted restore has listed of it.
@@ -171,6 +259,9 @@ func (r *restorer) stream(name Stream) (*stream, error) {
 		return nil, err
 	}
 	if err := r.a.disk.MkdirAll(name.dir()); err != nil {
+		return nil, err
+	}
+	if s.tree, err = openTree(r.a.disk, name.dir()); err != nil {
 		return nil, err
 	}
 	log, lines, _, err := openPackLog(r.a.disk, name.dir())
@@ -195,31 +286,27 @@ func (r *restorer) stream(name Stream) (*stream, error) {
 	return s, nil
 }
 
-// expect adds a pack of the bucket to the plan, unless it is restored
-// already. Objects come in order.
-func (r *restorer) expect(s *stream, first Position, as form, size int64) error {
-	r.done.AllPacks++
-	r.done.AllBytes += size
-	if p := r.listed[packKey{s.name, first}]; p != nil {
-		r.done.Packs++
-		r.done.Records += int64(p.records)
-		r.done.Bytes += size
-		return nil
-	}
-	if len(s.packs) == 0 && first != 0 {
-		return fmt.Errorf("the bucket's first pack of %s begins at %d: those before it are missing", s.name, first)
-	}
-	s.packs = append(s.packs, &pack{stream: s.name, first: first, as: as, size: size})
-	return nil
-}
-
 // restore fetches one pack, checks it and lists it. Unless it is to be kept it
 // leaves the cache again.
 func (r *restorer) restore(ctx context.Context, p *pack, keep bool) error {
 	s := r.a.lookup(p.stream)
 	expected := p.records
 	err := r.a.examine(ctx, p)
+	if err == nil && expected > p.records && !p.stated {
+		if err := r.missing(&pack{stream: p.stream, first: p.end(), as: p.as, records: expected - p.records, stored: true}); err != nil {
+			return err
+		}
+		expected = p.records
+	}
+	if err == nil && expected > 0 && p.records != expected {
+		err = fmt.Errorf("%w: it holds %d records, not %d", ErrDamaged, p.records, expected)
+	}
+	gone := errors.Is(err, ErrNoObject) && r.removed.all(p.stream, p.first, p.end())
+	if errors.Is(err, ErrNoObject) && !gone {
+		err = fmt.Errorf("%w: it is missing, and no decision in the ledger removes its records", ErrDamaged)
+	}
 	switch {
+	case gone:
 	case errors.Is(err, ErrDamaged) && p.records > 0:
 		if expected > 0 {
 			p.records = expected
@@ -231,14 +318,12 @@ func (r *restorer) restore(ctx context.Context, p *pack, keep bool) error {
 		return fmt.Errorf("%s is the last pack of its stream and its manifest is damaged, so nobody knows where new records would go; put back a good copy of the object: %w", p.key(), err)
 	case err != nil:
 		return fmt.Errorf("%s: %w", p.key(), err)
-	case expected > 0 && p.records != expected:
-		return p.gapBehind(expected)
 	}
 	if !keep { // Before it counts as stored, or another one had to leave for it.
 		r.a.drop(localCopy{s: s, p: p})
 	}
 	s.mu.Lock()
-	p.stored = true
+	p.stored, p.gone = true, gone
 	line := p.line()
 	s.mu.Unlock()
 	if err := s.log.add(line); err != nil {
@@ -246,6 +331,16 @@ func (r *restorer) restore(ctx context.Context, p *pack, keep bool) error {
 	}
 	r.report(1, int64(line.Records), line.Size)
 	return nil
+}
+
+// missing lists a pack of which nothing but a gap tells.
+func (r *restorer) missing(p *pack) error {
+	s := r.a.lookup(p.stream)
+	s.mu.Lock()
+	s.packs = append(slices.Clone(s.packs), p) // Others walk through the old list.
+	line := p.line()
+	s.mu.Unlock()
+	return errors.Join(s.log.add(line), r.damage(p, errors.New("it is missing, and nothing tells what it held")))
 }
 
 // damage keeps for Status, and for the end, that a pack is not as it was put
@@ -291,7 +386,29 @@ func (a *Archive) examine(ctx context.Context, p *pack) error {
 	if p.sum, err = sumFile(o.h, o.raw); err != nil {
 		return err
 	}
-	return a.checkSum(ctx, p)
+	return errors.Join(a.checkSum(ctx, p), s.checkLeaves(o, p))
+}
+
+// checkLeaves compares a pack with the tree, as far as that goes.
+func (s *stream) checkLeaves(o *openedPack, p *pack) error {
+	if s.tree.Size() < p.end() {
+		return nil
+	}
+	v := &view{r: frameReader{o.sealedPack, o.inOrder()}, first: p.first, starts: o.starts}
+	got, err := v.leavesOf(s.name)
+	if err != nil {
+		return err
+	}
+	want, err := s.tree.leaves(p.first, p.end())
+	if err != nil {
+		return err
+	}
+	for i := range got {
+		if got[i] != want[i] {
+			return fmt.Errorf("%w: %s is not the record whose hash was signed", ErrDamaged, Address{s.name, p.first + Position(i)})
+		}
+	}
+	return nil
 }
 
 // noteDamaged leaves a note of records that were damaged before their pack

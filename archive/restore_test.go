@@ -84,23 +84,49 @@ func TestRestoreKeepsTheNewest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"00000000000000000008.tar.zst", "00000000000000000010.tar.zst", "packs.jsonl"}
+	want := []string{"00000000000000000008.tar.zst", "00000000000000000010.tar.zst", "checkpoint", "packs.jsonl", "tree"}
 	if diff := cmp.Diff(want, names); diff != "" {
 		t.Errorf("on local disk (-want +got):\n%s", diff)
 	}
 	checkScan(t, mustOpen(t, d, c), Mail, 0, bodies)
 }
 
-// A missing pack is noticed, also by a restore that goes on.
+// unsigned is a bucket as it was before there were checkpoints.
+func (s *memStore) unsigned() *memStore {
+	c := s.clone()
+	maps.DeleteFunc(c.objects, func(key string, _ []byte) bool { return !strings.HasPrefix(key, "packs/") })
+	return c
+}
+
+// A missing pack is noticed, also by a restore that goes on; everything else
+// is restored and keeps its address.
 func TestRestoreNoticesGaps(t *testing.T) {
-	store, _ := manyPacks(t, 4)
-	for _, lost := range []int{2, 4} {
-		gone := store.objects[numbered(lost)]
-		delete(store.objects, numbered(lost))
-		if err := restoreOn(t.Context(), newMemDisk(), testConfig(store), nil); err == nil || !strings.Contains(err.Error(), numbered(lost-2)+" holds 2 records") {
-			t.Errorf("without the pack at %d: %v", lost, err)
+	store, bodies := manyPacks(t, 4)
+	for _, lost := range []int{0, 2, 4, 6} {
+		for name, store := range map[string]*memStore{"signed": store.clone(), "unsigned": store.unsigned()} {
+			delete(store.objects, numbered(lost))
+			d := newMemDisk()
+			err := restoreOn(t.Context(), d, testConfig(store), nil)
+			if lost == 6 && name == "unsigned" { // Nothing tells that there was one.
+				continue
+			}
+			if !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), numbered(lost)+": ") || !strings.Contains(err.Error(), "it is missing, and no") {
+				t.Errorf("%s, without the pack at %d: %v", name, lost, err)
+				continue
+			}
+			a := mustOpen(t, d, testConfig(store))
+			for i, body := range bodies {
+				if i/2*2 != lost {
+					checkBody(t, a, Address{Mail, Position(i)}, body)
+				} else if _, err := a.Read(t.Context(), Address{Mail, Position(i)}); !errors.Is(err, ErrNoObject) {
+					t.Errorf("%s, a record of the pack at %d: %v", name, lost, err)
+				}
+			}
+			if a.Next(Mail) != 8 {
+				t.Errorf("%s, without the pack at %d the next record is %d", name, lost, a.Next(Mail))
+			}
+			mustClose(t, a)
 		}
-		store.objects[numbered(lost)] = gone
 	}
 	d := newMemDisk()
 	if err := restoreOn(t.Context(), d, testConfig(store), nil); err != nil {
@@ -114,7 +140,7 @@ func TestRestoreNoticesGaps(t *testing.T) {
 		return slices.Concat(slices.DeleteFunc(lines, func(l []byte) bool { return bytes.Contains(l, []byte(`"first":4,`)) })...)
 	})
 	delete(store.objects, numbered(4))
-	if err := restoreOn(t.Context(), d, testConfig(store), nil); err == nil || !strings.Contains(err.Error(), "one between them is missing") {
+	if err := restoreOn(t.Context(), d, testConfig(store), nil); err == nil || !strings.Contains(err.Error(), numbered(4)+": record is damaged: it is missing") {
 		t.Errorf("going on without the pack at 4: %v", err)
 	}
 }
@@ -126,6 +152,7 @@ func TestRestoreGoesOnBehindDamage(t *testing.T) {
 		for _, part := range []string{"a record", "the manifest"} {
 			last := damaged == 6 && part == "the manifest"
 			store, bodies := manyPacks(t, 4)
+			store = store.unsigned()
 			key := numbered(damaged)
 			at := 300
 			if part == "the manifest" {
@@ -183,7 +210,7 @@ func TestRestoreRefuses(t *testing.T) {
 		t.Error("files changed")
 	}
 	store.objects["packs/mail/readme"] = nil
-	if err := restoreOn(t.Context(), newMemDisk(), testConfig(store), nil); err == nil || !strings.Contains(err.Error(), "packs/mail/readme in the bucket is not a pack") {
+	if err := restoreOn(t.Context(), newMemDisk(), testConfig(store), nil); err == nil || !strings.Contains(err.Error(), "packs/mail/readme in the bucket: it is not a pack") {
 		t.Errorf("a foreign object: %v", err)
 	}
 	delete(store.objects, "packs/mail/readme")

@@ -52,6 +52,9 @@ func (a *Archive) dispatch(ctx context.Context, jobs *sync.WaitGroup) time.Durat
 	next := now.Add(time.Hour)
 	for _, s := range a.all() {
 		s.lookAgain(now)
+		if s.impatient() {
+			s.rotate(now)
+		}
 		if p := s.openPack(); p != nil {
 			next = earlier(next, s.rotateAged(p, now))
 		}

@@ -60,6 +60,10 @@ func (s *stream) seal(p *pack) error {
 	p.takeLine(line)
 	p.local, p.tar, p.starts = true, nil, nil
 	s.mu.Unlock()
+	select {
+	case s.sealed <- struct{}{}:
+	default:
+	}
 	s.a.poke()
 	s.a.log.Info("pack sealed", "pack", p.key(), "records", line.Records, "bytes", tarSize, "sealed_bytes", size, "took", time.Since(began))
 	return errors.Join(tar.release(), s.a.disk.Remove(p.tarName()))

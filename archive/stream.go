@@ -22,6 +22,9 @@ type stream struct {
 	mu      sync.Mutex // Guards what follows and the packs themselves.
 	packs   []*pack    // In order of positions.
 	next    Position
+	stored  Position      // Records below this are in the bucket.
+	arrived chan struct{} // Closed when stored grows.
+	waiting int           // Appends that wait for the bucket.
 	changed chan struct{} // Closed when next grows.
 	queue   []*entry
 	queued  *sync.Cond // The queue grew, or closed was set.
@@ -34,6 +37,8 @@ type stream struct {
 	pending []Pending // Objects that are to go and are locked.
 	looked  time.Time // When they were looked after last.
 
+	sealed chan struct{} // A pack was sealed.
+
 	sealing, uploading, proving work
 	tidying                     work
 	rewriting                   sync.Mutex // Held while stored packs are replaced, or deleted.
@@ -41,7 +46,7 @@ type stream struct {
 }
 
 func (a *Archive) newStream(name Stream) *stream {
-	s := &stream{a: a, name: name, mark: newMarker(a.key), changed: make(chan struct{})}
+	s := &stream{a: a, name: name, mark: newMarker(a.key), changed: make(chan struct{}), arrived: make(chan struct{}), sealed: make(chan struct{}, 1)}
 	s.queued = sync.NewCond(&s.mu)
 	return s
 }
@@ -127,7 +132,7 @@ func (s *stream) firstPackLocked(wanted func(*pack) bool) (found *pack) {
 		if wanted(s.packs[i]) {
 			found = s.packs[i]
 		}
-		if s.packs[i].stored {
+		if s.packs[i].end() <= s.stored {
 			break
 		}
 	}
@@ -136,6 +141,65 @@ func (s *stream) firstPackLocked(wanted func(*pack) bool) (found *pack) {
 
 func (p *pack) unsealed() bool { return p.tar != nil && p.full }
 func (p *pack) unstored() bool { return p.tar == nil && !p.stored && !p.gone }
+
+// advanceLocked moves stored behind the packs that are in the bucket without a
+// gap before them.
+func (s *stream) advanceLocked() {
+	before := s.stored
+	for p := s.packAtLocked(s.stored); p != nil && (p.stored || p.gone); p = s.packAtLocked(s.stored) {
+		s.stored = p.end()
+	}
+	if s.stored > before {
+		close(s.arrived)
+		s.arrived = make(chan struct{})
+	}
+}
+
+// waitStored returns when the record at p, and all before it, are in the
+// bucket. Run then seals what is open at once.
+func (s *stream) waitStored(ctx context.Context, p Position) error {
+	s.mu.Lock()
+	s.waiting++
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		s.waiting--
+		s.mu.Unlock()
+	}()
+	for {
+		s.mu.Lock()
+		there, arrived := s.stored > p, s.arrived
+		s.mu.Unlock()
+		if there {
+			return nil
+		}
+		s.a.poke()
+		select {
+		case <-arrived:
+		case <-s.a.ctx.Done():
+			return ErrClosed
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// impatient reports whether the open pack is to be sealed because appends wait
+// for the bucket and it has nothing else on its way that would take long.
+func (s *stream) impatient() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.waiting == 0 {
+		return false
+	}
+	under := 0
+	for i := len(s.packs) - 1; i >= 0 && s.packs[i].end() > s.stored; i-- {
+		if p := s.packs[i]; p.full || p.unstored() {
+			under++
+		}
+	}
+	return under < inFlight
+}
 
 // makeDir creates the directory of the stream and its list of packs. The caller holds order.
 func (s *stream) makeDir() error {

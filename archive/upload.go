@@ -8,20 +8,47 @@ import (
 	"io"
 )
 
-// uploadAll puts the sealed packs of a stream into the bucket, oldest first.
+// inFlight is how many packs of a stream are on their way at a time, and of
+// all streams twice as many.
+const inFlight = 4
+
+// uploadAll puts the sealed packs of a stream into the bucket, oldest first,
+// and those that are sealed meanwhile.
 func (s *stream) uploadAll(ctx context.Context) error {
 	s.uploading.Lock()
 	defer s.uploading.Unlock()
-	for {
-		p := s.firstPack((*pack).unstored)
-		if p == nil {
-			return nil
+	taken := map[*pack]bool{}
+	results := make(chan error, inFlight)
+	var failed error
+	for under := 0; ; {
+		var p *pack
+		if under < inFlight && failed == nil {
+			p = s.firstPack(func(p *pack) bool { return p.unstored() && !taken[p] })
 		}
-		if err := s.upload(ctx, p); err != nil {
-			return fmt.Errorf("upload pack %s: %w", p.key(), err)
+		switch {
+		case p != nil:
+			taken[p] = true
+			under++
+			go func() { results <- s.uploadOne(ctx, p) }()
+			continue
+		case under == 0:
+			return failed
 		}
-		s.a.evict()
+		select {
+		case err := <-results:
+			under--
+			failed = errors.Join(failed, err)
+		case <-s.sealed:
+		}
 	}
+}
+
+func (s *stream) uploadOne(ctx context.Context, p *pack) error {
+	if err := s.upload(ctx, p); err != nil {
+		return fmt.Errorf("upload pack %s: %w", p.key(), err)
+	}
+	s.a.evict()
+	return nil
 }
 
 func (s *stream) upload(ctx context.Context, p *pack) error {
@@ -51,6 +78,7 @@ func (s *stream) upload(ctx context.Context, p *pack) error {
 	s.mu.Lock()
 	p.stored, p.lock = true, lock
 	p.used = s.a.tick()
+	s.advanceLocked()
 	s.mu.Unlock()
 	s.a.log.Info("pack uploaded", "pack", p.key(), "bytes", p.size)
 	return nil
