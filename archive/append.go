@@ -35,6 +35,9 @@ func (a *Archive) append(ctx context.Context, name Stream, m Meta, body Body) (M
 	if err := context.Cause(ctx); err != nil {
 		return Meta{}, err
 	}
+	if a.config.Follow {
+		return Meta{}, ErrFollowing
+	}
 	if err := a.space.check(); err != nil {
 		return Meta{}, err
 	}

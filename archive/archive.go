@@ -67,6 +67,8 @@ type Config struct {
 	Acknowledge Acknowledge   // When Append returns; default OnDisk.
 	Patience    time.Duration // With InBucket: how long Append waits for the bucket; default 1 minute.
 
+	Follow bool // Read what another machine puts into the bucket, and take nothing.
+
 	Recipients []age.Recipient // Encrypt sealed packs to them; default: packs are not encrypted.
 	Identities []age.Identity  // Open encrypted packs with them. Without one that fits, mail is taken and cannot be read.
 
@@ -147,8 +149,12 @@ type Archive struct {
 	streams map[Stream]*stream
 	broken  error
 	damage  []string
-	clock   int64 // Counts uses of packs.
-	closed  bool
+
+	followed  error  // Of the last look into the bucket, when following.
+	lastDrift *Drift // What Examine found last.
+
+	clock  int64 // Counts uses of packs.
+	closed bool
 }
 
 // Open opens the archive in dir, creating it when it is empty or absent. It

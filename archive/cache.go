@@ -19,6 +19,7 @@ import (
 type packKey struct {
 	stream Stream
 	first  Position
+	as     form
 }
 
 type frameKey struct {
@@ -26,7 +27,7 @@ type frameKey struct {
 	id int64
 }
 
-func (p *pack) cacheKey() packKey { return packKey{p.stream, p.first} }
+func (p *pack) cacheKey() packKey { return packKey{p.stream, p.first, p.as} }
 
 // openedPack is a sealed pack with its file.
 type openedPack struct {

@@ -223,12 +223,7 @@ func (v *inventory) open(n *noted) error {
 // live lists what the checkpoints say is to be read: at each position the
 // newest generation. It ends at a gap.
 func (s *shelf) live() (packs []statement, end Position) {
-	newest := map[Position]statement{}
-	for _, st := range s.stated {
-		if old, ok := newest[st.First]; !ok || st.Generation > old.Generation {
-			newest[st.First] = st
-		}
-	}
+	newest := s.newest()
 	for end < s.size {
 		st, ok := newest[end]
 		if !ok {
@@ -237,6 +232,17 @@ func (s *shelf) live() (packs []statement, end Position) {
 		packs, end = append(packs, st), st.end()
 	}
 	return packs, end
+}
+
+// newest is the newest generation of a pack at each position where one begins.
+func (s *shelf) newest() map[Position]statement {
+	newest := map[Position]statement{}
+	for _, st := range s.stated {
+		if old, ok := newest[st.First]; !ok || st.Generation > old.Generation {
+			newest[st.First] = st
+		}
+	}
+	return newest
 }
 
 // tail lists the packs that are there and begin at or behind a position, of

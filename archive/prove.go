@@ -70,7 +70,7 @@ func (s *stream) proveMore(ctx context.Context) (more bool, err error) {
 	if len(lines) == 0 {
 		return false, nil
 	}
-	if err := s.growTree(ctx, lines[len(lines)-1].end()); err != nil {
+	if err := s.growTree(ctx, lines[len(lines)-1].end(), first); err != nil {
 		return false, err
 	}
 	if lines, err = s.putLeaves(ctx, first, lines); err != nil {
@@ -140,8 +140,23 @@ func (a *Archive) fetchNote(ctx context.Context, key string) (string, error) {
 
 func readAtMost(r io.Reader, most int64) ([]byte, error) { return io.ReadAll(io.LimitReader(r, most)) }
 
-// growTree reads packs that are not in the tree yet, up to end.
-func (s *stream) growTree(ctx context.Context, end Position) error {
+// growTree adds to the tree what it lacks up to end: from the leaves in the
+// bucket below signed, where a checkpoint will tell whether they are right,
+// else from packs.
+func (s *stream) growTree(ctx context.Context, end, signed Position) error {
+	for s.tree.Size() < min(end, signed) {
+		first := s.tree.Size()
+		raw, err := readObject(ctx, s.a.store, leavesKey(s.name, first), mostLeaves*hashSize)
+		if err != nil {
+			return err
+		}
+		if raw == "" {
+			break
+		}
+		if err := s.tree.add(first, hashesOf(raw)); err != nil {
+			return err
+		}
+	}
 	for s.tree.Size() < end {
 		s.mu.Lock()
 		p := s.packAtLocked(s.tree.Size())

@@ -87,6 +87,9 @@ func (a *Archive) found(ctx context.Context) (identity, error) {
 		return identity{}, errors.Join(err, fmt.Errorf("%s is missing, but there are streams; restore the file from a backup", a.disk.Describe(identityName)))
 	}
 	for o, err := range a.store.List(ctx, "packs/") {
+		if a.config.Follow && err == nil {
+			break // It is there to be followed.
+		}
 		if err != nil {
 			return identity{}, fmt.Errorf("look into the bucket %s, which has to be done once: %w", a.store, err)
 		}

@@ -77,6 +77,9 @@ func (a *Archive) Remove(ctx context.Context, order Address, what []Removal) err
 }
 
 func (a *Archive) remove(ctx context.Context, order Address, what []Removal) error {
+	if a.config.Follow {
+		return ErrFollowing
+	}
 	if err := a.begin(); err != nil {
 		return err
 	}
@@ -471,6 +474,9 @@ func (s *stream) unstated(last *latest) *pack {
 // Relock asks Config.Lock for every pack in the bucket and applies what
 // changed. A retention is never shortened.
 func (a *Archive) Relock(ctx context.Context) error {
+	if a.config.Follow {
+		return ErrFollowing
+	}
 	if err := a.begin(); err != nil {
 		return err
 	}

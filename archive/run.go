@@ -19,7 +19,7 @@ type work struct {
 }
 
 // Run seals, uploads and evicts packs until ctx ends, or the archive is
-// closed. Without it everything that is appended is durable on local disk and
+// closed; with Config.Follow it reads what another machine uploads. Without it everything that is appended is durable on local disk and
 // waits there.
 func (a *Archive) Run(ctx context.Context) error {
 	if err := a.begin(); err != nil {
@@ -29,6 +29,9 @@ func (a *Archive) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(a.ctx, cancel)()
+	if a.config.Follow {
+		return a.follow(ctx)
+	}
 	var jobs sync.WaitGroup
 	defer jobs.Wait()
 	for {
@@ -149,6 +152,9 @@ func (s *stream) note(ctx context.Context, w *work, err error) {
 // included. A bucket that is away is waited for until ctx ends; ErrDenied and ErrDiverged
 // are returned at once.
 func (a *Archive) Flush(ctx context.Context) error {
+	if a.config.Follow {
+		return ErrFollowing
+	}
 	if err := a.begin(); err != nil {
 		return err
 	}

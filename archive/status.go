@@ -32,6 +32,8 @@ type Status struct {
 	PackBytes int64          `json:"pack_bytes"`               // In the bucket, compressed.
 	BodyBytes int64          `json:"body_bytes"`               // Appended bodies, uncompressed.
 	Pending   []Pending      `json:"pending,omitempty"`        // Objects that are to go and are locked.
+	Drift     *Drift         `json:"drift,omitempty"`          // What the bucket was like when it was looked through last.
+	Following bool           `json:"following,omitempty"`      // It reads what another machine takes.
 	Key       string         `json:"signing_key"`              // Public half of the key that checkpoints are signed with.
 }
 
@@ -53,7 +55,12 @@ func (a *Archive) Status() Status {
 		st.Broken = a.broken.Error() + "; the disk needs attention, then start again"
 	}
 	st.Damage = slices.Clone(a.damage)
+	if a.followed != nil {
+		failures = append(failures, explain(a.followed))
+	}
 	st.Failure = strings.Join(failures, "; ")
+	st.Drift = a.lastDrift
+	st.Following = a.config.Follow
 	return st
 }
 
