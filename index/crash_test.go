@@ -72,17 +72,37 @@ func smallHistory(t *testing.T) (*memArchive, []func()) {
 		},
 		func() { a.append(archive.Meta{Stream: "backup"}, body) },
 		func() { a.again(first, archive.Meta{Stream: "backup", Source: archive.Source{Queue: "legal"}}) },
+		func() {
+			a.removes(t, casework.RetentionExpired, "", archive.Removal{Stream: "backup", First: 0, Records: 1})
+		},
+		func() { // What stays of the bytes is in another stream.
+			a.removes(t, casework.ErasureOrdered, "", archive.Removal{Stream: first.Stream, First: first.Position, Records: 2})
+		},
 	}
 }
 
 // After a power cut at any write the index has seen all of each record below its
 // watermark and nothing of those above, and goes on to the same answers.
 func TestCrashAtEveryWrite(t *testing.T) {
+	for name, by := range map[string]steps{"removals at once": usualSteps, "removals in steps": {rows: 0, keys: 20_000}} {
+		t.Run(name, func(t *testing.T) { crashAtEveryWrite(t, by) })
+	}
+}
+
+// stepped is an archive that is followed with other steps.
+type stepped struct {
+	*memArchive
+	by steps
+}
+
+func (s stepped) slowly() steps { return s.by }
+
+func crashAtEveryWrite(t *testing.T, by steps) {
 	const seed = 7
 	fs := vfs.NewCrashableMem()
 	c := &crashes{fs: fs, rng: rand.New(rand.NewPCG(seed, seed))}
 	a, steps := smallHistory(t)
-	x, stop := followOn(t, errorfs.Wrap(fs, c), a)
+	x, stop := followOn(t, errorfs.Wrap(fs, c), stepped{a, by})
 	for i, step := range steps {
 		step()
 		caughtUp(t, x, a)
@@ -95,6 +115,7 @@ func TestCrashAtEveryWrite(t *testing.T) {
 			}
 		}
 	}
+	settled(t, x, a)
 	stop()
 	want := rebuilt(t, a)
 	progress := map[int64]bool{}
@@ -111,8 +132,9 @@ func TestCrashAtEveryWrite(t *testing.T) {
 		if i%7 != 0 && i < len(c.disks)-7 {
 			continue // Going on takes longer.
 		}
-		x, stop := followOn(t, disk, a)
-		caughtUp(t, x, a)
+		x, stop := followOn(t, disk, stepped{a, by})
+		settled(t, x, a)
+		noTraces(t, x)
 		if diff := cmp.Diff(want, saysAll(t, x, a)); diff != "" {
 			t.Errorf("going on after crash %d (-want +got):\n%s", i, diff)
 		}
@@ -128,41 +150,76 @@ func TestCrashAtEveryWrite(t *testing.T) {
 // wholeRecords checks that of each record below the watermark everything is there, and of others nothing.
 func wholeRecords(t *testing.T, x *Index, a *memArchive) {
 	t.Helper()
-	applied, seen := int64(0), 0
+	applied, removed, seen := int64(0), int64(0), 0
+	st := x.now()
 	for s, records := range a.streams {
-		next := x.state.marks[s].next
+		if s == archive.Ledger {
+			wholeDecisions(t, x, a)
+			continue
+		}
 		for p, r := range records {
-			below := archive.Position(p) < next
-			if s == archive.Ledger {
-				cited := len(addresses(t, x, Request{Query: "case:1"})) > 0
-				if below && x.state.marks[archive.Mail].next > 0 && !cited || !below && cited {
-					t.Errorf("%s/%d is below the watermark: %v, cited: %v", s, p, below, cited)
-				}
-				continue
-			}
-			value, err := getCopy(x.db, addressKey(r.Meta.Address()))
-			if err != nil || (value != nil) != below {
-				t.Errorf("%s/%d is below the watermark: %v, indexed: %v, %v", s, p, below, value != nil, err)
-			}
-			if below {
+			at := r.Meta.Address()
+			below := archive.Position(p) < st.marks[s].next
+			switch {
+			case !below:
+			case st.removed.lost(r.Meta):
+				removed++
+			default:
 				applied++
+			}
+			if below && !st.untidy() && !st.removed.lost(r.Meta) {
 				seen++
+			}
+			value, err := getCopy(x.db, addressKey(at))
+			queued, err2 := getCopy(x.db, recordKey(famQueued, at))
+			there := value != nil || queued != nil
+			if err = errors.Join(err, err2); err != nil || !st.untidy() && there != (below && !st.removed.lost(r.Meta)) {
+				t.Errorf("%s is below the watermark: %v, removed: %v, indexed or queued: %v, %v", at, below, st.removed.lost(r.Meta), there, err)
 			}
 		}
 	}
-	if got := x.Status().Records; got != applied {
-		t.Errorf("status counts %d records, watermarks %d", got, applied)
+	// Sightings of removed bytes are counted when they are taken out of their documents.
+	if got := x.Status(); got.Records+got.Removed != applied+removed-st.counts.Queued || got.Removed != removed && !st.untidy() {
+		t.Errorf("status counts %d records and %d removed, watermarks %d and %d", got.Records, got.Removed, applied, removed)
 	}
-	rows := 0
+	if st.untidy() {
+		return
+	}
+	rows := int(st.counts.Queued)
 	if err := x.each(famSighting, func(_, _ []byte) error { rows++; return nil }); err != nil || rows != seen {
 		t.Errorf("%d sightings, want %d: %v", rows, seen, err)
 	}
-	total := 0
+	total := int(st.counts.Queued)
 	for _, item := range search(t, x, Request{}).Items {
 		total += item.Sightings
 	}
-	if hidden := int(x.state.hidden.GetCardinality()); total+hidden != seen && hidden == 0 {
+	if hidden := int(st.hidden.GetCardinality() - st.dead.GetCardinality()); total+hidden != seen && hidden == 0 {
 		t.Errorf("summaries count %d sightings, want %d", total, seen)
+	}
+}
+
+// wholeDecisions checks that of each decision below the watermark all that follows from it holds, and of others nothing.
+func wholeDecisions(t *testing.T, x *Index, a *memArchive) {
+	t.Helper()
+	st := x.now()
+	next := st.marks[archive.Ledger].next
+	cited := len(addresses(t, x, Request{Query: "case:1"})) > 0
+	body := st.marks[archive.Mail].next > 0 && !st.removed.has(archive.Address{Stream: archive.Mail})
+	if body && cited != (next > 0) {
+		t.Errorf("the citation is below the watermark: %v, found: %v", next > 0, cited)
+	}
+	for p, r := range a.streams[archive.Ledger] {
+		o := orderOf(r.Body)
+		if o == nil {
+			continue
+		}
+		at := archive.Address{Stream: o.runs[0].Stream, Position: o.runs[0].First}
+		if below := archive.Position(p) < next; st.removed.has(at) != below {
+			t.Errorf("decision %d is below the watermark: %v, removed %s: %v", p, below, at, !below)
+		}
+		if _, err := x.Document(context.Background(), at); archive.Position(p) < next && !errors.Is(err, archive.ErrGone) {
+			t.Errorf("document of %s, which decision %d removed: %v", at, p, err)
+		}
 	}
 }
 
@@ -196,7 +253,7 @@ func TestDirectoryThatCannotBeUsedIsBuiltAgain(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			fs := vfs.NewMem()
 			x, stop := followOn(t, fs, a)
-			caughtUp(t, x, a)
+			settled(t, x, a)
 			if err := x.db.Flush(); err != nil {
 				t.Fatal(err)
 			}
@@ -204,7 +261,7 @@ func TestDirectoryThatCannotBeUsedIsBuiltAgain(t *testing.T) {
 			spoil(t, fs)
 			x, stop = followOn(t, fs, a)
 			defer stop()
-			caughtUp(t, x, a)
+			settled(t, x, a)
 			if diff := cmp.Diff(want, saysAll(t, x, a)); diff != "" {
 				t.Errorf("rebuilt (-want +got):\n%s", diff)
 			}
@@ -327,7 +384,7 @@ func TestDamageFoundWhileRunningIsRepairedByTheNextStart(t *testing.T) {
 	if lag := again.state.n; lag != 0 {
 		t.Errorf("opened with %d documents, want it empty", lag)
 	}
-	caughtUp(t, again, a)
+	settled(t, again, a)
 	if diff := cmp.Diff(rebuilt(t, a), saysAll(t, again, a)); diff != "" {
 		t.Errorf("rebuilt (-want +got):\n%s", diff)
 	}
@@ -341,7 +398,7 @@ func TestFullDiskMakesTheIndexWait(t *testing.T) {
 	x, stop := followOn(t, fs, a)
 	defer stop()
 	steps[0]()
-	caughtUp(t, x, a)
+	settled(t, x, a)
 	fs.TestingSetDiskUsage(vfs.DiskUsage{AvailBytes: minFree - 1, TotalBytes: 1 << 40})
 	for _, step := range steps[1:] {
 		step()
@@ -351,7 +408,7 @@ func TestFullDiskMakesTheIndexWait(t *testing.T) {
 		t.Errorf("status is %+v", got)
 	}
 	fs.TestingSetDiskUsage(vfs.DiskUsage{AvailBytes: minFree, TotalBytes: 1 << 40})
-	caughtUp(t, x, a)
+	settled(t, x, a)
 	until(x, func() bool { return x.Status().Failure == "" })
 	if diff := cmp.Diff(rebuilt(t, a), saysAll(t, x, a)); diff != "" {
 		t.Errorf("after the disk was full (-want +got):\n%s", diff)

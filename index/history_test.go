@@ -248,6 +248,7 @@ func TestRebuildEqualsFollow(t *testing.T) {
 		x, stop := followOn(t, fs, h)
 		defer stop()
 		settled(t, x, h)
+		noTraces(t, x)
 		got := saysAll(t, x, h.memArchive)
 		for what, gone := range map[string]map[archive.Address]bool{
 			"now": h.gone, "before removals were carried out": nil, "when some were": some, "when all were": allGone(h.removed),
