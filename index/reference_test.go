@@ -26,8 +26,8 @@ type refDoc struct {
 	id      string
 	names   []string // Message-IDs that it mentions, its own included.
 	values  map[string][][]string
-	address map[string][]string // Whole addresses by field.
-	wholes  map[string]bool     // "queue:support"
+	address map[string][]string        // Whole addresses by field.
+	wholes  map[string]bool            // "queue:support"
 	queues  map[archive.Address]string // Of each arrival.
 	cases   map[int]bool
 	texts   [][]refWord

@@ -14,6 +14,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/sstable"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sync/errgroup"
 
 	"polytrace/archive"
 	"polytrace/casework"
@@ -421,4 +422,51 @@ func fileText(t *testing.T, fs vfs.FS, path string) (text []byte) {
 		t.Fatal(err)
 	}
 	return text
+}
+
+// Those who ask while records are removed get whole answers: of before or of after.
+func TestQuestionsWhileRecordsAreRemoved(t *testing.T) {
+	a := newMemArchive()
+	const n = 300
+	for i := range n {
+		a.append(archive.Meta{}, mail(fmt.Sprintf("pump %d\n", i), "From: jane@contoso.example", fmt.Sprintf("Message-ID: <%d@contoso.example>", i), "References: <0@contoso.example>"))
+	}
+	x, stop := followOn(t, vfs.NewMem(), stepped{a, steps{rows: 5, keys: 100}})
+	defer stop()
+	caughtUp(t, x, a)
+	ctx, cancel := context.WithCancel(context.Background())
+	var g errgroup.Group
+	for range 4 {
+		g.Go(func() error {
+			for ctx.Err() == nil {
+				res, err := x.Search(context.Background(), Request{Query: "pump", Sort: Relevance, Limit: maxLimit, Now: testNow})
+				if err != nil || res.Total != len(res.Items) || res.Total > 0 && res.Items[0].Snippet == "" {
+					return fmt.Errorf("%+v, %w", res, err)
+				}
+				for _, item := range res.Items[:min(3, len(res.Items))] {
+					if _, err := x.Document(context.Background(), item.Address); err != nil && !errors.Is(err, archive.ErrGone) {
+						return err
+					}
+					if _, err := x.Thread(context.Background(), item.Thread); err != nil && !errors.Is(err, archive.ErrGone) {
+						return err
+					}
+				}
+			}
+			return nil
+		})
+	}
+	for first := 0; first < n; first += 30 {
+		at := a.removes(t, casework.ErasureOrdered, "", archive.Removal{Stream: archive.Mail, First: archive.Position(first), Records: 20})
+		if err := x.WaitFor(context.Background(), at); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := search(t, x, Request{Query: "pump"}).Total, n-20*(first/30+1); got != want {
+			t.Errorf("%d found after the removal at %d, want %d", got, first, want)
+		}
+	}
+	settled(t, x, a)
+	cancel()
+	if err := g.Wait(); err != nil {
+		t.Error(err)
+	}
 }
