@@ -378,3 +378,6 @@ func (s *State) Orders() []Order { return slices.Clone(s.orders) }
 func (s *State) Removed(at archive.Address) bool {
 	return s.removed.touches(Range{Stream: at.Stream, First: at.Position, Records: 1})
 }
+
+// Left returns those of the records that were not ordered to be removed.
+func (s *State) Left(records []Range) []Range { return s.removed.missing(records) }

@@ -116,6 +116,20 @@ func (a *api) operations() {
 	add(a, mayManage, get, "/queues", "All queues with their addresses", s.apiQueues)
 	add(a, mayManage, post, "/queues", "Add a queue; its address is where mail servers send to", s.apiAddQueue)
 	add(a, mayManage, del, "/queues/{name}", "Close a queue", s.apiRemoveQueue)
+
+	put := http.MethodPut
+	add(a, mayKeep, get, "/classes", "How long each class keeps", s.apiClasses)
+	add(a, mayKeep, put, "/classes/{class}", "Say how long a class keeps, and whether the bucket locks it", s.apiSetClass)
+	add(a, mayKeep, get, "/retention", "What goes at a time, and why the rest stays", s.apiRetention)
+	add(a, mayHold, get, "/holds", "All holds, live ones first", s.apiHolds)
+	add(a, mayHold, post, "/holds", "Hold what a query finds, whatever its class says", s.apiPlaceHold)
+	add(a, mayHold, post, "/holds/{name}/release", "End a hold", s.apiReleaseHold)
+	add(a, mayHold, get, "/erasures", "All erasures, the last one first", s.apiErasures)
+	add(a, mayHold, post, "/erasures", "Ask to erase messages, with every record of the same bytes", s.apiRequestErasure)
+	add(a, mayHold, put, "/erasures/policy", "Say whether an erasure takes a second person", s.apiErasurePolicy)
+	add(a, mayHold, post, "/erasures/{id}/approve", "Order an erasure", s.apiApproveErasure)
+	add(a, mayHold, post, "/erasures/{id}/refuse", "Refuse an erasure", s.apiRefuseErasure)
+
 	a.stream(mayManage, post, "/import", "Take in one message of a mailbox; the body is its exact bytes", transfer{in: "message/rfc822", out: "application/json", value: reflect.TypeFor[importOut](), params: importParams()}, s.apiImport)
 }
 
@@ -193,6 +207,8 @@ var needText = map[need]string{
 	mayRead:   "Needs a role that reads: agent, specialist, manager, observer or compliance.",
 	mayWork:   "Needs a role that works on cases: agent, specialist or manager.",
 	mayManage: "Needs the role admin.",
+	mayKeep:   "Needs the role compliance or admin.",
+	mayHold:   "Needs the role compliance.",
 }
 
 func pathParam(name, what string) *huma.Param {

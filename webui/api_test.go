@@ -78,7 +78,7 @@ func (p *program) compare(r *http.Request, got answer) {
 	if item == nil || !strings.HasSuffix(kind, "json") {
 		return
 	}
-	op := map[string]*huma.Operation{"GET": item.Get, "POST": item.Post, "PATCH": item.Patch, "DELETE": item.Delete}[method]
+	op := map[string]*huma.Operation{"GET": item.Get, "POST": item.Post, "PATCH": item.Patch, "PUT": item.Put, "DELETE": item.Delete}[method]
 	told := op.Responses[strconv.Itoa(got.code)]
 	if told == nil && got.code >= 400 {
 		told = op.Responses["default"]
@@ -131,6 +131,10 @@ func mayCall(role casework.Role, op *huma.Operation) bool {
 		return true
 	case "search", "records", "threads", "export":
 		return role != casework.Admin
+	case "classes", "retention":
+		return role == casework.Admin || role == casework.Compliance
+	case "holds", "erasures":
+		return role == casework.Compliance
 	case "cases":
 		return role != casework.Admin && (op.Method == http.MethodGet || role != casework.Observer && role != casework.Compliance)
 	}

@@ -20,6 +20,8 @@ const (
 	mayRead               // A role that searches and reads mail and cases.
 	mayWork               // A role that changes cases and shares them.
 	mayManage             // The role admin.
+	mayKeep               // Compliance or admin: says how long classes keep; shows no mail.
+	mayHold               // The role compliance: holds and erasures.
 )
 
 // caller is who makes a request.
@@ -33,6 +35,8 @@ func (c caller) reads() bool { return slices.ContainsFunc(c.roles, casework.Role
 func (c caller) works() bool { return slices.ContainsFunc(c.roles, casework.Role.Works) }
 func (c caller) admin() bool { return slices.Contains(c.roles, casework.Admin) }
 
+func (c caller) compliance() bool { return slices.Contains(c.roles, casework.Compliance) }
+
 // may reports whether a caller has what a route needs.
 func (c caller) may(n need) bool {
 	switch n {
@@ -44,6 +48,10 @@ func (c caller) may(n need) bool {
 		return c.works()
 	case mayManage:
 		return c.admin()
+	case mayKeep:
+		return c.admin() || c.compliance()
+	case mayHold:
+		return c.compliance()
 	}
 	return false
 }
@@ -129,6 +137,8 @@ var refusals = map[need]string{
 	mayRead:   "Your role does not read mail or cases. Ask an administrator for another role if you need to.",
 	mayWork:   "Your role reads cases but does not change them. Ask an administrator for another role if you need to.",
 	mayManage: "Only administrators may do this.",
+	mayKeep:   "Only the roles compliance and admin see and say how long mail is kept.",
+	mayHold:   "Only the role compliance places holds and erases.",
 }
 
 // askToSignIn sends a person who follows a link to the sign-in page and back.

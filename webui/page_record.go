@@ -48,6 +48,9 @@ func (s *Server) openMessage(ctx context.Context, at archive.Address) (*opened, 
 	if errors.Is(err, archive.ErrNotFound) {
 		return nil, notFound("message; if it has just come, the index shows it in a moment")
 	}
+	if errors.Is(err, archive.ErrGone) {
+		return nil, readError(at, err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -62,11 +65,26 @@ func (s *Server) openMessage(ctx context.Context, at archive.Address) (*opened, 
 	return m, nil
 }
 
+// goneWords says why a record is not there any more; who decided it, and the
+// reason, are for those who read the ledger.
+func goneWords(at archive.Address, err error) string {
+	var removed *index.RemovedError
+	switch {
+	case !errors.As(err, &removed) || removed.At.IsZero():
+		return "The record " + at.String() + " was removed. The ledger keeps who decided that, and why."
+	case removed.Erased:
+		return "The record " + at.String() + " was erased on " + removed.At.Format("2 January 2006") + " by the decision " + removed.Decision.String() + "."
+	}
+	return "The record " + at.String() + " was removed on " + removed.At.Format("2 January 2006") + " because its class had kept it long enough: " + removed.Decision.String() + "."
+}
+
 // readError says what it means when a record cannot be read.
 func readError(at archive.Address, err error) error {
 	switch {
 	case errors.Is(err, archive.ErrNotFound):
 		return notFound("record")
+	case errors.Is(err, archive.ErrGone):
+		return &statusError{http.StatusGone, goneWords(at, err), nil}
 	case errors.Is(err, archive.ErrDamaged):
 		return &statusError{http.StatusBadGateway, "What is stored of " + at.String() + " is not what came in: its checksum does not match, so it is not shown. An administrator finds the place with polytrace verify.", err}
 	}

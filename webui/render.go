@@ -99,8 +99,8 @@ type view struct {
 
 // person is who is signed in, as templates ask.
 type person struct {
-	Name, FullName       string
-	Reads, Works, Admins bool
+	Name, FullName              string
+	Reads, Works, Admins, Keeps bool
 }
 
 // render writes a page. Templates are executed in full before the first byte
@@ -112,7 +112,7 @@ func (s *Server) render(w http.ResponseWriter, r *http.Request, code int, name s
 		v.Theme = c.Value
 	}
 	if c, ok := callerFrom(r.Context()); ok {
-		v.Caller = &person{c.actor, c.name, c.reads(), c.works(), c.admin()}
+		v.Caller = &person{c.actor, c.name, c.reads(), c.works(), c.admin(), c.may(mayKeep)}
 		v.Live = s.live()
 		v.Flash = s.takeFlash(w, r)
 	}

@@ -57,6 +57,16 @@ func (s *Server) routes() []route {
 		{"POST /cases/{number}/share", mayWork, s.createShare},
 		{"POST /cases/{number}/shares/{id}/revoke", mayWork, s.revokeShare},
 
+		// What is kept and what goes.
+		{"GET /retention", mayKeep, s.showRetention},
+		{"POST /retention/classes/{class}", mayKeep, s.setClass},
+		{"POST /retention/holds", mayHold, s.placeHold},
+		{"POST /retention/holds/{name}/release", mayHold, s.releaseHold},
+		{"POST /retention/erasures", mayHold, s.requestErasure},
+		{"POST /retention/erasures/{id}/approve", mayHold, s.approveErasure},
+		{"POST /retention/erasures/{id}/refuse", mayHold, s.refuseErasure},
+		{"POST /retention/policy", mayHold, s.setErasurePolicy},
+
 		// The appliance.
 		{"GET /status", signedIn, s.showStatus},
 		{"GET /help", signedIn, s.showHelp},

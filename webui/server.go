@@ -27,6 +27,9 @@ type Archive interface {
 	Read(context.Context, archive.Address) (archive.Record, error)
 	ReadBody(context.Context, archive.Address) (archive.Meta, io.ReadCloser, error)
 	Status() archive.Status
+	Streams() []archive.Stream
+	Next(archive.Stream) archive.Position
+	Packs(archive.Stream) []archive.PackInfo
 }
 
 // Config connects the pages to the rest of the appliance.
@@ -42,6 +45,11 @@ type Config struct {
 
 	// Verify reads everything back and compares it with its checksums.
 	Verify func(ctx context.Context, progress func(archive.Verified)) (archive.Verified, error)
+
+	// Keeper carries decisions about retention out. Nil when none runs: they wait for the server.
+	Keeper *casework.Keeper
+	// ProveLock finds out whether the bucket keeps what is locked. Nil: it does not.
+	ProveLock func(context.Context, archive.LockMode) error
 
 	PublicURL  string // Without a slash at the end; links in mail and shares begin with it.
 	MailDomain string // Domain of the queues' addresses.
