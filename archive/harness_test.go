@@ -84,8 +84,8 @@ func (s *memStore) Protect(_ context.Context, key string, lock Lock) error {
 	if _, ok := s.objects[key]; !ok {
 		return ErrNoObject
 	}
-	if old := s.locks[key]; old.Mode == Compliance && (lock.Mode != Compliance || lock.Until.Before(old.Until)) {
-		lock.Mode, lock.Until = old.Mode, old.Until
+	if old := s.locks[key]; s.now().Before(old.Until) && (old.Mode == Compliance && lock.Mode != Compliance || old.Mode != Unlocked && lock.Until.Before(old.Until)) {
+		return ErrDenied
 	}
 	s.locks[key] = lock
 	return s.ask("protected", key)

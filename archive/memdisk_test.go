@@ -22,12 +22,13 @@ type memDisk struct {
 	durable map[string]*inode // As a power cut leaves it; updated by SyncDir.
 	free    int64
 
-	ops   int // Changes and syncs so far.
-	syncs int // Of files.
-	fail  func(op int, what, name string) error
-	short bool        // Failing writes write half.
-	off   bool        // No power: everything fails.
-	dark  func(error) // Told when something is asked for without power; may be nil.
+	ops      int // Changes and syncs so far.
+	syncs    int // Of files.
+	failures int // Since the last start.
+	fail     func(op int, what, name string) error
+	short    bool        // Failing writes write half.
+	off      bool        // No power: everything fails.
+	dark     func(error) // Told when something is asked for without power; may be nil.
 }
 
 // noPower is the answer of a disk without power. The caller holds mu.

@@ -147,12 +147,12 @@ func (a *Archive) forsakeAt(at Address) bool {
 }
 
 // Scan yields the records from position from to the present end of s. A
-// damaged record is yielded as an error that wraps ErrDamaged, with stream
-// and position in its Meta, and the scan goes on behind it; any other error
-// ends it. A pack that the bucket does not have ends it too: a bucket that is
+// damaged or removed record is yielded as an error that wraps ErrDamaged or
+// ErrGone, with stream and position in its Meta, and the scan goes on behind
+// it; any other error ends it. A pack that the bucket does not have ends it too: a bucket that is
 // a directory may only not be mounted.
 func (a *Archive) Scan(ctx context.Context, s Stream, from Position) iter.Seq2[Record, error] {
-	return a.scan(ctx, s, from, func(err error) bool { return errors.Is(err, ErrDamaged) })
+	return a.scan(ctx, s, from, func(err error) bool { return errors.Is(err, ErrDamaged) || errors.Is(err, ErrGone) })
 }
 
 // scan goes on behind the errors that are passable.

@@ -49,8 +49,21 @@ func (a *Archive) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// What is seen here may not be on the disk yet: the sync of a directory may
+	// have failed, and the program been started again.
+	if err := a.disk.SyncDir("."); err != nil {
+		return err
+	}
+	if len(names) > 0 {
+		if err := a.disk.SyncDir("streams"); err != nil {
+			return err
+		}
+	}
 	for _, name := range names {
 		if s := Stream(name); s.Valid() {
+			if err := a.disk.SyncDir(s.dir()); err != nil {
+				return fmt.Errorf("stream %s: %w", s, err)
+			}
 			if err := a.openStream(ctx, s); err != nil {
 				return fmt.Errorf("stream %s: %w", s, err)
 			}

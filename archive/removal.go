@@ -391,7 +391,7 @@ func (s *stream) tidy(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if !s.superseded(o.Key) {
+		if s.superseding(o.Key) == nil {
 			continue
 		}
 		err := s.a.store.Delete(ctx, o.Key)
@@ -419,17 +419,20 @@ func (s *stream) keptUntil(ctx context.Context, key string) Pending {
 	return Pending{key, o.Lock.Until}
 }
 
-// superseded reports whether an object's records are all gone, or in another
-// object.
-func (s *stream) superseded(key string) bool {
+// superseding returns the pack that an object's records are in now, or that
+// says that they are all gone; nil for an object that is to stay.
+func (s *stream) superseding(key string) *pack {
 	_, first, as, ok := parseKey(key)
 	if !ok {
-		return false
+		return nil
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p := s.packAtLocked(first)
-	return p != nil && p.stored && (p.gone || p.first != first || p.as != as)
+	if p != nil && p.stored && (p.gone || p.first != first || p.as != as) {
+		return p
+	}
+	return nil
 }
 
 // restate puts checkpoints that tell of the packs that were written anew.
@@ -506,6 +509,12 @@ func (s *stream) relock(ctx context.Context) error {
 		if want == line.Lock {
 			continue
 		}
+		// An earlier attempt may have got through and its answer been lost.
+		there, err := s.a.store.Stat(ctx, p.key())
+		if err != nil {
+			return err
+		}
+		want = strongest(there.Lock, want)
 		if err := s.a.store.Protect(ctx, p.key(), want); err != nil {
 			return err
 		}
@@ -514,8 +523,42 @@ func (s *stream) relock(ctx context.Context) error {
 			return err
 		}
 		s.mu.Lock()
-		p.lock, s.untidy = want, true // What a hold kept may go now.
+		p.lock = want
 		s.mu.Unlock()
+	}
+	return s.relockLeftovers(ctx)
+}
+
+// relockLeftovers changes the locks of objects that are to go: what a hold
+// kept may go when it is lifted.
+func (s *stream) relockLeftovers(ctx context.Context) error {
+	s.mu.Lock()
+	some := s.untidy || len(s.pending) > 0
+	s.untidy = some
+	s.mu.Unlock()
+	if !some {
+		return nil
+	}
+	for o, err := range s.a.store.List(ctx, "packs/"+string(s.name)+"/") {
+		if err != nil {
+			return err
+		}
+		p := s.superseding(o.Key)
+		if p == nil {
+			continue
+		}
+		there, err := s.a.store.Stat(ctx, o.Key)
+		if errors.Is(err, ErrNoObject) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if want := strongest(there.Lock, s.a.lockOf(s, p.line())); want != there.Lock {
+			if err := s.a.store.Protect(ctx, o.Key, want); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
@@ -523,10 +566,13 @@ func (s *stream) relock(ctx context.Context) error {
 // strongest is what a lock becomes: the retention is the longer one, the hold
 // that which is wanted now.
 func strongest(is, want Lock) Lock {
-	if is.Mode == Compliance && want.Mode != Compliance || is.Mode != Unlocked && want.Mode == Unlocked {
-		want.Mode, want.Until = is.Mode, is.Until
+	if is.Mode == Unlocked {
+		return want
 	}
-	if is.Mode != Unlocked && want.Until.Before(is.Until) {
+	if is.Mode == Compliance || want.Mode == Unlocked {
+		want.Mode = is.Mode
+	}
+	if want.Until.Before(is.Until) {
 		want.Until = is.Until
 	}
 	return want

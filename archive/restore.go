@@ -301,7 +301,8 @@ func (r *restorer) restore(ctx context.Context, p *pack, keep bool) error {
 	if err == nil && expected > 0 && p.records != expected {
 		err = fmt.Errorf("%w: it holds %d records, not %d", ErrDamaged, p.records, expected)
 	}
-	gone := errors.Is(err, ErrNoObject) && r.removed.all(p.stream, p.first, p.end())
+	// The object of one that went may still be there, for as long as it is locked.
+	gone := p.records > 0 && r.removed.all(p.stream, p.first, p.end())
 	if errors.Is(err, ErrNoObject) && !gone {
 		err = fmt.Errorf("%w: it is missing, and no decision in the ledger removes its records", ErrDamaged)
 	}

@@ -65,7 +65,8 @@ func (f *verifier) sum(w io.Writer, off, n int64) error {
 type Verified struct {
 	Records    int64     `json:"records"` // Read and found as they were received.
 	AllRecords int64     `json:"all_records"`
-	Packs      int       `json:"packs"` // Of the bucket, found as they were put there.
+	Removed    int64     `json:"removed,omitempty"` // Removed by a decision.
+	Packs      int       `json:"packs"`             // Of the bucket, found as they were put there.
 	Proven     []Proven  `json:"proven,omitempty"`
 	Problems   []Problem `json:"problems"`
 }
@@ -105,13 +106,17 @@ func (a *Archive) Verify(ctx context.Context, progress func(Verified)) (Verified
 // verifyRecords reads a stream from its beginning; positions are dense.
 func (a *Archive) verifyRecords(ctx context.Context, name Stream, done *Verified, told func()) error {
 	next, end := Position(0), a.Next(name)
-	lost := func(err error) bool { return errors.Is(err, ErrDamaged) || errors.Is(err, ErrNoObject) }
+	lost := func(err error) bool {
+		return errors.Is(err, ErrDamaged) || errors.Is(err, ErrNoObject) || errors.Is(err, ErrGone)
+	}
 	for r, err := range a.scan(ctx, name, 0, lost) {
 		switch {
 		case err != nil && !lost(err):
 			return err
 		case r.Meta.Position != next:
 			return fmt.Errorf("record %d came where %d was due", r.Meta.Position, next)
+		case errors.Is(err, ErrGone):
+			done.Removed++
 		case err != nil:
 			done.Problems = append(done.Problems, Problem{Address{name, next}.String(), err.Error()})
 		default:
@@ -132,7 +137,7 @@ func (a *Archive) verifyPacks(ctx context.Context, s *stream, done *Verified, to
 	s.mu.Lock()
 	var lines []packLine
 	for _, p := range s.packs {
-		if p.stored {
+		if p.stored && !p.gone {
 			lines = append(lines, p.line())
 		}
 	}
