@@ -56,11 +56,12 @@ var mayImport = map[string][]string{
 	"archive/dirstore":    {"archive"},
 	"archive/s3store":     {"archive"},
 	"archive/archivetest": {"archive"},
+	"archive/evidence":    {"archive"},
 	"gateway":             {"archive", "message"},
 	"casework":            {"archive", "message"},
 	"index":               {"archive", "casework", "message"},
-	"webui":               {"archive", "casework", "index", "message"},
-	"cmd/polytrace":       {"archive", "archive/dirstore", "archive/s3store", "message", "gateway", "casework", "index", "webui"},
+	"webui":               {"archive", "archive/evidence", "casework", "index", "message"},
+	"cmd/polytrace":       {"archive", "archive/dirstore", "archive/evidence", "archive/s3store", "message", "gateway", "casework", "index", "webui"},
 }
 
 // confined are libraries that one package alone knows.
@@ -75,7 +76,7 @@ var confined = map[string]string{
 // writers are the files that may change the disk.
 var writers = []string{
 	"archive/disk.go", "archive/cache.go", "archive/audit.go", "archive/dirstore/dirstore.go", "archive/dirstore/files.go", "gateway/spool.go", "index/open.go", "webui/api_transfer.go",
-	"cmd/polytrace/app.go", "cmd/polytrace/client.go", "cmd/polytrace/data.go", "cmd/polytrace/demo.go", "cmd/polytrace/tls.go", "cmd/polytrace/verbs.go",
+	"cmd/polytrace/app.go", "cmd/polytrace/client.go", "cmd/polytrace/data.go", "cmd/polytrace/demo.go", "cmd/polytrace/export.go", "cmd/polytrace/tls.go", "cmd/polytrace/verbs.go",
 }
 
 // impure are the files of pure packages that stand at their edge.
