@@ -153,7 +153,8 @@ func (f *finder) variants(doc docID, id string) ([]archive.Address, error) {
 	return out, nil
 }
 
-// Thread returns a conversation by its ID, or by an older ID of a part of it.
+// Thread returns a conversation by its ID, or by an older ID of a part of it. An ID that is
+// the address of a removed record is not found; the error then has a *RemovedError too.
 func (x *Index) Thread(ctx context.Context, id string) (*Thread, error) {
 	t := &Thread{}
 	err := x.look(ctx, func(f *finder) error {
@@ -168,7 +169,7 @@ func (x *Index) Thread(ctx context.Context, id string) (*Thread, error) {
 		if len(docs) == 0 {
 			r, err := f.removedAs(at)
 			if err == nil && r != nil {
-				err = r
+				err = fmt.Errorf("%w: %w", archive.ErrNotFound, r)
 			}
 			return cmp.Or(err, archive.ErrNotFound)
 		}
