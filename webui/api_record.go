@@ -147,6 +147,10 @@ type threadIn struct {
 
 func (s *Server) apiThread(ctx context.Context, in *threadIn) (*body[*index.Thread], error) {
 	t, err := s.config.Index.Thread(ctx, in.ID)
+	var removed *index.RemovedError
+	if errors.As(err, &removed) {
+		return nil, &statusError{http.StatusGone, s.removal(removed), nil}
+	}
 	if errors.Is(err, archive.ErrNotFound) {
 		return nil, notFound("conversation")
 	}
@@ -161,6 +165,7 @@ type Totals struct {
 	Received     int64     `json:"received" doc:"Records that were acknowledged, without decisions."`
 	InBucket     int64     `json:"in_bucket"`
 	Indexed      int64     `json:"indexed"`
+	Removed      int64     `json:"removed" doc:"Records that a decision removed, by expiry or erasure."`
 	Unsearchable int64     `json:"unsearchable"`
 	Lag          int64     `json:"lag" doc:"Records that search does not know of yet, decisions included."`
 	CompleteTo   time.Time `json:"complete_to"`
@@ -176,7 +181,7 @@ type statusOut struct {
 
 func (s *Server) totals() (Totals, archive.Status, index.Status) {
 	a, x := s.config.Archive.Status(), s.config.Index.Status()
-	t := Totals{Indexed: x.Records, Unsearchable: x.Unsearchable, Lag: x.Lag, CompleteTo: x.CompleteTo}
+	t := Totals{Indexed: x.Records, Removed: x.Removed, Unsearchable: x.Unsearchable, Lag: x.Lag, CompleteTo: x.CompleteTo}
 	for _, st := range a.Streams {
 		if st.Stream != archive.Ledger {
 			t.Received += int64(st.Next)

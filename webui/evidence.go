@@ -13,6 +13,7 @@ import (
 
 	"polytrace/archive"
 	"polytrace/casework"
+	"polytrace/index"
 )
 
 // anchor finds words in the text of a message and makes the citation of them;
@@ -43,6 +44,9 @@ func (s *Server) anchor(ctx context.Context, at archive.Address, part int, quote
 func (s *Server) serveRaw(w http.ResponseWriter, r *http.Request, at archive.Address) error {
 	if at.Stream == archive.Ledger {
 		return notFound("message")
+	}
+	if err := s.present(r.Context(), at); err != nil { // The archive may have it for a while longer.
+		return err
 	}
 	m, body, err := s.config.Archive.ReadBody(r.Context(), at)
 	if err != nil {
@@ -94,4 +98,66 @@ func asDownload(h http.Header, kind, name string) {
 	h.Set("Content-Type", kind)
 	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": name}))
 	h.Set("Content-Security-Policy", "sandbox; default-src 'none'")
+}
+
+// present returns why a record is not shown when a decision removed it.
+func (s *Server) present(ctx context.Context, at archive.Address) error {
+	removed, err := s.config.Index.Removed(ctx, at)
+	if err == nil && removed != nil {
+		err = &statusError{http.StatusGone, s.removal(removed), nil}
+	}
+	return err
+}
+
+// removal says when a record was removed, by which decision and why.
+func (s *Server) removal(r *index.RemovedError) string {
+	if r.Decision.Stream == "" {
+		return "This message was removed. The decision is in the ledger; the index shows it in a moment."
+	}
+	return "This message was removed on " + r.At.UTC().Format("2 January 2006") + " by decision " + r.Decision.String() + ": " + s.reasonOf(r) + "."
+}
+
+// reasonOf is why a record was removed: of an erasure what was said when somebody asked for it.
+func (s *Server) reasonOf(r *index.RemovedError) string {
+	reason := r.Reason
+	if r.Erased && reason == "" {
+		s.config.Desk.Read(func(state *casework.State) {
+			for _, e := range state.Erasures() {
+				if e.Order == r.Decision {
+					reason = e.Reason
+				}
+			}
+		})
+	}
+	reason = strings.TrimRight(strings.TrimSpace(reason), ".")
+	switch {
+	case reason != "":
+		return reason
+	case r.Erased:
+		return "it was erased"
+	}
+	return "the time for which it is kept had passed"
+}
+
+// removals finds which of the records that a case cites were removed, and takes the words of those that
+// were erased out of the case: what an erasure is to have forgotten is not read in a citation. After
+// an expiry they stay, as what the case rests on.
+func (s *Server) removals(ctx context.Context, c *casework.Case) (map[archive.Address]*index.RemovedError, error) {
+	found := map[archive.Address]*index.RemovedError{}
+	for _, list := range [][]casework.Citation{c.Citations, c.Withdrawn} {
+		for i := range list {
+			x := &list[i]
+			removed, err := s.config.Index.Removed(ctx, x.Record)
+			if err != nil {
+				return nil, err
+			}
+			if removed == nil {
+				continue
+			}
+			if found[x.Record] = removed; removed.Erased {
+				x.Quote, x.Prefix, x.Suffix = "", "", ""
+			}
+		}
+	}
+	return found, nil
 }

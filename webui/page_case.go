@@ -25,6 +25,8 @@ type chip struct {
 	Date   time.Time
 	Gone   bool // Withdrawn.
 	Absent bool // Not in the index, for now.
+
+	Removed string // By a decision: which, when and why. "" when it is there.
 }
 
 // evidenceView is a citation with what it cites.
@@ -70,6 +72,7 @@ type caseView struct {
 	Statuses   []casework.Status
 	Severities []int
 	Source     *messageView // Opened beside the case.
+	Removed    string       // Instead of it: why there is nothing to open.
 	Quote      string       // Of the opened citation.
 	Names      names
 	Latest     *evidenceView // The newest cited message.
@@ -81,6 +84,8 @@ type snapshot struct {
 	c     casework.Case
 	users []casework.User
 	names names
+
+	removed map[archive.Address]*index.RemovedError // Of what the case cites.
 }
 
 // names are the full names of people by actor.
@@ -108,7 +113,9 @@ func (s *Server) snapshot(r *http.Request) (snapshot, error) {
 		return out, notFound("case")
 	}
 	out.names = namesOf(out.users)
-	return out, nil
+	var err error
+	out.removed, err = s.removals(r.Context(), &out.c)
+	return out, err
 }
 
 func namesOf(users []casework.User) names {
@@ -138,7 +145,7 @@ func (s *Server) caseView(r *http.Request, snap snapshot) (*caseView, error) {
 			v.Owners = append(v.Owners, u)
 		}
 	}
-	chips, subjects := s.chips(r.Context(), snap.c)
+	chips, subjects := s.chips(r.Context(), snap)
 	if err := s.fillEvidence(r, v, chips, subjects); err != nil {
 		return nil, err
 	}
@@ -165,18 +172,21 @@ func (s *Server) caseView(r *http.Request, snap snapshot) (*caseView, error) {
 
 // chips makes the chip of every citation of a case, by ID, and finds the
 // subjects of what they cite.
-func (s *Server) chips(ctx context.Context, c casework.Case) (map[int]chip, map[archive.Address]string) {
+func (s *Server) chips(ctx context.Context, snap snapshot) (map[int]chip, map[archive.Address]string) {
 	chips, subjects := map[int]chip{}, map[archive.Address]string{}
 	known := map[archive.Address]*index.Document{}
-	for _, x := range slices.Concat(c.Citations, c.Withdrawn) {
+	for _, x := range slices.Concat(snap.c.Citations, snap.c.Withdrawn) {
 		doc, seen := known[x.Record]
 		if !seen {
 			doc, _ = s.config.Index.Document(ctx, x.Record) // The chip says so when there is none.
 			known[x.Record] = doc
 		}
 		k := chip{ID: x.ID, Quote: x.Quote, From: x.Author, Date: x.At, Gone: !x.Removed.IsZero(), Absent: doc == nil,
-			Link: "/cases/" + strconv.Itoa(c.Number) + "?source=" + strconv.Itoa(x.ID) + "#source"}
-		if doc != nil {
+			Link: "/cases/" + strconv.Itoa(snap.c.Number) + "?source=" + strconv.Itoa(x.ID) + "#source"}
+		if removed := snap.removed[x.Record]; removed != nil {
+			k.Removed, k.From = s.removal(removed), cmp.Or(x.Author, "removed")
+			subjects[x.Record] = "a message that was removed"
+		} else if doc != nil {
 			k.Date, k.From = doc.Date, nameOf(doc.From)
 			subjects[x.Record] = doc.Subject
 		}
@@ -206,6 +216,9 @@ func (s *Server) fillEvidence(r *http.Request, v *caseView, chips map[int]chip, 
 	}
 	i := slices.IndexFunc(v.Evidence, func(e evidenceView) bool { return e.Open })
 	if i < 0 {
+		return nil
+	}
+	if v.Removed = v.Evidence[i].Chip.Removed; v.Removed != "" {
 		return nil
 	}
 	m, err := s.openMessage(r.Context(), v.Evidence[i].Record)

@@ -48,6 +48,10 @@ func (s *Server) openMessage(ctx context.Context, at archive.Address) (*opened, 
 	if errors.Is(err, archive.ErrNotFound) {
 		return nil, notFound("message; if it has just come, the index shows it in a moment")
 	}
+	var removed *index.RemovedError
+	if errors.As(err, &removed) {
+		return nil, &statusError{http.StatusGone, s.removal(removed), nil}
+	}
 	if errors.Is(err, archive.ErrGone) {
 		return nil, readError(at, err)
 	}

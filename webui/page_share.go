@@ -31,6 +31,7 @@ type sharedItem struct {
 	Address     archive.Address
 	SHA256      archive.Digest
 	Missing     bool // It cannot be read for now.
+	Removed     bool // By a decision; then nothing else is filled.
 }
 
 // sharedView is the guest's page.
@@ -120,6 +121,9 @@ func (s *Server) sharedView(r *http.Request, share casework.Share, snap snapshot
 
 func (s *Server) sharedItem(r *http.Request, c casework.Citation, whole bool) (sharedItem, error) {
 	item := sharedItem{ID: c.ID, Quote: c.Quote, Address: c.Record, SHA256: c.SHA256, Whole: whole}
+	if removed, err := s.config.Index.Removed(r.Context(), c.Record); err != nil || removed != nil {
+		return sharedItem{ID: c.ID, Removed: true}, err // Why is not for guests.
+	}
 	m, err := s.openMessage(r.Context(), c.Record)
 	var known *statusError
 	if errors.As(err, &known) {
@@ -194,7 +198,7 @@ func (s *Server) showShareBuilder(w http.ResponseWriter, r *http.Request) error 
 
 func (s *Server) renderBuilder(w http.ResponseWriter, r *http.Request, code int, snap snapshot, v builderView) error {
 	v.Case, v.Names = snap.c, snap.names
-	v.Chips, _ = s.chips(r.Context(), snap.c)
+	v.Chips, _ = s.chips(r.Context(), snap)
 	return s.render(w, r, code, "share", view{Title: "Share from C-" + strconv.Itoa(snap.c.Number), Nav: "cases", Page: v})
 }
 
