@@ -27,6 +27,8 @@ type app struct {
 	log      *slog.Logger
 	archive  *archive.Archive
 	desk     *casework.Desk
+	custody  custody
+	keeper   *casework.Keeper // Nil when no server runs.
 	importer *gateway.Importer
 	setup    string // Token of the set-up link.
 	key      []byte // Signs sessions.
@@ -48,9 +50,11 @@ func openApp(ctx context.Context, s settings, dir string, log *slog.Logger) (*ap
 		return nil, err
 	}
 	a := &app{settings: s, dir: dir, log: log, setup: casework.NewSecret()}
+	a.custody.store = store
 	a.archive, err = archive.Open(ctx, filepath.Join(dir, "archive"), archive.Config{
 		Store: store, PackSize: s.archive.packSize, PackAge: s.archive.packAge, LedgerAge: s.archive.ledgerAge,
 		CacheSize: s.archive.cacheSize, Reserve: s.archive.reserve, Log: log,
+		Lock: a.custody.lock, Held: a.custody.held,
 	})
 	if err != nil {
 		return nil, err
@@ -58,6 +62,7 @@ func openApp(ctx context.Context, s settings, dir string, log *slog.Logger) (*ap
 	if a.desk, err = casework.OpenDesk(ctx, a.archive, time.Now); err != nil {
 		return nil, errors.Join(err, a.archive.Close())
 	}
+	a.custody.desk.Store(a.desk)
 	if a.key, err = sessionKey(filepath.Join(dir, "session.key")); err != nil {
 		return nil, errors.Join(err, a.archive.Close())
 	}
@@ -91,6 +96,7 @@ func (a *app) openIndex() error {
 	}
 	web, err := webui.New(webui.Config{
 		Archive: a.archive, Desk: a.desk, Index: x, Intake: a.intake, Import: a.take, Verify: a.archive.Verify,
+		Keeper: a.keeper, ProveLock: a.custody.prove,
 		PublicURL: a.settings.http.publicURL, MailDomain: a.settings.smtp.domain, SMTPListen: a.settings.smtp.listen,
 		SessionKey: a.key, SetupToken: a.setup, Version: version(), Company: a.settings.http.company, Now: time.Now, Log: a.log,
 	})

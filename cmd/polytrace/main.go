@@ -54,7 +54,12 @@ type cli struct {
 	User    userVerbs   `cmd:"" help:"People who sign in."`
 	Token   tokenVerbs  `cmd:"" help:"Credentials of the JSON API."`
 	Queue   queueVerbs  `cmd:"" help:"Addresses that mail servers send to."`
-	Version versionVerb `cmd:"" help:"Print the version."`
+
+	Retention retentionVerbs `cmd:"" help:"How long mail is kept, and what goes when."`
+	Hold      holdVerbs      `cmd:"" help:"Keep what a query finds, whatever its class says."`
+	Erase     eraseVerb      `cmd:"" help:"Ask to erase messages before their time."`
+	Erasure   erasureVerbs   `cmd:"" help:"Erasures that were asked for."`
+	Version   versionVerb    `cmd:"" help:"Print the version."`
 }
 
 // call is what a verb works with.
@@ -138,6 +143,11 @@ var examples = map[string]string{
 	"polytrace user add":     "polytrace user add kim --full-name 'Kim Berg' --role specialist\necho 'a long password' | polytrace user add kim --role specialist",
 	"polytrace token create": "TOKEN=$(polytrace token create reporting --role observer)",
 	"polytrace queue add":    "polytrace queue add support --format exchange --source 192.0.2.0/24",
+
+	"polytrace retention set":      "polytrace retention set mail --keep 10y\npolytrace retention set mail-legal-10y --keep 10y --lock compliance\npolytrace retention set pages --keep forever",
+	"polytrace retention simulate": "polytrace retention simulate\npolytrace retention simulate --at 2027-12-31 --json",
+	"polytrace hold place":         "polytrace hold place acme-2026 --query 'participant:acme.example after:2026-01' --standing --reason 'Acme v. Northwind'",
+	"polytrace erase":              "polytrace erase mail/1042 mail/1043 --reason 'Art. 17 request 8812'\npolytrace erasure approve 1",
 }
 
 type versionVerb struct{}

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"polytrace/archive"
+	"polytrace/casework"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -35,11 +36,12 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"deliver":         deliver,
-			"cut":             cut,
-			"repeat":          repeat,
-			"wait-for-server": waitForServer,
-			"wait-for-bucket": waitForBucket,
+			"deliver":          deliver,
+			"cut":              cut,
+			"repeat":           repeat,
+			"wait-for-server":  waitForServer,
+			"wait-for-bucket":  waitForBucket,
+			"wait-for-removal": waitForRemoval,
 		},
 	})
 }
@@ -92,6 +94,19 @@ func waitForBucket(ts *testscript.TestScript, _ bool, args []string) {
 		var st statusAnswer
 		ts.Check(api.get(c.ctx, "/status", nil, &st))
 		return !slices.ContainsFunc(st.Archive.Streams, func(s archive.StreamStatus) bool { return s.InBucket < s.Next })
+	})
+	ts.Check(api.close())
+}
+
+// wait-for-removal DIR returns when every erasure that was approved is done.
+func waitForRemoval(ts *testscript.TestScript, _ bool, args []string) {
+	c := &call{ctx: context.Background(), dir: ts.MkAbs(args[0])}
+	api, err := c.connect()
+	ts.Check(err)
+	waitUntil(ts.Fatalf, "the erasures", func() bool {
+		var list struct{ Erasures []erasureAnswer }
+		ts.Check(api.get(c.ctx, "/erasures", nil, &list))
+		return !slices.ContainsFunc(list.Erasures, func(e erasureAnswer) bool { return e.Progress == string(casework.Ordered) })
 	})
 	ts.Check(api.close())
 }

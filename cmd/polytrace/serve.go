@@ -84,7 +84,7 @@ func newServer(a *app) (*server, error) {
 		s.closeListeners()
 		return nil, fmt.Errorf("socket for the other verbs: %w", err)
 	}
-	a.intake = s.intakeStatus
+	a.intake, a.keeper = s.intakeStatus, newKeeper(a)
 	return s, nil
 }
 
@@ -123,6 +123,7 @@ func (s *server) run(ctx context.Context) error {
 		{"ops", func(ctx context.Context) error { return serveHTTP(ctx, s.ops, opsHandler(s.app, s.registry)) }},
 		{"reload", s.reload},
 		{"watchdog", s.watchdog},
+		{"retention", s.keeper.Run},
 		{"index", s.follow},
 		{"archive", s.archive.Run},
 	}
