@@ -109,7 +109,7 @@ func (a *Archive) expected() map[string]expected {
 // ours: a pack on its way in or out, leaves, an earlier checkpoint, a key.
 func (a *Archive) explained(key string) bool {
 	kind, rest, _ := strings.Cut(key, "/")
-	if kind == "keys" {
+	if kind == "keys" || kind == "lock-probes" {
 		return true
 	}
 	name, _, _ := strings.Cut(rest, "/")

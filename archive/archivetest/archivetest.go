@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"polytrace/archive"
 )
@@ -26,6 +27,127 @@ func TestStore(t *testing.T, open func(t *testing.T) archive.Store) {
 	t.Run("NamesWhatIsMissing", func(t *testing.T) { namesMissing(t, open(t)) })
 	t.Run("StopsWithItsContext", func(t *testing.T) { stopsWithContext(t, open(t)) })
 	t.Run("KeepsLargeObjects", func(t *testing.T) { keepsLarge(t, open(t)) })
+	t.Run("DeletesOneObject", func(t *testing.T) { deletes(t, open(t)) })
+}
+
+// TestLocks checks a store that has object lock. It waits for a retention to
+// end.
+func TestLocks(t *testing.T, open func(t *testing.T) archive.Store) {
+	for _, mode := range []archive.LockMode{archive.Governance, archive.Compliance} {
+		t.Run("KeepsUntilTheEnd/"+string(mode), func(t *testing.T) { keepsUntil(t, open(t), mode) })
+		t.Run("ProvesItself/"+string(mode), func(t *testing.T) {
+			if err := open(t).ProveLock(t.Context(), mode); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	t.Run("KeepsWhatIsHeld", func(t *testing.T) { keepsHeld(t, open(t)) })
+	t.Run("ProtectNamesWhatIsMissing", func(t *testing.T) {
+		if err := open(t).Protect(t.Context(), "packs/mail/404", archive.Lock{Hold: true}); !errors.Is(err, archive.ErrNoObject) {
+			t.Errorf("protect: %v, want ErrNoObject", err)
+		}
+	})
+}
+
+// TestNoLocks checks a store that has no object lock: it says so instead of
+// leaving objects unprotected.
+func TestNoLocks(t *testing.T, s archive.Store) {
+	body := []byte("bytes")
+	lock := archive.Lock{Mode: archive.Governance, Until: time.Now().Add(time.Hour)}
+	if err := s.Create(t.Context(), "packs/mail/1", bytes.NewReader(body), sha256.Sum256(body), lock); !errors.Is(err, archive.ErrNoLock) {
+		t.Errorf("create with a lock: %v, want ErrNoLock", err)
+	}
+	create(t, s, "packs/mail/2", body)
+	for _, lock := range []archive.Lock{lock, {Hold: true}} {
+		if err := s.Protect(t.Context(), "packs/mail/2", lock); !errors.Is(err, archive.ErrNoLock) {
+			t.Errorf("protect with %+v: %v, want ErrNoLock", lock, err)
+		}
+	}
+	if err := s.ProveLock(t.Context(), archive.Compliance); !errors.Is(err, archive.ErrNoLock) {
+		t.Errorf("prove: %v, want ErrNoLock", err)
+	}
+}
+
+func deletes(t *testing.T, s archive.Store) {
+	for _, key := range []string{"packs/mail/1", "packs/mail/10", "packs/mail/1.r1"} {
+		create(t, s, key, []byte(key))
+	}
+	for range 2 { // The second time there is none.
+		if err := s.Delete(t.Context(), "packs/mail/1"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Stat(t.Context(), "packs/mail/1"); !errors.Is(err, archive.ErrNoObject) {
+			t.Errorf("after it was deleted: %v, want ErrNoObject", err)
+		}
+	}
+	for _, key := range []string{"packs/mail/10", "packs/mail/1.r1"} {
+		if got := read(t, s, key, 0, -1); string(got) != key {
+			t.Errorf("%s became %q", key, got)
+		}
+	}
+}
+
+// soon is a retention that ends before long.
+func soon(mode archive.LockMode) archive.Lock {
+	return archive.Lock{Mode: mode, Until: time.Now().Add(4 * time.Second).UTC().Truncate(time.Second)}
+}
+
+func keepsUntil(t *testing.T, s archive.Store, mode archive.LockMode) {
+	const key = "packs/mail/1"
+	body, lock := []byte("bytes"), soon(mode)
+	if err := s.Create(t.Context(), key, bytes.NewReader(body), sha256.Sum256(body), lock); err != nil {
+		t.Fatal(err)
+	}
+	if o, err := s.Stat(t.Context(), key); err != nil || o.Lock != lock {
+		t.Errorf("stat: %+v, %v, want the lock %+v", o, err, lock)
+	}
+	if err := s.Delete(t.Context(), key); !errors.Is(err, archive.ErrRetained) {
+		t.Errorf("delete: %v, want ErrRetained", err)
+	}
+	lock.Until = lock.Until.Add(2 * time.Second)
+	if err := s.Protect(t.Context(), key, lock); err != nil {
+		t.Errorf("protect for longer: %v", err)
+	}
+	refused := time.Time{}
+	for tick := time.Tick(100 * time.Millisecond); ; <-tick {
+		now := time.Now()
+		err := s.Delete(t.Context(), key)
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, archive.ErrRetained) || now.After(lock.Until.Add(time.Minute)) {
+			t.Fatalf("delete: %v", err)
+		}
+		refused = now
+	}
+	if lock.Until.Sub(refused) > 2*time.Second {
+		t.Errorf("it could be deleted soon after %s, its lock ends at %s", refused, lock.Until)
+	}
+	if _, err := s.Stat(t.Context(), key); !errors.Is(err, archive.ErrNoObject) {
+		t.Errorf("after it was deleted: %v, want ErrNoObject", err)
+	}
+}
+
+func keepsHeld(t *testing.T, s archive.Store) {
+	const key = "packs/mail/1"
+	create(t, s, key, []byte("bytes"))
+	for _, hold := range []bool{true, true, false, true} {
+		if err := s.Protect(t.Context(), key, archive.Lock{Hold: hold}); err != nil {
+			t.Fatal(err)
+		}
+		if o, err := s.Stat(t.Context(), key); err != nil || o.Lock.Hold != hold {
+			t.Errorf("stat: %+v, %v, want hold %v", o, err, hold)
+		}
+	}
+	if err := s.Delete(t.Context(), key); !errors.Is(err, archive.ErrRetained) {
+		t.Errorf("delete: %v, want ErrRetained", err)
+	}
+	if err := s.Protect(t.Context(), key, archive.Lock{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Delete(t.Context(), key); err != nil {
+		t.Errorf("delete when the hold was lifted: %v", err)
+	}
 }
 
 func create(t *testing.T, s archive.Store, key string, body []byte) {

@@ -76,10 +76,8 @@ func (s *Store) Path(key string) string { return filepath.Join(s.root, filepath.
 
 // Create writes a new object; see archive.Store.
 func (s *Store) Create(ctx context.Context, key string, body archive.Body, sum archive.Digest, lock archive.Lock) error {
-	err := error(nil)
-	if !lock.IsZero() {
-		err = errNoLock
-	} else {
+	err := errNoLock
+	if lock.IsZero() {
 		err = s.create(ctx, key, body, sum)
 	}
 	if err != nil {
@@ -145,13 +143,17 @@ func (s *Store) Delete(_ context.Context, key string) error {
 	if err := checkKey(key); err != nil {
 		return err
 	}
-	name := s.Path(key)
-	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("delete object %s: %w", key, err)
-	} else if err != nil {
+	err := os.Remove(s.Path(key))
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	return syncDir(filepath.Dir(name))
+	if err == nil {
+		err = syncDir(filepath.Dir(s.Path(key)))
+	}
+	if err != nil {
+		return fmt.Errorf("delete object %s: %w", key, err)
+	}
+	return nil
 }
 
 // Protect always fails: whoever may write in a directory may delete in it.

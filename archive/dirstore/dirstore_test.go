@@ -77,3 +77,11 @@ func TestOpenNamesAFileInTheWay(t *testing.T) {
 		t.Errorf("open: %v, want an error that names %s", err, name)
 	}
 }
+
+func TestDirectoryHasNoLocks(t *testing.T) {
+	s, err := Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	archivetest.TestNoLocks(t, s)
+}

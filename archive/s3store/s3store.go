@@ -3,7 +3,7 @@
 // Objects are created with If-None-Match: *, so that a second writer is
 // refused by the server, and with their SHA-256 as checksum, so that the
 // server refuses bytes that were damaged on the way. Nothing here retries for
-// long: the archive does.
+// long: the archive does. Object Lock is in lock.go.
 package s3store
 
 import (
@@ -20,6 +20,7 @@ import (
 
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
+	"github.com/minio/minio-go/v7/pkg/encrypt"
 
 	"polytrace/archive"
 )
@@ -114,6 +115,7 @@ func (l Location) String() string {
 type Config struct {
 	Location    Location
 	Credentials *credentials.Credentials // See FindCredentials.
+	Encryption  encrypt.ServerSide       // What the server encrypts objects with; default: what the bucket is set to. See ParseEncryption.
 	Transport   http.RoundTripper        // Default: minio-go's, with proxy from the environment.
 }
 
@@ -131,11 +133,15 @@ func FindCredentials(file string) *credentials.Credentials {
 type Store struct {
 	at     Location
 	client *minio.Client
+	sse    encrypt.ServerSide
 }
 
 // Open prepares access to a bucket. It does not ask the network: a bucket may
 // be away when mail has to be taken in.
 func Open(c Config) (*Store, error) {
+	if !c.Location.TLS && c.Encryption != nil && c.Encryption.Type() == encrypt.SSEC {
+		return nil, fmt.Errorf("open bucket %s: SSE-C sends its key with each request, so the endpoint has to be https", c.Location)
+	}
 	client, err := minio.New(c.Location.Host, &minio.Options{
 		Creds:      c.Credentials,
 		Secure:     c.Location.TLS,
@@ -147,7 +153,7 @@ func Open(c Config) (*Store, error) {
 		return nil, fmt.Errorf("open bucket %s: %w", c.Location, err)
 	}
 	client.SetAppInfo("polytrace", "1")
-	return &Store{c.Location, client}, nil
+	return &Store{c.Location, client, c.Encryption}, nil
 }
 
 // Make creates the bucket of a location with object lock, and so with
@@ -175,6 +181,7 @@ func (s *Store) Create(ctx context.Context, key string, body archive.Body, sum a
 		},
 	}
 	opts.SetMatchETagExcept("*")
+	opts.ServerSideEncryption = s.sse
 	if lock.Mode != archive.Unlocked {
 		opts.Mode, opts.RetainUntilDate = minio.RetentionMode(strings.ToUpper(string(lock.Mode))), lock.Until
 	}
@@ -189,50 +196,13 @@ func (s *Store) Create(ctx context.Context, key string, body archive.Body, sum a
 	return s.explain("create object", key, err)
 }
 
-// Delete removes all versions of an object; see archive.Store.
-func (s *Store) Delete(ctx context.Context, key string) error {
-	name := s.at.Prefix + key
-	for info := range s.client.ListObjectsIter(ctx, s.at.Bucket, minio.ListObjectsOptions{Prefix: name, WithVersions: true, Recursive: true}) {
-		if info.Err != nil {
-			return s.explain("delete object", key, info.Err)
-		}
-		if info.Key != name {
-			continue
-		}
-		if err := s.client.RemoveObject(ctx, s.at.Bucket, name, minio.RemoveObjectOptions{VersionID: info.VersionID}); err != nil {
-			return s.explain("delete object", key, err)
-		}
-	}
-	return s.explain("delete object", key, context.Cause(ctx))
-}
-
-// Protect changes retention and legal hold; see archive.Store.
-func (s *Store) Protect(ctx context.Context, key string, lock archive.Lock) error {
-	name, hold := s.at.Prefix+key, minio.LegalHoldDisabled
-	if lock.Hold {
-		hold = minio.LegalHoldEnabled
-	}
-	if lock.Mode != archive.Unlocked {
-		mode := minio.RetentionMode(strings.ToUpper(string(lock.Mode)))
-		if err := s.client.PutObjectRetention(ctx, s.at.Bucket, name, minio.PutObjectRetentionOptions{Mode: &mode, RetainUntilDate: &lock.Until}); err != nil {
-			return s.explain("protect object", key, err)
-		}
-	}
-	return s.explain("protect object", key, s.client.PutObjectLegalHold(ctx, s.at.Bucket, name, minio.PutObjectLegalHoldOptions{Status: &hold}))
-}
-
-// ProveLock tries to delete a locked object; see archive.Store.
-func (s *Store) ProveLock(ctx context.Context, mode archive.LockMode) error {
-	return fmt.Errorf("prove object lock of bucket %q: %w", s.at.Bucket, archive.ErrNoLock)
-}
-
 // Open returns a part of an object; see archive.Store.
 func (s *Store) Open(ctx context.Context, key string, off, n int64) (io.ReadCloser, error) {
 	if n == 0 {
 		_, err := s.Stat(ctx, key)
 		return http.NoBody, err
 	}
-	var opts minio.GetObjectOptions
+	opts := minio.GetObjectOptions{ServerSideEncryption: s.keyOnly()}
 	if off > 0 || n > 0 {
 		if err := setRange(&opts, off, n); err != nil {
 			return nil, s.explain("open object", key, err)
@@ -255,11 +225,11 @@ func setRange(opts *minio.GetObjectOptions, off, n int64) error {
 
 // Stat describes an object; see archive.Store.
 func (s *Store) Stat(ctx context.Context, key string) (archive.Object, error) {
-	info, err := s.client.StatObject(ctx, s.at.Bucket, s.at.Prefix+key, minio.StatObjectOptions{Checksum: true})
+	info, err := s.client.StatObject(ctx, s.at.Bucket, s.at.Prefix+key, minio.StatObjectOptions{Checksum: true, ServerSideEncryption: s.keyOnly()})
 	if err != nil {
 		return archive.Object{}, s.explain("stat object", key, err)
 	}
-	return archive.Object{Key: key, Size: info.Size, SHA256: sumOf(info), Created: info.LastModified.UTC()}, nil
+	return archive.Object{Key: key, Size: info.Size, SHA256: sumOf(info), Created: info.LastModified.UTC(), Lock: lockOf(info)}, nil
 }
 
 // sumOf prefers what the server computed to what it was told.
@@ -306,6 +276,12 @@ func (s *Store) explain(verb, key string, err error) error {
 	}
 	answer := minio.ToErrorResponse(err)
 	switch answer.Code {
+	case "InvalidRequest", "ObjectLockConfigurationNotFoundError", "InvalidBucketState":
+		if strings.Contains(strings.ReplaceAll(answer.Message+answer.Code, " ", ""), "ObjectLock") {
+			err = fmt.Errorf("%w: bucket %q was made without it (%s); make one with object lock, which most servers cannot switch on later", archive.ErrNoLock, s.at.Bucket, answer.Code)
+			break
+		}
+		err = fmt.Errorf("%s answered %s: %w", s.at.Host, answer.Code, err)
 	case minio.PreconditionFailed:
 		err = archive.ErrExists
 	case minio.NoSuchKey:

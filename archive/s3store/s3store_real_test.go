@@ -53,19 +53,53 @@ func TestStore(t *testing.T) {
 	}
 }
 
-// The buckets of these tests have object lock: what is retained cannot be
-// deleted, not even by the one who owns it.
-func TestBucketRefusesToDeleteWhatIsRetained(t *testing.T) {
-	s := newStore(t, archivetest.StartS3(t), "")
-	until := time.Now().Add(time.Hour)
-	info, err := s.client.PutObject(t.Context(), s.at.Bucket, "kept", strings.NewReader("bytes"), 5,
-		minio.PutObjectOptions{Mode: minio.Compliance, RetainUntilDate: until, SendContentMd5: true})
+func TestLocks(t *testing.T) {
+	server := archivetest.StartS3(t)
+	archivetest.TestLocks(t, func(t *testing.T) archive.Store {
+		t.Parallel()
+		return newStore(t, server, "/prefix")
+	})
+}
+
+// A bucket without object lock says so, and what to do.
+func TestBucketWithoutLockIsNamed(t *testing.T) {
+	c := config(t, archivetest.StartS3(t), "")
+	s, err := Open(c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = s.client.RemoveObject(t.Context(), s.at.Bucket, "kept", minio.RemoveObjectOptions{VersionID: info.VersionID})
-	if err == nil {
-		t.Error("the server deleted a retained version")
+	if err := s.client.MakeBucket(t.Context(), c.Location.Bucket, minio.MakeBucketOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	archivetest.TestNoLocks(t, s)
+	if err := s.ProveLock(t.Context(), archive.Governance); err == nil || !strings.Contains(err.Error(), "make one with object lock") {
+		t.Errorf("prove: %v, want what to do", err)
+	}
+	if err := s.Delete(t.Context(), "packs/mail/2"); err != nil {
+		t.Errorf("delete without versions: %v", err)
+	}
+}
+
+// The server keeps what is under compliance from those who own the bucket, with
+// every right they can ask for.
+func TestOwnCredentialsCannotDeleteUnderCompliance(t *testing.T) {
+	s := newStore(t, archivetest.StartS3(t), "")
+	body := strings.NewReader("bytes")
+	lock := archive.Lock{Mode: archive.Compliance, Until: time.Now().Add(time.Hour)}
+	if err := s.Create(t.Context(), "kept", body, digest(t, body), lock); err != nil {
+		t.Fatal(err)
+	}
+	info, err := s.client.StatObject(t.Context(), s.at.Bucket, "kept", minio.StatObjectOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, bypass := range []bool{false, true} {
+		if err := s.client.RemoveObject(t.Context(), s.at.Bucket, "kept", minio.RemoveObjectOptions{VersionID: info.VersionID, GovernanceBypass: bypass}); err == nil {
+			t.Errorf("the server deleted it, bypass %v", bypass)
+		}
+	}
+	if err := s.Protect(t.Context(), "kept", archive.Lock{Mode: archive.Compliance, Until: time.Now().Add(time.Minute)}); err == nil {
+		t.Error("the retention was shortened")
 	}
 }
 
