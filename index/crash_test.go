@@ -129,7 +129,7 @@ func crashAtEveryWrite(t *testing.T, by steps) {
 		if err := x.Close(); err != nil {
 			t.Fatal(err)
 		}
-		if i%7 != 0 && i < len(c.disks)-7 {
+		if i%20 != 0 && i < len(c.disks)-4 {
 			continue // Going on takes longer.
 		}
 		x, stop := followOn(t, disk, stepped{a, by})
