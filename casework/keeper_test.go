@@ -33,6 +33,8 @@ type vault struct {
 }
 
 func (v *vault) Streams() []archive.Stream {
+	v.mu.Lock()
+	defer v.mu.Unlock()
 	names := map[archive.Stream]bool{}
 	for _, p := range v.packs {
 		names[p.Stream] = true
@@ -41,6 +43,8 @@ func (v *vault) Streams() []archive.Stream {
 }
 
 func (v *vault) Next(s archive.Stream) (next archive.Position) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
 	for _, p := range v.packs {
 		if p.Stream == s {
 			next = max(next, p.First+archive.Position(p.Records))
@@ -69,6 +73,8 @@ func (v *vault) try(what string) error {
 
 func (v *vault) Flush(context.Context) error {
 	err := v.try("flush")
+	v.mu.Lock()
+	defer v.mu.Unlock()
 	v.flushed = err == nil
 	return err
 }
@@ -82,7 +88,10 @@ func (v *vault) Remove(_ context.Context, order archive.Address, what []Range) e
 	if err := v.try("remove " + order.String()); err != nil {
 		return err
 	}
-	if !v.flushed {
+	v.mu.Lock()
+	flushed := v.flushed
+	v.mu.Unlock()
+	if !flushed {
 		return errors.New("removed before the decision was in the bucket")
 	}
 	for at := range Records(what) {
@@ -104,6 +113,7 @@ func (v *vault) Remove(_ context.Context, order archive.Address, what []Range) e
 
 // finder finds by hold query what a test says.
 type finder struct {
+	mu     sync.Mutex
 	behind error
 	found  map[string][]archive.Address
 	alike  map[archive.Position][]archive.Address // By the first position of a pack.
@@ -111,16 +121,23 @@ type finder struct {
 	broken error
 }
 
-func (f *finder) CaughtUp(context.Context) error { return f.behind }
+func (f *finder) CaughtUp(context.Context) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.behind
+}
 
 func (f *finder) Matches(_ context.Context, query string, after positions) iter.Seq2[archive.Address, error] {
+	f.mu.Lock()
 	f.asked = append(f.asked, query)
+	broken, found := f.broken, slices.Clone(f.found[query])
+	f.mu.Unlock()
 	return func(yield func(archive.Address, error) bool) {
-		if f.broken != nil {
-			yield(archive.Address{}, f.broken)
+		if broken != nil {
+			yield(archive.Address{}, broken)
 			return
 		}
-		for _, at := range f.found[query] {
+		for _, at := range found {
 			if at.Position >= after[at.Stream] && !yield(at, nil) {
 				return
 			}
@@ -165,6 +182,21 @@ func newHouse(t testing.TB) *house {
 	return h
 }
 
+// change changes what the archive and the index say, while the Keeper runs.
+func (h *house) change(f func()) {
+	h.vault.mu.Lock()
+	defer h.vault.mu.Unlock()
+	h.finder.mu.Lock()
+	defer h.finder.mu.Unlock()
+	f()
+}
+
+// did is what the archive was asked for, in order.
+func (h *house) did() (list []string) {
+	h.change(func() { list = slices.Clone(h.vault.did) })
+	return list
+}
+
 func (h *house) another() *Keeper {
 	return NewKeeper(KeeperConfig{Desk: h.desk, Vault: h.vault, Finder: h.finder})
 }
@@ -195,7 +227,9 @@ func mail(p archive.Position) archive.Address {
 
 func (h *house) gone(t testing.TB, want ...Range) {
 	t.Helper()
-	if got, wanted := setOf(h.vault.removed).ranges(), setOf(want).ranges(); !slices.Equal(got, wanted) {
+	var removed []Range
+	h.change(func() { removed = slices.Clone(h.vault.removed) })
+	if got, wanted := setOf(removed).ranges(), setOf(want).ranges(); !slices.Equal(got, wanted) {
 		t.Errorf("removed %v, want %v; status %+v", got, wanted, h.keeper.Status())
 	}
 }
@@ -210,7 +244,7 @@ func TestKeeperRemovesWhatIsDueAfterSayingSo(t *testing.T) {
 		if err != nil || last.Type != RetentionExpired || last.Actor != System {
 			t.Errorf("the ledger says %+v", last)
 		}
-		if got := strings.Join(h.vault.did, ", "); got != "relock, flush, remove ledger/2" {
+		if got := strings.Join(h.did(), ", "); got != "relock, flush, remove ledger/2" {
 			t.Errorf("did %s", got)
 		}
 		pass(24*time.Hour + time.Second)
@@ -230,7 +264,7 @@ func TestNothingExpiresWhileTheIndexIsBehind(t *testing.T) {
 		if f := h.keeper.Status().Failure; !strings.Contains(f, "12 records") {
 			t.Errorf("status says %q", f)
 		}
-		h.finder.behind = nil
+		h.change(func() { h.finder.behind = nil })
 		pass(time.Minute)
 		h.gone(t, Range{Stream: archive.Mail, First: 0, Records: 10})
 		if f := h.keeper.Status().Failure; f != "" {
@@ -248,7 +282,7 @@ func TestStandingHoldsAreAskedBeforeAnythingExpires(t *testing.T) {
 		h.finder.broken = errors.New("the disk is slow")
 		h.live(t)
 		h.gone(t)
-		h.finder.broken, h.finder.found["from:acme"] = nil, []archive.Address{mail(3), mail(29)}
+		h.change(func() { h.finder.broken, h.finder.found["from:acme"] = nil, []archive.Address{mail(3), mail(29)} })
 		pass(time.Minute)
 		h.gone(t)
 		h.desk.Read(func(s *State) {
@@ -256,7 +290,7 @@ func TestStandingHoldsAreAskedBeforeAnythingExpires(t *testing.T) {
 				t.Errorf("%+v", hold)
 			}
 		})
-		h.finder.found["from:acme"] = append(h.finder.found["from:acme"], mail(15)) // As when it is cited in a case.
+		h.change(func() { h.finder.found["from:acme"] = append(h.finder.found["from:acme"], mail(15)) }) // As when it is cited in a case.
 		pass(24 * time.Hour)
 		h.gone(t)
 		h.do(ReleaseHold{"acme", "settled"})
@@ -274,11 +308,13 @@ func TestStandingHoldsAreAskedWhenSomethingCameIn(t *testing.T) {
 		h.do(PlaceHold{Name: "acme", Query: "from:acme", Standing: true, Reason: "lawsuit"})
 		h.live(t)
 		pass(5 * time.Hour)
-		if n := len(h.finder.asked); n != 1 {
-			t.Errorf("asked %d times", n)
-		}
-		h.finder.found["from:acme"] = []archive.Address{mail(3), mail(33)}
-		h.vault.packs = append(h.vault.packs, pack(archive.Mail, 30, 5, time.Now()))
+		h.change(func() {
+			if n := len(h.finder.asked); n != 1 {
+				t.Errorf("asked %d times", n)
+			}
+			h.finder.found["from:acme"] = []archive.Address{mail(3), mail(33)}
+			h.vault.packs = append(h.vault.packs, pack(archive.Mail, 30, 5, time.Now()))
+		})
 		pass(time.Hour)
 		h.desk.Read(func(s *State) {
 			if !s.Held(mail(33)) {
@@ -295,7 +331,7 @@ func TestErasureIsCarriedOutWhenApproved(t *testing.T) {
 		h.do(RequestErasure{run(archive.Mail, 5, 2), "Art. 17"})
 		h.live(t)
 		h.gone(t)
-		h.finder.behind = errors.New("the index is away") // An erasure does not wait for it.
+		h.change(func() { h.finder.behind = errors.New("the index is away") }) // An erasure does not wait for it.
 		at := archive.Address{Stream: archive.Ledger, Position: h.do(ApproveErasure{ID: 1})}
 		h.keeper.Poke()
 		synctest.Wait()
@@ -323,13 +359,13 @@ func TestOrdersAreCarriedOutAgainAfterAStart(t *testing.T) {
 		pass(3 * time.Hour)
 		h.gone(t, Range{Stream: archive.Mail, First: 0, Records: 10}, Range{Stream: archive.Mail, First: 25, Records: 1})
 		n := 0
-		for _, what := range h.vault.did {
+		for _, what := range h.did() {
 			if what == "remove ledger/3" {
 				n++
 			}
 		}
 		if n != 2 {
-			t.Errorf("tried %d times: %v", n, h.vault.did)
+			t.Errorf("tried %d times: %v", n, h.did())
 		}
 	})
 }
@@ -342,12 +378,12 @@ func TestKeeperTriesAgainWithGrowingPauses(t *testing.T) {
 		h.vault.fail["flush"] = errors.New("bucket is away")
 		h.live(t)
 		pass(time.Hour)
-		n := len(h.vault.did)
+		n := len(h.did())
 		if n < 10 || n > 20 || !strings.Contains(h.keeper.Status().Failure, "bucket is away") {
 			t.Errorf("%d attempts in an hour; %+v", n, h.keeper.Status())
 		}
 		h.gone(t)
-		delete(h.vault.fail, "flush")
+		h.change(func() { delete(h.vault.fail, "flush") })
 		h.keeper.Poke()
 		synctest.Wait()
 		h.gone(t, Range{Stream: archive.Mail, First: 0, Records: 10})
@@ -375,7 +411,7 @@ func TestPacksAreLockedAnewWhenClassesOrHoldsChange(t *testing.T) {
 		h.do(SetClass{Class: archive.Mail})
 		h.live(t)
 		relocks := func() (n int) {
-			for _, what := range h.vault.did {
+			for _, what := range h.did() {
 				if what == "relock" {
 					n++
 				}

@@ -64,6 +64,19 @@ func TestClassesThatWereNeverSetKeepForEver(t *testing.T) {
 	}
 }
 
+// Whatever a ledger says that others could have written to: decisions stay.
+func TestLedgerIsNeverDue(t *testing.T) {
+	s := new(State)
+	events, err := newEvent(ClassSet, 0, "", ClassSetData{Class: archive.Ledger, Keep: Period{Days: 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Apply(0, events[0])
+	if v := Due([]archive.PackInfo{pack(archive.Ledger, 0, 5, start)}, s, start.AddDate(50, 0, 0))[0]; v.Due || v.Why != Always {
+		t.Errorf("%+v", v)
+	}
+}
+
 func TestPeriodsFollowTheCalendar(t *testing.T) {
 	at := func(text string) time.Time {
 		t.Helper()

@@ -14,10 +14,10 @@ import (
 	"polytrace/casework"
 )
 
-// keeps gives the fixture a keeper; tests run it step by step through Run.
+// keeps gives the fixture a keeper, which works when it is poked.
 func (f *fixture) keeps() {
 	f.t.Helper()
-	k := casework.NewKeeper(casework.KeeperConfig{Desk: f.desk, Vault: f.archive, Finder: f.web.records(), Every: time.Millisecond})
+	k := casework.NewKeeper(casework.KeeperConfig{Desk: f.desk, Vault: f.archive, Finder: f.web.records()})
 	f.web.config.Keeper = k
 	ctx, stop := context.WithCancel(f.t.Context())
 	done := make(chan error, 2)
@@ -86,6 +86,7 @@ func TestRetentionFromClassToExpiry(t *testing.T) {
 		t.Errorf("%d", got.code)
 	}
 	f.later(91 * 24 * time.Hour)
+	f.web.config.Keeper.Poke()
 	f.eventually("the mail expired", func() bool {
 		return p.call(http.MethodGet, "/records/"+at.String()+"/raw", "").code == http.StatusGone
 	})
@@ -178,6 +179,9 @@ func TestErasureFromRequestToDone(t *testing.T) {
 		return out
 	}
 	f.eventually("the erasure is done", func() bool { return list().Erasures[0].Progress == "done" })
+	if n := list().Erasures[0].Count; n != 3 {
+		t.Errorf("the order names %d records", n)
+	}
 	for _, at := range []archive.Address{first, again, late} {
 		if got := one.call(http.MethodGet, "/records/"+at.String()+"/raw", ""); got.code != http.StatusGone {
 			t.Errorf("%s is still read: %d", at, got.code)
