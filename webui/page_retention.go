@@ -78,17 +78,12 @@ func (s *Server) renderRetention(w http.ResponseWriter, r *http.Request, code in
 	return s.render(w, r, code, "retention", view{Title: "Retention", Nav: "retention", Page: v})
 }
 
-// table puts the packs in the order in which they go, those that never do at
-// the end, and cuts the page out that was asked for.
+// table puts the packs in the order in which they go, without those that never
+// do, and cuts the page out that was asked for.
 func (v *retentionView) table(r *http.Request) {
-	never := func(x casework.Verdict) int {
-		if x.Ends.IsZero() {
-			return 1
-		}
-		return 0
-	}
+	v.Rows = slices.DeleteFunc(v.Rows, func(x casework.Verdict) bool { return x.Ends.IsZero() })
 	slices.SortStableFunc(v.Rows, func(a, b casework.Verdict) int {
-		return cmp.Or(never(a)-never(b), a.Ends.Compare(b.Ends), cmp.Compare(a.Pack.Stream, b.Pack.Stream), cmp.Compare(a.Pack.First, b.Pack.First))
+		return cmp.Or(a.Ends.Compare(b.Ends), cmp.Compare(a.Pack.Stream, b.Pack.Stream), cmp.Compare(a.Pack.First, b.Pack.First))
 	})
 	v.Total = len(v.Rows)
 	v.window = windowOf(r, v.Total)
