@@ -1,18 +1,11 @@
 package webui
 
 import (
-	"archive/zip"
-	"bufio"
 	"bytes"
-	"cmp"
-	"context"
-	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"iter"
-	"math"
 	"net/http"
 	"net/url"
 	"os"
@@ -21,7 +14,6 @@ import (
 	"time"
 
 	"polytrace/archive"
-	"polytrace/index"
 
 	"github.com/danielgtaylor/huma/v2"
 )
@@ -29,7 +21,6 @@ import (
 const (
 	memoryBody = 1 << 20   // Bytes of an import that are held in memory; larger ones go to a file.
 	maxImport  = 256 << 20 // Bytes of one message, as the gateway takes them by default.
-	exportPage = 500       // Hits that an export asks for at a time.
 )
 
 func importParams() []*huma.Param {
@@ -38,10 +29,6 @@ func importParams() []*huma.Param {
 		{Name: "import", In: "query", Required: true, Description: "Name of the file it was read from.", Schema: &huma.Schema{Type: "string"}},
 		{Name: "offset", In: "query", Description: "Its byte offset in an mbox file.", Schema: &huma.Schema{Type: "integer"}},
 	}
-}
-
-func exportParams() []*huma.Param {
-	return []*huma.Param{queryParam("q", "The query; empty for everything."), queryParam("format", "zip or mbox; default zip.")}
 }
 
 // importOut is where an imported message is, and what became of it.
@@ -126,173 +113,6 @@ func scratch(name string) (f *os.File, release func(), err error) {
 		f.Close()
 		os.Remove(f.Name())
 	}, nil
-}
-
-// hits yields all hits of a query, oldest first, page by page.
-func (s *Server) hits(ctx context.Context, query string) iter.Seq2[index.Summary, error] {
-	return func(yield func(index.Summary, error) bool) {
-		r := index.Request{Query: query, Limit: exportPage, Sort: index.Oldest, Now: s.config.Now()}
-		for {
-			page, err := s.config.Index.Search(ctx, r)
-			if err != nil {
-				yield(index.Summary{}, err)
-				return
-			}
-			for _, item := range page.Items {
-				if !yield(item, nil) {
-					return
-				}
-			}
-			if page.Next == "" {
-				return
-			}
-			r.Cursor = page.Next
-		}
-	}
-}
-
-// apiExport streams all hits of a query. The query is checked before the
-// first byte goes out; an error behind that breaks the transfer off, so that
-// nobody takes a part for the whole.
-func (s *Server) apiExport(w http.ResponseWriter, r *http.Request) error {
-	query, format := r.FormValue("q"), cmp.Or(r.FormValue("format"), "zip")
-	write, ok := map[string]func(context.Context, io.Writer, string) error{"zip": s.exportZip, "mbox": s.exportMbox}[format]
-	if !ok {
-		return &statusError{http.StatusUnprocessableEntity, "There is no export format " + strconv.Quote(format) + ": choose zip or mbox.", nil}
-	}
-	first, err := s.config.Index.Search(r.Context(), index.Request{Query: query, Limit: 1, Now: s.config.Now()})
-	if err != nil {
-		return err
-	}
-	asDownload(w.Header(), "application/"+format, "polytrace-export."+format)
-	w.Header().Set("Polytrace-Total", strconv.Itoa(first.Total))
-	if r.Method == http.MethodHead {
-		return nil
-	}
-	if err := write(r.Context(), w, query); err != nil {
-		if r.Context().Err() == nil {
-			s.config.Log.ErrorContext(r.Context(), "export broken off", "format", format, "error", err)
-		}
-		panic(http.ErrAbortHandler)
-	}
-	return nil
-}
-
-// exportZip writes each message as an EML file, and manifest.csv behind them.
-// What is damaged in the archive does not keep the rest back: the manifest
-// says so.
-func (s *Server) exportZip(ctx context.Context, w io.Writer, query string) error {
-	list, release, err := scratch("polytrace-export-")
-	if err != nil {
-		return err
-	}
-	defer release()
-	manifest := csv.NewWriter(list)
-	manifest.Write([]string{"file", "address", "sha256", "size", "date", "received", "from", "to", "subject", "problem"}) // Errors are found by Flush.
-	z := zip.NewWriter(w)
-	for item, err := range s.hits(ctx, query) {
-		if err != nil {
-			return err
-		}
-		name, err := s.zipMessage(ctx, z, item)
-		problem := ""
-		if errors.Is(err, archive.ErrDamaged) {
-			s.config.Log.ErrorContext(ctx, "damaged record exported", "record", item.Address, "error", err)
-			problem, err = "damaged in the archive: the file is missing or not what came in", nil
-		}
-		if err != nil {
-			return err
-		}
-		manifest.Write(manifestRow(name, item, problem))
-	}
-	manifest.Flush()
-	if err := manifest.Error(); err != nil {
-		return err
-	}
-	f, err := z.Create("manifest.csv")
-	if err != nil {
-		return err
-	}
-	if _, err := io.Copy(f, io.NewSectionReader(list, 0, math.MaxInt64)); err != nil {
-		return err
-	}
-	return z.Close()
-}
-
-// zipMessage adds a message and returns the name of its file, "" when none
-// was begun.
-func (s *Server) zipMessage(ctx context.Context, z *zip.Writer, item index.Summary) (name string, err error) {
-	_, body, err := s.config.Archive.ReadBody(ctx, item.Address)
-	if err != nil {
-		return "", err
-	}
-	defer body.Close()
-	name = fmt.Sprintf("%s-%d.eml", item.Address.Stream, item.Address.Position)
-	f, err := z.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Deflate, Modified: item.Date.UTC()})
-	if err != nil {
-		return "", err
-	}
-	_, err = io.Copy(f, body)
-	return name, err
-}
-
-func manifestRow(name string, item index.Summary, problem string) []string {
-	var to []string
-	for _, m := range item.To {
-		to = append(to, m.Address)
-	}
-	return []string{name, item.Address.String(), item.SHA256.String(), strconv.FormatInt(item.Size, 10),
-		item.Date.Format(time.RFC3339), item.Received.Format(time.RFC3339), item.From.Address, strings.Join(to, " "), item.Subject, problem}
-}
-
-// exportMbox writes the messages behind From_ lines, "From " in the text
-// quoted so that it can be read back without loss (mboxrd).
-func (s *Server) exportMbox(ctx context.Context, w io.Writer, query string) error {
-	out := bufio.NewWriter(w)
-	for item, err := range s.hits(ctx, query) {
-		if err != nil {
-			return err
-		}
-		from := strings.Join(strings.Fields(item.From.Address), "")
-		fmt.Fprintf(out, "From %s %s\n", cmp.Or(from, "MAILER-DAEMON"), item.Date.UTC().Format(time.ANSIC))
-		_, body, err := s.config.Archive.ReadBody(ctx, item.Address)
-		if err != nil {
-			return err
-		}
-		err = errors.Join(quoteFrom(out, body), body.Close())
-		if err != nil {
-			return err
-		}
-	}
-	return out.Flush()
-}
-
-// quoteFrom copies a message and puts '>' before lines that are "From " behind
-// any number of '>', then an empty line.
-func quoteFrom(w *bufio.Writer, r io.Reader) error {
-	in := bufio.NewReaderSize(r, 64<<10)
-	ended := true // The last piece ended its line.
-	for {
-		line, err := in.ReadSlice('\n')
-		if ended && bytes.HasPrefix(bytes.TrimLeft(line, ">"), []byte("From ")) {
-			w.WriteByte('>') // The error of a bufio.Writer is found by Flush.
-		}
-		w.Write(line)
-		if len(line) > 0 {
-			ended = line[len(line)-1] == '\n'
-		}
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
-			return err
-		}
-	}
-	if !ended {
-		w.WriteByte('\n')
-	}
-	w.WriteByte('\n')
-	return nil
 }
 
 // figures are what pages show live.

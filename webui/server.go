@@ -30,6 +30,7 @@ type Archive interface {
 	Streams() []archive.Stream
 	Next(archive.Stream) archive.Position
 	Packs(archive.Stream) []archive.PackInfo
+	Notary
 }
 
 // Config connects the pages to the rest of the appliance.

@@ -38,6 +38,7 @@
 //	messages 1
 //	removed 1
 //	damaged 0
+//	unproven 0
 //	file manifest.csv 812 5f70…
 //	evidence 2210 91bc…
 //
@@ -126,6 +127,9 @@ type Problem string
 const (
 	Removed Problem = "removed" // Expired or erased before it could be read.
 	Damaged Problem = "damaged" // The archive has not got its bytes, or not the right ones.
+	// Its bytes are there, but no proof that the key of the export vouches for: the
+	// log is signed with the key of a machine that was lost.
+	Unproven Problem = "unproven"
 )
 
 // Record is what the evidence tells of a message.
@@ -175,18 +179,18 @@ type Sign func(text string) (note string, err error)
 
 // tally is what the statement says beside the header.
 type tally struct {
-	messages, removed, damaged int64
-	lines                      meter // All lines before the last one.
+	messages int64 // Without a problem.
+	problems map[Problem]int64
+	lines    meter // All lines before the last one.
 }
 
+func newTally() tally { return tally{problems: map[Problem]int64{}, lines: newMeter()} }
+
 func (t *tally) count(p Problem) {
-	switch p {
-	case Removed:
-		t.removed++
-	case Damaged:
-		t.damaged++
-	default:
+	if p == "" {
 		t.messages++
+	} else {
+		t.problems[p]++
 	}
 }
 
@@ -198,7 +202,7 @@ func statement(h Header, t *tally, files []File) string {
 	for _, s := range slices.Sorted(maps.Keys(h.UpTo)) {
 		fmt.Fprintf(&b, "upto %s %d\n", s, h.UpTo[s])
 	}
-	fmt.Fprintf(&b, "messages %d\nremoved %d\ndamaged %d\n", t.messages, t.removed, t.damaged)
+	fmt.Fprintf(&b, "messages %d\nremoved %d\ndamaged %d\nunproven %d\n", t.messages, t.problems[Removed], t.problems[Damaged], t.problems[Unproven])
 	for _, f := range files {
 		fmt.Fprintf(&b, "file %s %d %s\n", f.Name, f.Size, f.SHA256)
 	}
@@ -253,7 +257,7 @@ type Writer struct {
 // NewWriter begins the evidence of an export.
 func NewWriter(w io.Writer, h Header) (*Writer, error) {
 	h.Version = version
-	e := &Writer{w: w, h: h, tally: tally{lines: newMeter()}, numbers: map[string]int{}}
+	e := &Writer{w: w, h: h, tally: newTally(), numbers: map[string]int{}}
 	return e, e.put(line{Export: &h})
 }
 
@@ -286,14 +290,11 @@ func (e *Writer) Add(f File, at archive.Address, p archive.Proof) error {
 func (e *Writer) Miss(f File, at archive.Address, why Problem) error {
 	e.tally.count(why)
 	r := &Record{Address: at, Problem: why}
-	if f.Name != "" {
+	if why != Removed {
 		r.File, r.Size, r.SHA256 = f.Name, f.Size, f.SHA256
 	}
 	return e.put(line{Record: r})
 }
-
-// Messages tells how many were added.
-func (e *Writer) Messages() int64 { return e.tally.messages }
 
 // Close ends the evidence with a signed statement. files are those beside the
 // messages.

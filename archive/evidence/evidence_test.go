@@ -78,7 +78,7 @@ func TestEveryByteCounts(t *testing.T) {
 		raw   []byte
 		check func([]byte) error
 	}{
-		"zip":      {l.zip(plan{format: Zip, skip: map[int]Problem{1: Removed, 2: Damaged}}), func(raw []byte) error { _, err := checkZip(t, raw, ""); return err }},
+		"zip":      {l.zip(plan{format: Zip, skip: map[int]Problem{0: Unproven, 1: Removed, 2: Damaged}}), func(raw []byte) error { _, err := checkZip(t, raw, ""); return err }},
 		"edrm":     {l.zip(plan{format: EDRM}), func(raw []byte) error { _, err := checkZip(t, raw, l.key); return err }},
 		"mbox":     {mbox, func(raw []byte) error { _, err := checkMbox(t, raw, list, ""); return err }},
 		"evidence": {list, func(raw []byte) error { _, err := checkMbox(t, mbox, raw, ""); return err }},
@@ -170,8 +170,8 @@ func TestRecordsCannotBeRearranged(t *testing.T) {
 // What could not be exported is counted and named, not taken for a message.
 func TestMissingRecordsAreTold(t *testing.T) {
 	l := letters(t, 9)
-	r, err := checkZip(t, l.zip(plan{format: Zip, skip: map[int]Problem{0: Removed, 3: Damaged, 8: Removed}}), "")
-	if err != nil || r.Messages != 6 || r.Removed != 2 || r.Damaged != 1 || fmt.Sprint(r.Bad) != "[mail/3]" {
+	r, err := checkZip(t, l.zip(plan{format: Zip, skip: map[int]Problem{0: Removed, 3: Damaged, 5: Unproven, 8: Removed}}), "")
+	if err != nil || r.Messages != 5 || r.Problems[Removed] != 2 || r.Problems[Damaged] != 1 || r.Problems[Unproven] != 1 || r.First[Damaged].String() != "mail/3" {
 		t.Errorf("%+v %v", r, err)
 	}
 }
@@ -264,7 +264,7 @@ func TestGoldenExport(t *testing.T) {
 		t.Fatal(err)
 	}
 	r, err := checkZip(t, raw, strings.TrimSpace(string(key)))
-	if err != nil || r.Messages != 3 || r.Removed != 1 {
+	if err != nil || r.Messages != 3 || r.Problems[Removed] != 1 {
 		t.Errorf("%+v %v", r, err)
 	}
 }

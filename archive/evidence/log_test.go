@@ -165,6 +165,8 @@ func (l *signedLog) zip(p plan) []byte {
 		switch p.skip[i] {
 		case Removed:
 			fail(e.Miss(File{}, at, Removed))
+		case Unproven:
+			fail(e.Miss(put(p.format.Name(at), l.bodies[i]), at, Unproven))
 		case Damaged:
 			fail(e.Miss(put(p.format.Name(at), l.bodies[i][:len(l.bodies[i])/2]), at, Damaged))
 		default:

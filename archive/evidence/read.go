@@ -33,7 +33,7 @@ type Reader struct {
 
 // NewReader reads the header.
 func NewReader(r io.Reader) (*Reader, error) {
-	e := &Reader{in: bufio.NewReaderSize(r, 64<<10), tally: tally{lines: newMeter()}}
+	e := &Reader{in: bufio.NewReaderSize(r, 64<<10), tally: newTally()}
 	l, err := e.next()
 	switch {
 	case err != nil:
@@ -89,9 +89,11 @@ func (e *Reader) record(r Record) (Record, archive.Proof, error) {
 			return r, archive.Proof{}, altered("%s has no checkpoint or not the file name %q", r.Address, name)
 		}
 		return r, archive.Proof{Meta: r.Meta, Hashes: r.Hashes, Checkpoint: e.checkpoints[r.Checkpoint]}, nil
-	case Removed, Damaged:
-		if r.Meta != "" || len(r.Hashes) > 0 || r.Checkpoint != 0 || r.File != "" && (r.File != name || r.Problem == Removed) {
-			return r, archive.Proof{}, altered("%s has a problem and a proof", r.Address)
+	case Removed, Damaged, Unproven:
+		// The bytes of a removed record are nowhere, those of a damaged one
+		// perhaps, those of an unproven one always.
+		if r.Meta != "" || len(r.Hashes) > 0 || r.Checkpoint != 0 || r.File != name && (r.File != "" || r.Problem == Unproven) || r.Problem == Removed && (r.File != "" || r.Size != 0 || !r.SHA256.IsZero()) {
+			return r, archive.Proof{}, altered("%s has more than its problem", r.Address)
 		}
 		return r, archive.Proof{}, nil
 	}

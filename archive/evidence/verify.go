@@ -14,12 +14,9 @@ import (
 type Report struct {
 	Header   Header
 	Messages int64             // As archived, and proven.
-	Removed  int64             // Named without their bytes.
-	Damaged  int64             // Not as archived, and said so.
-	Bad      []archive.Address // The first of those that are damaged.
+	Problems map[Problem]int64 // Records that the export names without a proof.
+	First    map[Problem]archive.Address
 }
-
-const maxBad = 10 // Addresses in a report.
 
 // Progress is told how many messages were checked.
 type Progress func(messages int64)
@@ -136,7 +133,7 @@ func VerifyMbox(ctx context.Context, mbox, list io.Reader, key string, tell Prog
 // eachRecord goes through the evidence. measure reads the next file, of which
 // at most Record.Size bytes belong to it.
 func eachRecord(ctx context.Context, e *Reader, key string, tell Progress, measure func(Record) (File, error)) (Report, error) {
-	report := Report{Header: e.header}
+	report := Report{Header: e.header, Problems: map[Problem]int64{}, First: map[Problem]archive.Address{}}
 	if key == "" {
 		key = e.header.Key
 	} else if key != e.header.Key {
@@ -160,15 +157,12 @@ func eachRecord(ctx context.Context, e *Reader, key string, tell Progress, measu
 }
 
 func (r *Report) count(record Record) {
-	switch record.Problem {
-	case Removed:
-		r.Removed++
-	case Damaged:
-		if r.Damaged++; r.Damaged <= maxBad {
-			r.Bad = append(r.Bad, record.Address)
-		}
-	default:
+	if record.Problem == "" {
 		r.Messages++
+		return
+	}
+	if r.Problems[record.Problem]++; r.Problems[record.Problem] == 1 {
+		r.First[record.Problem] = record.Address
 	}
 }
 
@@ -186,7 +180,7 @@ func verifyRecord(e *Reader, r Record, p archive.Proof, key string, measure func
 			return altered("the query was not asked of it")
 		}
 	}
-	if r.Problem != "" && r.File == "" {
+	if r.Problem == Removed || r.Problem == Damaged && r.File == "" {
 		return nil
 	}
 	f, err := measure(r)
