@@ -72,6 +72,8 @@ type Config struct {
 	Recipients []age.Recipient // Encrypt sealed packs to them; default: packs are not encrypted.
 	Identities []age.Identity  // Open encrypted packs with them. Without one that fits, mail is taken and cannot be read.
 
+	ColdAge time.Duration // Merge packs whose newest record is older; default 30 days.
+
 	Lock func(PackInfo) Lock // What keeps a pack in the bucket; asked when it is put there and whenever Relock is called. Default: nothing.
 	Held func(Address) bool  // Whether a record is under hold; asked before it is removed. Default: none is.
 
@@ -89,6 +91,7 @@ func (c Config) withDefaults() (Config, error) {
 	setDefault(&c.Reserve, 512<<20)
 	setDefault(&c.small, smallBody)
 	setDefault(&c.Patience, time.Minute)
+	setDefault(&c.ColdAge, 30*24*time.Hour)
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
@@ -194,11 +197,11 @@ func newArchive(d disk, c Config) (*Archive, error) {
 	if err != nil {
 		return nil, err
 	}
-	zip, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(frameSize))
+	unzip, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(maxManifest))
 	if err != nil {
 		return nil, err
 	}
-	unzip, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(maxManifest))
+	sealer, err := newSealer(frameSize, zstd.SpeedDefault, unzip)
 	if err != nil {
 		return nil, err
 	}
@@ -208,7 +211,7 @@ func newArchive(d disk, c Config) (*Archive, error) {
 	}
 	a := &Archive{
 		config: c, disk: d, store: c.Store, log: c.Log, lock: lock,
-		space: &space{disk: d, reserve: c.Reserve}, sealer: &sealer{zip, unzip},
+		space: &space{disk: d, reserve: c.Reserve}, sealer: sealer,
 		opened:  newLRU[packKey](32, (*openedPack).close),
 		frames:  newLRU[frameKey, []byte](16<<20, nil),
 		uploads: make(chan struct{}, 2*inFlight), wake: make(chan struct{}, 1),

@@ -144,8 +144,14 @@ func (p *play) step() {
 		p.say("the bucket's clock is %s", p.now)
 	case n < 88:
 		p.relock()
-	case n < 97:
+	case n < 96:
 		p.remove()
+	case n < 98:
+		saved, err := p.a.Merge(p.t.Context(), received(60).Add(31*24*time.Hour))
+		p.say("merge: %d bytes saved, %v", saved, err)
+		if err != nil {
+			p.blame(err)
+		}
 	default:
 		p.finishRemovals()
 	}

@@ -181,7 +181,7 @@ func (s *stream) removeFrom(ctx context.Context, p *pack, order Address, r Remov
 	case fresh == 0:
 		return nil
 	}
-	return s.rewriteSealed(ctx, p, func(w io.Writer) ([]Meta, []int64, error) { return s.without(v, w, order, r) }, s.a.sealer)
+	return s.rewriteSealed(ctx, p, func(w io.Writer, next *pack) error { return s.without(v, w, next, order, r) }, s.a.sealer)
 }
 
 // census counts the records that stay, and those that the removal takes and
@@ -205,20 +205,20 @@ func (s *stream) census(v *view, r Removal) (left, fresh int, err error) {
 }
 
 // without copies a pack and puts a marker in the place of each removed record.
-func (s *stream) without(v *view, w io.Writer, order Address, r Removal) (metas []Meta, lengths []int64, err error) {
+func (s *stream) without(v *view, w io.Writer, next *pack, order Address, r Removal) error {
 	mark := newMarker(s.a.key)
 	for p := v.first; p < v.end(); p++ {
 		at := Address{s.name, p}
 		start, length := v.span(p)
 		m, meta, err := v.loadHead(at, start)
 		if asDamage(err) != nil && !errors.Is(asDamage(err), ErrDamaged) {
-			return nil, nil, err
+			return err
 		}
 		if !r.Holds(at) || err == nil && m.Kind == KindErased {
 			if _, err := io.Copy(w, io.NewSectionReader(v.r, start, length)); err != nil {
-				return nil, nil, err
+				return err
 			}
-			metas, lengths = append(metas, m), append(lengths, length)
+			next.count(&m, length)
 			continue
 		}
 		leaf := Digest(unreadableLeaf)
@@ -228,15 +228,15 @@ func (s *stream) without(v *view, w io.Writer, order Address, r Removal) (metas 
 		stub := Meta{Format: FormatVersion, Kind: KindErased, Stream: s.name, Position: p, Received: m.Received, Leaf: &leaf, Order: &order}
 		raw, err := json.Marshal(&stub)
 		if err != nil {
-			return nil, nil, err
+			return err
 		}
 		entry := appendMeta(nil, mark, &stub, raw)
 		if _, err := w.Write(entry); err != nil {
-			return nil, nil, err
+			return err
 		}
-		metas, lengths = append(metas, stub), append(lengths, int64(len(entry)))
+		next.count(&stub, int64(len(entry)))
 	}
-	return metas, lengths, nil
+	return nil
 }
 
 // bury gives up a pack of which nothing is left. Its object is deleted by tidy.
@@ -259,12 +259,11 @@ func (s *stream) bury(p *pack) error {
 
 // rewriteSealed makes the next generation of a stored pack, puts it into the
 // bucket and reads from it from then on. write writes the tar of its records
-// and returns their metadata and lengths. Packs whose records are in it too
-// are left out of the list.
+// and counts them. Packs whose records are in it too are left out of the list.
 //
 // A crash may come between any two steps: before the line in packs.jsonl the
 // pack is still the one it was, behind it the new one; tidy deletes the other.
-func (s *stream) rewriteSealed(ctx context.Context, p *pack, write func(io.Writer) ([]Meta, []int64, error), with *sealer) error {
+func (s *stream) rewriteSealed(ctx context.Context, p *pack, write func(io.Writer, *pack) error, with *sealer) error {
 	temp := s.name.dir() + "/" + fmt.Sprintf("%020d.again.tmp", uint64(p.first))
 	if err := removeIfThere(s.a.disk, temp); err != nil {
 		return err
@@ -278,15 +277,10 @@ func (s *stream) rewriteSealed(ctx context.Context, p *pack, write func(io.Write
 			s.a.log.Warn("temporary file was not removed", "error", err)
 		}
 	}()
-	metas, lengths, err := write(&fileWriter{f: f, sum: noHash{}})
-	if err != nil {
+	next := &pack{stream: s.name, first: p.first, starts: []int64{0}, lock: p.lock}
+	if err := write(&fileWriter{f: f, sum: noHash{}}, next); err != nil {
 		return err
 	}
-	next := &pack{stream: s.name, first: p.first, starts: []int64{0}, lock: p.lock}
-	for i := range metas {
-		next.count(&metas[i], lengths[i])
-	}
-	next.oldest, next.newest = p.oldest, metas[len(metas)-1].Received
 	as := form{p.as.generation, len(s.a.config.Recipients) > 0}
 	for {
 		as.generation++

@@ -17,7 +17,8 @@ import (
 // A sealed pack is the tar of an open one, with a manifest as its last entry,
 // in the zstd seekable format:
 //
-//	frame    whole records, up to 1 MiB; a longer record has frames of its own
+//	frame    whole records, up to 1 MiB, 4 MiB in a pack that was merged; a
+//	         longer record has frames of its own
 //	…
 //	frame    header, manifest.json, padding, two blocks of zeros: the end of the tar
 //	skippable frame: the seek table
@@ -25,6 +26,7 @@ import (
 // FORMAT.md says all of it.
 const (
 	frameSize    = 1 << 20
+	coldFrame    = 4 << 20
 	manifestName = "manifest.json"
 	maxManifest  = 64 << 20
 )
@@ -78,6 +80,14 @@ func (m *Manifest) starts() []int64 {
 type sealer struct {
 	zip   *zstd.Encoder
 	unzip *zstd.Decoder
+	frame int64 // Bytes of a frame before compression.
+}
+
+// newSealer makes frames of a size. The window is that of a frame, because
+// nothing before it can be referred to.
+func newSealer(frame int64, level zstd.EncoderLevel, unzip *zstd.Decoder) (*sealer, error) {
+	zip, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(int(frame)), zstd.WithEncoderLevel(level))
+	return &sealer{zip, unzip, frame}, err
 }
 
 // seal writes the sealed form of the records in tar, which lie between
@@ -89,7 +99,7 @@ func (s *sealer) seal(w io.Writer, tar io.ReaderAt, starts []int64, m *Manifest)
 		return err
 	}
 	sum := sha256.New()
-	frame, check := make([]byte, min(frameSize, starts[len(starts)-1])), []byte(nil)
+	frame, check := make([]byte, min(s.frame, starts[len(starts)-1])), []byte(nil)
 	put := func(raw []byte) error {
 		packed, err := table.Encode(raw)
 		if err != nil {
@@ -101,7 +111,7 @@ func (s *sealer) seal(w io.Writer, tar io.ReaderAt, starts []int64, m *Manifest)
 		_, err = w.Write(packed)
 		return err
 	}
-	for start, end := range frames(starts) {
+	for start, end := range frames(starts, s.frame) {
 		raw := frame[:end-start]
 		if _, err := tar.ReadAt(raw, start); err != nil {
 			return err
@@ -133,14 +143,14 @@ func (s *sealer) seal(w io.Writer, tar io.ReaderAt, starts []int64, m *Manifest)
 
 // frames yields where frames begin and end: as many whole records as fit, or
 // pieces of one that is longer than a frame.
-func frames(starts []int64) iter.Seq2[int64, int64] {
+func frames(starts []int64, size int64) iter.Seq2[int64, int64] {
 	return func(yield func(start, end int64) bool) {
 		for i, j := 0, 0; i < len(starts)-1; i = j {
-			for j = i + 1; j+1 < len(starts) && starts[j+1]-starts[i] <= frameSize; {
+			for j = i + 1; j+1 < len(starts) && starts[j+1]-starts[i] <= size; {
 				j++
 			}
-			for from := starts[i]; from < starts[j]; from += frameSize {
-				if !yield(from, min(from+frameSize, starts[j])) {
+			for from := starts[i]; from < starts[j]; from += size {
+				if !yield(from, min(from+size, starts[j])) {
 					return
 				}
 			}

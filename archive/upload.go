@@ -65,7 +65,7 @@ func (s *stream) upload(ctx context.Context, p *pack) error {
 	lock := s.a.lockOf(s, p.line())
 	err = s.a.store.Create(ctx, p.key(), io.NewSectionReader(f, 0, p.size), p.sum, lock)
 	if errors.Is(err, ErrExists) {
-		err = s.a.compare(ctx, p)
+		lock, err = s.a.claim(ctx, p, lock)
 	}
 	if err := errors.Join(err, f.Close()); err != nil {
 		return err
@@ -84,22 +84,26 @@ func (s *stream) upload(ctx context.Context, p *pack) error {
 	return nil
 }
 
-// compare looks whether the bucket's pack is ours: then an earlier upload
-// succeeded and its answer was lost.
-func (a *Archive) compare(ctx context.Context, p *pack) error {
+// claim looks whether the bucket's pack is ours: then an earlier upload
+// succeeded and its answer was lost. The lock that was wanted at that time may
+// have been another one.
+func (a *Archive) claim(ctx context.Context, p *pack, lock Lock) (Lock, error) {
 	o, err := a.store.Stat(ctx, p.key())
 	if err != nil {
-		return err
+		return lock, err
 	}
 	if o.Size == p.size && o.SHA256.IsZero() {
 		if o.SHA256, err = a.sumObject(ctx, p.key()); err != nil {
-			return err
+			return lock, err
 		}
 	}
 	if o.Size != p.size || o.SHA256 != p.sum {
-		return fmt.Errorf("%w: %s has %d bytes and SHA-256 %s, here it has %d and %s", ErrDiverged, p.key(), o.Size, o.SHA256, p.size, p.sum)
+		return lock, fmt.Errorf("%w: %s has %d bytes and SHA-256 %s, here it has %d and %s", ErrDiverged, p.key(), o.Size, o.SHA256, p.size, p.sum)
 	}
-	return nil
+	if lock = strongest(o.Lock, lock); lock != o.Lock {
+		err = a.store.Protect(ctx, p.key(), lock)
+	}
+	return lock, err
 }
 
 func (a *Archive) sumObject(ctx context.Context, key string) (Digest, error) {
