@@ -380,7 +380,7 @@ func (a *auditor) strays(s *shelf) {
 		if id.first >= s.size {
 			a.problem(Address{s.name, id.first}.String(), "%s is behind the last checkpoint and so not proven: checkpoints were taken away, or the server stopped before it made one", o.Key)
 		} else {
-			a.problem(o.Key, "no checkpoint tells of it")
+			a.problem(o.Key, "no checkpoint tells of it; a server that erases or merges does so within a minute")
 		}
 	}
 }
