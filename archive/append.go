@@ -16,7 +16,8 @@ import (
 // Append stores a record and returns its metadata once it is durable. It
 // fills Format, Stream, Position, Size and, when zero, SHA256; Received is
 // kept in UTC. Meta.SameAs makes it a sighting: then body is nil, and SHA256
-// and Size say what was seen.
+// and Size say what was seen; ErrGone when that was removed, and the bytes are
+// to be stored again.
 //
 // When ctx ends while the record waits for the disk, it may be stored all the
 // same. With Config.Acknowledge = InBucket the record is in the bucket when
@@ -84,6 +85,9 @@ func (a *Archive) checkSighting(m *Meta, body Body) error {
 	}
 	if !m.SameAs.Stream.Valid() || m.SameAs.Position >= a.Next(m.SameAs.Stream) {
 		return fmt.Errorf("sighting of %s: %w", m.SameAs, ErrNotFound)
+	}
+	if a.config.Removed != nil && a.config.Removed(*m.SameAs) {
+		return fmt.Errorf("sighting of %s: %w", m.SameAs, ErrGone)
 	}
 	return nil
 }

@@ -74,8 +74,9 @@ type Config struct {
 
 	ColdAge time.Duration // Merge packs whose newest record is older; default 30 days.
 
-	Lock func(PackInfo) Lock // What keeps a pack in the bucket; asked when it is put there and whenever Relock is called. Default: nothing.
-	Held func(Address) bool  // Whether a record is under hold; asked before it is removed. Default: none is.
+	Lock    func(PackInfo) Lock // What keeps a pack in the bucket; asked when it is put there and whenever Relock is called. Default: nothing.
+	Removed func(Address) bool  // Whether it was decided to remove a record; asked before another one relies on its body. Default: none was.
+	Held    func(Address) bool  // Whether a record is under hold; asked before it is removed. Default: none is.
 
 	small int64 // Bodies up to so many bytes are copied, larger ones streamed; default smallBody. Tests need less.
 }

@@ -154,7 +154,9 @@ func TestFormatIsEnoughToReadABucket(t *testing.T) {
 		removed := map[int]bool{}
 		for _, raw := range decisions {
 			var e struct {
-				Data struct{ Removes []struct{ First, Records int } }
+				Data struct {
+					Removes []struct{ First, Records int }
+				}
 			}
 			if err := json.Unmarshal(raw, &e); err != nil {
 				t.Fatal(err)

@@ -108,13 +108,16 @@ func (i *Importer) take(ctx context.Context, src archive.Source, sum archive.Dig
 		return first, Skipped, err
 	}
 	m := archive.Meta{Kind: archive.KindMessage, Received: i.now().UTC(), SHA256: sum, Size: body.Size(), Source: src}
-	outcome := Added
-	if !first.SHA256.IsZero() {
-		at := first.BodyAddress()
-		m.SameAs, body, outcome = &at, nil, Sighted
+	if at := first.BodyAddress(); !first.SHA256.IsZero() && at.Stream == archive.Mail {
+		again := m
+		again.SameAs = &at
+		again, err = i.archive.Append(ctx, archive.Mail, again, nil)
+		if !errors.Is(err, archive.ErrGone) {
+			return again, Sighted, err
+		}
 	}
 	m, err = i.archive.Append(ctx, archive.Mail, m, body)
-	return m, outcome, err
+	return m, Added, err
 }
 
 // find looks for the bytes: among those that this importer took, which the

@@ -214,22 +214,31 @@ func (s *Server) store(ctx context.Context, peer archive.Peer, txn transaction, 
 		e := txn.envelope
 		e.To, e.DSN = p.to, p.dsn
 		m.Envelope = &e
-		var bytes archive.Body = body.body()
-		if known {
-			m.SameAs, bytes = &first, nil
-		}
-		m, err := s.archive.Append(ctx, p.queue.Class, m, bytes)
+		m, err := s.keep(ctx, p.queue.Class, m, first, known, body)
 		if err != nil {
 			return nil, fmt.Errorf("archive message: %w", err)
 		}
-		if !known {
-			first, known = m.Address(), true
-		}
+		first, known = m.BodyAddress(), true
 		stored = append(stored, m)
 	}
 	s.bodies.put(sum, first, now)
 	s.answered.put(key, stored, now)
 	return stored, nil
+}
+
+// keep stores a message as a sighting of an earlier record, or with its body:
+// when there is none, when that is of another class and may go before, or when
+// it was removed.
+func (s *Server) keep(ctx context.Context, class archive.Stream, m archive.Meta, first archive.Address, known bool, body *spool) (archive.Meta, error) {
+	if known && first.Stream == class {
+		again := m
+		again.SameAs = &first
+		again, err := s.archive.Append(ctx, class, again, nil)
+		if !errors.Is(err, archive.ErrGone) {
+			return again, err
+		}
+	}
+	return s.archive.Append(ctx, class, m, body.body())
 }
 
 // whereIs finds a record with the same bytes: among those of the last days,

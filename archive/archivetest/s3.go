@@ -1,6 +1,7 @@
 package archivetest
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -18,10 +19,12 @@ import (
 type S3 struct {
 	Endpoint             string // http://127.0.0.1:PORT
 	AccessKey, SecretKey string
+	Transport            *http.Transport // Trusts the server's certificate.
 
 	t       testing.TB
 	address string
 	dir     string
+	tls     [2]string // Certificate and key; empty for plain HTTP.
 	command func(*S3) *exec.Cmd
 	child   *exec.Cmd
 }
@@ -30,6 +33,17 @@ type S3 struct {
 // .tools/versitygw at the top of the module, where `make tools` builds it. The
 // test fails when there is none.
 func StartS3(t testing.TB) *S3 {
+	t.Helper()
+	return start(t, false)
+}
+
+// StartS3TLS is StartS3 with HTTPS.
+func StartS3TLS(t testing.TB) *S3 {
+	t.Helper()
+	return start(t, true)
+}
+
+func start(t testing.TB, secure bool) *S3 {
 	t.Helper()
 	program := os.Getenv("POLYTRACE_S3SERVER")
 	if program == "" {
@@ -47,7 +61,11 @@ func StartS3(t testing.TB) *S3 {
 		t: t, address: freeAddress(t), dir: t.TempDir(),
 		command: func(s *S3) *exec.Cmd { return command(program, s) },
 	}
-	s.Endpoint = "http://" + s.address
+	s.Endpoint, s.Transport = "http://"+s.address, http.DefaultTransport.(*http.Transport).Clone()
+	if secure {
+		s.Endpoint = "https://" + s.address
+		s.tls[0], s.tls[1], s.Transport.TLSClientConfig = s.makeTLS()
+	}
 	s.Start()
 	t.Cleanup(s.Stop)
 	return s
@@ -60,13 +78,28 @@ func versitygw(program string, s *S3) *exec.Cmd {
 			s.t.Fatal(err)
 		}
 	}
-	return exec.Command(program, "--quiet", "--keep-alive", "--port", s.address, "--access", s.AccessKey, "--secret", s.SecretKey,
-		"--health", "/healthz",
-		"posix", "--versioning-dir", filepath.Join(s.dir, "versions"), "--sidecar", filepath.Join(s.dir, "sidecar"), filepath.Join(s.dir, "objects"))
+	args := []string{"--quiet", "--keep-alive", "--port", s.address, "--access", s.AccessKey, "--secret", s.SecretKey, "--health", "/healthz"}
+	if s.tls[0] != "" {
+		args = append(args, "--cert", s.tls[0], "--key", s.tls[1])
+	}
+	return exec.Command(program, append(args,
+		"posix", "--versioning-dir", filepath.Join(s.dir, "versions"), "--sidecar", filepath.Join(s.dir, "sidecar"), filepath.Join(s.dir, "objects"))...)
+}
+
+func (s *S3) makeTLS() (cert, key string, c *tls.Config) {
+	dir := filepath.Join(s.dir, "certs")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		s.t.Fatal(err)
+	}
+	cert, key, pool := certificate(s.t, dir)
+	return cert, key, &tls.Config{RootCAs: pool}
 }
 
 func minioServer(program string, s *S3) *exec.Cmd {
 	cmd := exec.Command(program, "server", "--quiet", "--address", s.address, filepath.Join(s.dir, "data"))
+	if s.tls[0] != "" { // It finds public.crt and private.key there.
+		cmd.Args = append(cmd.Args, "--certs-dir", filepath.Dir(s.tls[0]))
+	}
 	cmd.Env = append(os.Environ(), "MINIO_ROOT_USER="+s.AccessKey, "MINIO_ROOT_PASSWORD="+s.SecretKey, "MINIO_UPDATE=off", "MINIO_BROWSER=off")
 	return cmd
 }
@@ -82,7 +115,7 @@ func (s *S3) Start() {
 	}
 	deadline := time.Now().Add(30 * time.Second)
 	for tick := time.Tick(20 * time.Millisecond); ; <-tick {
-		r, err := http.Get(s.Endpoint + "/healthz")
+		r, err := (&http.Client{Transport: s.Transport}).Get(s.Endpoint + "/healthz")
 		if err == nil {
 			r.Body.Close()
 			return

@@ -28,7 +28,7 @@ func config(t *testing.T, server *archivetest.S3, prefix string) Config {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Config{Location: l, Credentials: credentials.NewStaticV4(server.AccessKey, server.SecretKey, "")}
+	return Config{Location: l, Credentials: credentials.NewStaticV4(server.AccessKey, server.SecretKey, ""), Transport: server.Transport}
 }
 
 func newStore(t *testing.T, server *archivetest.S3, prefix string) *Store {
@@ -45,12 +45,15 @@ func newStore(t *testing.T, server *archivetest.S3, prefix string) *Store {
 }
 
 func TestStore(t *testing.T) {
-	server := archivetest.StartS3(t)
+	plain, secure := archivetest.StartS3(t), archivetest.StartS3TLS(t)
 	for _, prefix := range []string{"", "/some/prefix"} {
-		t.Run("prefix="+prefix, func(t *testing.T) {
-			archivetest.TestStore(t, func(t *testing.T) archive.Store { return newStore(t, server, prefix) })
+		t.Run("http prefix="+prefix, func(t *testing.T) {
+			archivetest.TestStore(t, func(t *testing.T) archive.Store { return newStore(t, plain, prefix) })
 		})
 	}
+	t.Run("https", func(t *testing.T) {
+		archivetest.TestStore(t, func(t *testing.T) archive.Store { return newStore(t, secure, "") })
+	})
 }
 
 func TestLocks(t *testing.T) {
