@@ -2,11 +2,15 @@ package evidence
 
 import (
 	"archive/zip"
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/metrics"
 	"strings"
 	"testing"
 
@@ -267,4 +271,83 @@ func TestGoldenExport(t *testing.T) {
 	if err != nil || r.Messages != 3 || r.Problems[Removed] != 1 {
 		t.Errorf("%+v %v", r, err)
 	}
+}
+
+// However many messages an export has, writing it and checking it takes the
+// same memory: nothing is kept for each.
+func TestMemoryDoesNotGrowWithMessages(t *testing.T) {
+	l := letters(t, 1)
+	proof := l.prove(0, 1)
+	dir, err := os.Create(filepath.Join(t.TempDir(), "dir"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dir.Close()
+	out, err := os.Create(filepath.Join(t.TempDir(), "out"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	list, err := NewWriter(io.Discard, l.header(Zip))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := bufio.NewWriter(out)
+	z, err := NewZipWriter(w, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const n, bound = 70_000, 4 << 20
+	var first, last uint64
+	for i := range n {
+		at := archive.Address{Stream: archive.Mail, Position: archive.Position(i)}
+		if err := errors.Join(z.Create(Zip.Name(at), noon), list.Add(File{Name: Zip.Name(at)}, at, proof)); err != nil {
+			t.Fatal(err)
+		}
+		if i == n/10 {
+			first = heap()
+		}
+	}
+	if last = heap(); last > first+bound {
+		t.Errorf("writing: %d KiB more after %d messages than after %d", (last-first)>>10, n, n/10)
+	}
+	if err := errors.Join(z.Create(List, noon), z.Close(l.sign), w.Flush()); err != nil {
+		t.Fatal(err)
+	}
+	info, err := out.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, err := openZip(out, info.Size())
+	if err != nil || read.entries != n+1 {
+		t.Fatal(read, err)
+	}
+	walk := read.walk(0)
+	for i := range n + 1 {
+		if _, err := walk.next(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := walk.measure(0); err != nil {
+			t.Fatal(err)
+		}
+		if i == n/10 {
+			first = heap()
+		}
+	}
+	if last = heap(); last > first+bound || walk.at != read.dir || [32]byte(walk.sum.Sum(nil)) != read.sum {
+		t.Errorf("reading: %d KiB more, at %d of %d", (last-first)>>10, walk.at, read.dir)
+	}
+	// With so many, other programs need the larger fields of ZIP64.
+	other, err := zip.NewReader(out, info.Size())
+	if err != nil || len(other.File) != n+1 || other.File[n].Name != List {
+		t.Error(err)
+	}
+}
+
+// heap is what is in use after a collection.
+func heap() uint64 {
+	runtime.GC()
+	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	metrics.Read(sample)
+	return sample[0].Value.Uint64()
 }

@@ -118,7 +118,7 @@ type walker struct {
 	at   uint64 // Bytes that were read.
 	sum  hash.Hash
 	open entry
-	body io.Reader
+	body io.ReadCloser // Decompresses the open entry; taken again for the next.
 	crc  hash.Hash32
 }
 
@@ -163,7 +163,11 @@ func (w *walker) next() (name string, err error) {
 	}
 	w.open.name = string(rest[:names])
 	w.crc.Reset()
-	w.body = flate.NewReader(w)
+	if w.body == nil {
+		w.body = flate.NewReader(w)
+	} else if err := w.body.(flate.Resetter).Reset(w, nil); err != nil {
+		return "", err
+	}
 	return w.open.name, nil
 }
 

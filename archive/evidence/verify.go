@@ -1,7 +1,9 @@
 package evidence
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -191,4 +193,21 @@ func verifyRecord(e *Reader, r Record, p archive.Proof, key string, measure func
 		return altered("its bytes have the SHA-256 %s, and had %s", f.SHA256, r.SHA256)
 	}
 	return nil
+}
+
+const maxEnd = 1 << 20 // Bytes of the last line; a line of the statement for each stream is in it.
+
+// MboxLength tells how long the mbox is of which the evidence stands behind
+// it, in one file of size bytes. It believes what it reads.
+func MboxLength(r io.ReaderAt, size int64) (int64, error) {
+	tail := make([]byte, min(size, maxEnd))
+	if _, err := r.ReadAt(tail, size-int64(len(tail))); err != nil && !errors.Is(err, io.EOF) {
+		return 0, err
+	}
+	var l line
+	last := tail[bytes.LastIndexByte(bytes.TrimSuffix(tail, []byte("\n")), '\n')+1:]
+	if err := json.Unmarshal(last, &l); err != nil || l.End == nil || len(l.End.Files) != 1 || l.End.Files[0].Size < 0 || l.End.Files[0].Size > size {
+		return 0, errors.Join(altered("it does not end with the evidence of an mbox"), err)
+	}
+	return l.End.Files[0].Size, nil
 }

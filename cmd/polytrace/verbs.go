@@ -9,7 +9,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -243,51 +242,6 @@ func boxes(list []message.Mailbox) string {
 	return strings.Join(out, ", ")
 }
 
-type exportVerb struct {
-	Query  []string `arg:"" help:"Which messages; '' for all."`
-	To     string   `required:"" help:"File to write. One that exists is not overwritten." placeholder:"FILE"`
-	Format string   `help:"zip: EML files with a manifest; mbox: one file." default:"zip" enum:"zip,mbox"`
-}
-
-// Run writes beside the file first, so that what is there is whole.
-func (v exportVerb) Run(c *call) error {
-	if _, err := os.Lstat(v.To); err == nil {
-		return fmt.Errorf("export: %s exists; choose another name or remove it first", v.To)
-	}
-	f, err := os.CreateTemp(dirOf(v.To), ".polytrace-export-")
-	if err != nil {
-		return fmt.Errorf("export: %w", err)
-	}
-	n, err := v.write(c, f)
-	err = errors.Join(err, f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), v.To)
-	}
-	if err != nil {
-		return errors.Join(fmt.Errorf("export: nothing was written: %w", err), ignoreAbsent(os.Remove(f.Name())))
-	}
-	_, err = fmt.Fprintf(c.err, "%s messages, %s, in %s\n", humanize.Comma(n), humanize.IBytes(uint64(fileSize(v.To))), v.To)
-	return err
-}
-
-func (v exportVerb) write(c *call, f *os.File) (messages int64, err error) {
-	err = c.using(func(api *client) error {
-		q := url.Values{"q": {strings.Join(v.Query, " ")}, "format": {v.Format}}
-		resp, err := api.send(c.ctx, http.MethodGet, "/export", q, nil, 0)
-		if err != nil {
-			return searchVerb{Query: v.Query}.pointAt(c, err)
-		}
-		defer resp.Body.Close()
-		messages, _ = strconv.ParseInt(resp.Header.Get("Polytrace-Total"), 10, 64)
-		p := newProgress(c, "exporting", "B")
-		defer p.end()
-		var n int64
-		_, err = io.Copy(f, io.TeeReader(resp.Body, counter(func(more int) { n += int64(more); p.set(n, n) })))
-		return errors.Join(err, f.Sync(), f.Chmod(0o600))
-	})
-	return messages, err
-}
-
 // counter is told how many bytes go by.
 type counter func(n int)
 
@@ -296,10 +250,16 @@ func (c counter) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-type verifyVerb struct{}
+type verifyVerb struct {
+	Export string `arg:"" optional:"" help:"File that polytrace export wrote: checks it alone, without a data directory. Without it, the whole archive is checked."`
+	Key    string `help:"Public key that an export must be signed with; polytrace status shows it. Default: the one in the export." placeholder:"KEY"`
+}
 
 // Run fails when anything is not as it was stored.
-func (verifyVerb) Run(c *call) error {
+func (v verifyVerb) Run(c *call) error {
+	if v.Export != "" {
+		return verifyExport(c, v.Export, v.Key)
+	}
 	var last verifyAnswer
 	err := c.using(func(api *client) (err error) {
 		last, err = verify(c, api)
