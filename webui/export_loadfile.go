@@ -17,7 +17,8 @@ import (
 // mark) with a line for each message, as review programs take it in.
 //
 // Nobody owns the names of its fields. These follow the Meta-Data Name
-// Specification of the EDRM Search Guide, appendix 1 (BCC, CC, Custodian,
+// Specification of the EDRM Search Guide, appendix 1
+// (www.edrm.net/resources/project-guides/edrm-search-guide/appendix-1; BCC, CC, Custodian,
 // DateReceived, DateSent, Filename, FileSize, From, MD5Hash, ParentID, TO), and
 // where it has none, what load files of Concordance and Relativity have
 // (DocID, BegDoc, EndDoc, ConversationIndex, AttachmentCount, AttachmentNames,

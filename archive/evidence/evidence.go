@@ -317,3 +317,12 @@ var ErrAltered = errors.New("not as it was exported")
 func altered(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrAltered, fmt.Sprintf(format, args...))
 }
+
+// because is the error of a read that failed, or of one that found something
+// else or an end too early.
+func because(err error, format string, args ...any) error {
+	if err == nil || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, ErrAltered) {
+		return altered(format, args...)
+	}
+	return fmt.Errorf("%s: %w", fmt.Sprintf(format, args...), err)
+}

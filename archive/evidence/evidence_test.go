@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bufio"
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -350,4 +351,32 @@ func heap() uint64 {
 	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
 	metrics.Read(sample)
 	return sample[0].Value.Uint64()
+}
+
+// Whatever two messages are, an mbox of them is read back to the same bytes.
+func FuzzMbox(f *testing.F) {
+	for _, body := range letters(f, 30).bodies {
+		f.Add(body, []byte("From x\n"))
+	}
+	f.Fuzz(func(t *testing.T, first, second []byte) {
+		var out bytes.Buffer
+		w := bufio.NewWriter(&out)
+		for _, body := range [][]byte{first, second} {
+			w.WriteString("From a@b Tue Nov  3 12:00:00 2026\n")
+			if err := QuoteFrom(w, bytes.NewReader(body)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.Flush()
+		m := newMboxReader(&out)
+		for _, body := range [][]byte{first, second} {
+			got, err := m.next(int64(len(body)))
+			if err != nil || got.Size != int64(len(body)) || got.SHA256 != sha256.Sum256(body) {
+				t.Fatalf("%q: %+v %v", body, got, err)
+			}
+		}
+		if _, err := m.next(0); !errors.Is(err, io.EOF) {
+			t.Error(err)
+		}
+	})
 }

@@ -65,7 +65,7 @@ func (e *Reader) Next() (Record, archive.Proof, error) {
 		case l.End != nil:
 			e.last = l.End
 			if _, err := e.in.ReadByte(); !errors.Is(err, io.EOF) {
-				return Record{}, archive.Proof{}, errors.Join(altered("there is something behind the end of the evidence"), err)
+				return Record{}, archive.Proof{}, because(err, "there is something behind the end of the evidence")
 			}
 		case l.Checkpoint == "":
 			return Record{}, archive.Proof{}, altered("the evidence begins twice")

@@ -27,7 +27,9 @@ type zipFile struct {
 	last                 entry
 }
 
-var errShape = altered("it is not a ZIP that Polytrace wrote, or not all of it")
+const shapeWords = "it is not a ZIP that Polytrace wrote, or not all of it"
+
+var errShape = altered(shapeWords)
 
 // openZip finds the parts of a ZIP and reads through its directory.
 func openZip(r io.ReaderAt, size int64) (*zipFile, error) {
@@ -77,7 +79,7 @@ func (z *zipFile) readDirectory() error {
 		e.addTo(h)
 	}
 	if _, err := in.ReadByte(); !errors.Is(err, io.EOF) {
-		return errors.Join(errShape, err)
+		return because(err, shapeWords)
 	}
 	h.Sum(z.sum[:0])
 	return nil
@@ -92,7 +94,7 @@ func (e entry) addTo(h hash.Hash) {
 func readCentral(in io.Reader) (e entry, err error) {
 	var b [centralLen]byte
 	if _, err := io.ReadFull(in, b[:]); err != nil {
-		return e, errors.Join(errShape, err)
+		return e, because(err, shapeWords)
 	}
 	names, extras := int(binary.LittleEndian.Uint16(b[28:])), int(binary.LittleEndian.Uint16(b[30:]))
 	if binary.LittleEndian.Uint32(b[:]) != centralSig || names > maxName || extras > stampLen+28 {
@@ -100,7 +102,7 @@ func readCentral(in io.Reader) (e entry, err error) {
 	}
 	rest := make([]byte, names+extras)
 	if _, err := io.ReadFull(in, rest); err != nil {
-		return e, errors.Join(errShape, err)
+		return e, because(err, shapeWords)
 	}
 	e.name, e.crc = string(rest[:names]), binary.LittleEndian.Uint32(b[16:])
 	e.packed, e.content = uint64(binary.LittleEndian.Uint32(b[20:])), uint64(binary.LittleEndian.Uint32(b[24:]))
@@ -151,7 +153,7 @@ func (w *walker) next() (name string, err error) {
 		if errors.Is(err, io.EOF) {
 			return "", io.EOF
 		}
-		return "", errors.Join(errShape, err)
+		return "", because(err, shapeWords)
 	}
 	names, extras := int(binary.LittleEndian.Uint16(b[26:])), int(binary.LittleEndian.Uint16(b[28:]))
 	if binary.LittleEndian.Uint32(b[:]) != localSig || names > maxName || extras != stampLen {
@@ -159,7 +161,7 @@ func (w *walker) next() (name string, err error) {
 	}
 	rest := make([]byte, names+extras)
 	if _, err := io.ReadFull(w, rest); err != nil {
-		return "", errors.Join(errShape, err)
+		return "", because(err, shapeWords)
 	}
 	w.open.name = string(rest[:names])
 	w.crc.Reset()

@@ -55,7 +55,7 @@ func VerifyZip(ctx context.Context, r io.ReaderAt, size int64, key string, tell 
 func verifyEntries(ctx context.Context, z *zipFile, key string, tell Progress) (Report, error) {
 	list := z.walk(z.last.offset)
 	if name, err := list.next(); err != nil || name != List {
-		return Report{}, errors.Join(altered("it has no %s as its last file", List), err)
+		return Report{}, because(err, "it has no %s as its last file", List)
 	}
 	e, err := NewReader(contentReader{list})
 	if err != nil {
@@ -67,7 +67,7 @@ func verifyEntries(ctx context.Context, z *zipFile, key string, tell Progress) (
 	w := z.walk(0)
 	report, err := eachRecord(ctx, e, key, tell, func(r Record) (File, error) {
 		if name, err := w.next(); err != nil || name != r.File {
-			return File{}, errors.Join(altered("%s: %q is in its place", r.File, name), err)
+			return File{}, because(err, "%s: %q is in its place", r.File, name)
 		}
 		return w.measure(r.Size)
 	})
@@ -81,10 +81,10 @@ func verifyEntries(ctx context.Context, z *zipFile, key string, tell Progress) (
 func verifyRest(z *zipFile, w *walker, e *Reader) error {
 	for _, want := range e.last.Files {
 		if name, err := w.next(); err != nil || name != want.Name {
-			return errors.Join(altered("%s: %q is in its place", want.Name, name), err)
+			return because(err, "%s: %q is in its place", want.Name, name)
 		}
 		if got, err := w.measure(want.Size); err != nil || got != want {
-			return errors.Join(altered("%s is not the file that was exported", want.Name), err)
+			return because(err, "%s is not the file that was exported", want.Name)
 		}
 	}
 	if w.at != z.last.offset {
@@ -123,7 +123,7 @@ func VerifyMbox(ctx context.Context, mbox, list io.Reader, key string, tell Prog
 		return report, err
 	}
 	if _, err := m.in.ReadByte(); !errors.Is(err, io.EOF) {
-		return report, errors.Join(altered("the mbox has more than was exported"), err)
+		return report, because(err, "the mbox has more than was exported")
 	}
 	want, _ := e.file(MboxFile)
 	if got := m.whole.file(MboxFile); got != want {
@@ -207,7 +207,7 @@ func MboxLength(r io.ReaderAt, size int64) (int64, error) {
 	var l line
 	last := tail[bytes.LastIndexByte(bytes.TrimSuffix(tail, []byte("\n")), '\n')+1:]
 	if err := json.Unmarshal(last, &l); err != nil || l.End == nil || len(l.End.Files) != 1 || l.End.Files[0].Size < 0 || l.End.Files[0].Size > size {
-		return 0, errors.Join(altered("it does not end with the evidence of an mbox"), err)
+		return 0, because(err, "it does not end with the evidence of an mbox")
 	}
 	return l.End.Files[0].Size, nil
 }

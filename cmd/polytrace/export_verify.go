@@ -71,7 +71,7 @@ func readExport(c *call, name, key string, tell evidence.Progress) (evidence.Rep
 	}
 	r, err := evidence.VerifyZip(c.ctx, f, info.Size(), key, tell)
 	if errors.Is(err, evidence.ErrAltered) && strings.HasSuffix(name, ".mbox") {
-		err = errors.Join(err, fmt.Errorf("the proofs of an mbox are in %s, which is not there", name+evidence.MboxEvidence))
+		err = fmt.Errorf("%w; the proofs of an mbox are in %s, which is not there", err, name+evidence.MboxEvidence)
 	}
 	return r, err
 }
