@@ -67,7 +67,7 @@ func verifyEntries(ctx context.Context, z *zipFile, key string, tell Progress) (
 	w := z.walk(0)
 	report, err := eachRecord(ctx, e, key, tell, func(r Record) (File, error) {
 		if name, err := w.next(); err != nil || name != r.File {
-			return File{}, because(err, "%s: %q is in its place", r.File, name)
+			return File{}, misplaced(err, r.File, name)
 		}
 		return w.measure(r.Size)
 	})
@@ -77,11 +77,19 @@ func verifyEntries(ctx context.Context, z *zipFile, key string, tell Progress) (
 	return report, verifyRest(z, w, e)
 }
 
+// misplaced is the error of an entry that is not the next file.
+func misplaced(err error, want, got string) error {
+	if got == "" {
+		return because(err, "%s is not where it should be", want)
+	}
+	return because(err, "%s should be where %q is", want, got)
+}
+
 // verifyRest checks what lies behind the messages.
 func verifyRest(z *zipFile, w *walker, e *Reader) error {
 	for _, want := range e.last.Files {
 		if name, err := w.next(); err != nil || name != want.Name {
-			return because(err, "%s: %q is in its place", want.Name, name)
+			return misplaced(err, want.Name, name)
 		}
 		if got, err := w.measure(want.Size); err != nil || got != want {
 			return because(err, "%s is not the file that was exported", want.Name)
