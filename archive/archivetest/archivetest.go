@@ -41,6 +41,7 @@ func TestLocks(t *testing.T, open func(t *testing.T) archive.Store) {
 			}
 		})
 	}
+	t.Run("OnlyStrengthensRetention", func(t *testing.T) { strengthens(t, open(t)) })
 	t.Run("KeepsWhatIsHeld", func(t *testing.T) { keepsHeld(t, open(t)) })
 	t.Run("ProtectNamesWhatIsMissing", func(t *testing.T) {
 		if err := open(t).Protect(t.Context(), "packs/mail/404", archive.Lock{Hold: true}); !errors.Is(err, archive.ErrNoObject) {
@@ -79,6 +80,15 @@ func deletes(t *testing.T, s archive.Store) {
 		if _, err := s.Stat(t.Context(), "packs/mail/1"); !errors.Is(err, archive.ErrNoObject) {
 			t.Errorf("after it was deleted: %v, want ErrNoObject", err)
 		}
+	}
+	for _, never := range []string{"packs/mail/404", "packs/404/1", "packs/mail"} {
+		if err := s.Delete(t.Context(), never); err != nil {
+			t.Errorf("delete %s, which never was: %v", never, err)
+		}
+	}
+	create(t, s, "packs/mail/1", []byte("again"))
+	if got := read(t, s, "packs/mail/1", 0, -1); string(got) != "again" {
+		t.Errorf("created again it reads %q", got)
 	}
 	for _, key := range []string{"packs/mail/10", "packs/mail/1.r1"} {
 		if got := read(t, s, key, 0, -1); string(got) != key {
@@ -125,6 +135,32 @@ func keepsUntil(t *testing.T, s archive.Store, mode archive.LockMode) {
 	}
 	if _, err := s.Stat(t.Context(), key); !errors.Is(err, archive.ErrNoObject) {
 		t.Errorf("after it was deleted: %v, want ErrNoObject", err)
+	}
+}
+
+// strengthens asks for retentions one after the other; each leaves the
+// strongest so far.
+func strengthens(t *testing.T, s archive.Store) {
+	const key = "packs/mail/1"
+	create(t, s, key, []byte("bytes"))
+	now := time.Now().UTC().Truncate(time.Second)
+	lock := func(mode archive.LockMode, hours time.Duration) archive.Lock {
+		return archive.Lock{Mode: mode, Until: now.Add(hours * time.Hour)}
+	}
+	for _, step := range []struct{ ask, want archive.Lock }{
+		{lock(archive.Governance, 3), lock(archive.Governance, 3)},
+		{lock(archive.Governance, 2), lock(archive.Governance, 3)},
+		{archive.Lock{}, lock(archive.Governance, 3)},
+		{lock(archive.Compliance, 1), lock(archive.Compliance, 3)},
+		{lock(archive.Governance, 4), lock(archive.Compliance, 4)},
+		{lock(archive.Compliance, 2), lock(archive.Compliance, 4)},
+	} {
+		if err := s.Protect(t.Context(), key, step.ask); err != nil {
+			t.Errorf("protect with %+v: %v", step.ask, err)
+		}
+		if o, err := s.Stat(t.Context(), key); err != nil || o.Lock != step.want {
+			t.Errorf("after protect with %+v: %+v, %v, want %+v", step.ask, o.Lock, err, step.want)
+		}
 	}
 }
 

@@ -92,7 +92,7 @@ func (s *Store) create(ctx context.Context, key string, body archive.Body, sum a
 	}
 	name := s.Path(key)
 	if _, err := os.Lstat(name); err == nil {
-		return archive.ErrExists
+		return s.exists(name)
 	}
 	temp, err := s.write(ctx, body, sum)
 	if err != nil {
@@ -103,11 +103,31 @@ func (s *Store) create(ctx context.Context, key string, body archive.Body, sum a
 		return err
 	}
 	if err := os.Link(temp, name); errors.Is(err, fs.ErrExist) {
-		return archive.ErrExists
+		return s.exists(name)
 	} else if err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(name))
+	return s.syncUp(filepath.Dir(name))
+}
+
+// exists tells that a name is taken, and makes sure that it stays so: who
+// created it may have failed, or not have come, to sync its directory.
+func (s *Store) exists(name string) error {
+	if err := s.syncUp(filepath.Dir(name)); err != nil {
+		return err
+	}
+	return archive.ErrExists
+}
+
+// syncUp syncs a directory and those above it, in case another writer has just
+// made one of them and not synced it yet. When nothing waits it costs little.
+func (s *Store) syncUp(dir string) error {
+	for ; dir != s.root; dir = filepath.Dir(dir) {
+		if err := syncDir(dir); err != nil {
+			return err
+		}
+	}
+	return syncDir(s.root)
 }
 
 // write puts the body into a synced file of its own and returns its name.
@@ -143,17 +163,26 @@ func (s *Store) Delete(_ context.Context, key string) error {
 	if err := checkKey(key); err != nil {
 		return err
 	}
-	err := os.Remove(s.Path(key))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err == nil {
-		err = syncDir(filepath.Dir(s.Path(key)))
-	}
-	if err != nil {
+	if err := s.remove(s.Path(key)); err != nil {
 		return fmt.Errorf("delete object %s: %w", key, err)
 	}
 	return nil
+}
+
+// remove syncs the directory also when the file is gone: an earlier attempt
+// may have failed after it removed it.
+func (s *Store) remove(name string) error {
+	if info, err := os.Lstat(name); err == nil && info.IsDir() {
+		return nil // The key begins another one.
+	}
+	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	err := syncDir(filepath.Dir(name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 // Protect always fails: whoever may write in a directory may delete in it.

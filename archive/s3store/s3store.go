@@ -16,7 +16,9 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
@@ -183,7 +185,7 @@ func (s *Store) Create(ctx context.Context, key string, body archive.Body, sum a
 	opts.SetMatchETagExcept("*")
 	opts.ServerSideEncryption = s.sse
 	if lock.Mode != archive.Unlocked {
-		opts.Mode, opts.RetainUntilDate = minio.RetentionMode(strings.ToUpper(string(lock.Mode))), lock.Until
+		opts.Mode, opts.RetainUntilDate = modeOf(lock.Mode), endOf(lock)
 	}
 	if lock.Hold {
 		opts.LegalHold = minio.LegalHoldEnabled
@@ -225,7 +227,7 @@ func setRange(opts *minio.GetObjectOptions, off, n int64) error {
 
 // Stat describes an object; see archive.Store.
 func (s *Store) Stat(ctx context.Context, key string) (archive.Object, error) {
-	info, err := s.client.StatObject(ctx, s.at.Bucket, s.at.Prefix+key, minio.StatObjectOptions{Checksum: true, ServerSideEncryption: s.keyOnly()})
+	info, err := s.head(ctx, key, "")
 	if err != nil {
 		return archive.Object{}, s.explain("stat object", key, err)
 	}
@@ -274,30 +276,48 @@ func (s *Store) explain(verb, key string, err error) error {
 	if err == nil {
 		return nil
 	}
-	answer := minio.ToErrorResponse(err)
-	switch answer.Code {
-	case "InvalidRequest", "ObjectLockConfigurationNotFoundError", "InvalidBucketState":
-		if strings.Contains(strings.ReplaceAll(answer.Message+answer.Code, " ", ""), "ObjectLock") {
-			err = fmt.Errorf("%w: bucket %q was made without it (%s); make one with object lock, which most servers cannot switch on later", archive.ErrNoLock, s.at.Bucket, answer.Code)
-			break
-		}
-		err = fmt.Errorf("%s answered %s: %w", s.at.Host, answer.Code, err)
-	case minio.PreconditionFailed:
+	answer := answerOf(err)
+	switch code := answer.Code; {
+	case missesLock(answer):
+		err = fmt.Errorf("%w: bucket %q was made without it (%s); make a new one with object lock, which most servers cannot switch on later", archive.ErrNoLock, s.at.Bucket, code)
+	case code == minio.PreconditionFailed:
 		err = archive.ErrExists
-	case minio.NoSuchKey:
+	case code == minio.NoSuchKey:
 		err = archive.ErrNoObject
-	case minio.NoSuchBucket:
+	case code == minio.NoSuchBucket:
 		err = fmt.Errorf("there is no bucket %q at %s; create it first", s.at.Bucket, s.at.Host)
-	case minio.AccessDenied, "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken":
-		err = fmt.Errorf("%w (%s); check access key, secret key and the policy of bucket %q", archive.ErrDenied, answer.Code, s.at.Bucket)
-	case "":
-	default:
-		err = fmt.Errorf("%s answered %s: %w", s.at.Host, answer.Code, err)
+	case slices.Contains(refusals, code):
+		err = fmt.Errorf("%w (%s); check access key, secret key and the policy of bucket %q", archive.ErrDenied, code, s.at.Bucket)
+	case code == minio.RequestTimeTooSkewed:
+		err = fmt.Errorf("%s refuses the time of this machine, which is %s; set its clock: %w", s.at.Host, time.Now().UTC().Format(time.RFC3339), err)
+	case code != "":
+		err = fmt.Errorf("%s answered %s: %w", s.at.Host, code, err)
 	}
 	if errors.Is(err, io.EOF) {
 		err = fmt.Errorf("%s hung up: %w", s.at.Host, io.ErrUnexpectedEOF)
 	}
 	return fmt.Errorf("%s %s: %w", verb, key, err)
+}
+
+// refusals are the answers to credentials that are wrong or have not the right.
+var refusals = []string{minio.AccessDenied, "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken"}
+
+// missesLock recognises the answers of servers to a lock in a bucket without
+// object lock. Most say InvalidRequest, which can mean other things as well.
+func missesLock(answer minio.ErrorResponse) bool {
+	switch answer.Code {
+	case "ObjectLockConfigurationNotFoundError":
+		return true
+	case "InvalidRequest", "InvalidBucketState":
+		return strings.Contains(strings.ToLower(strings.ReplaceAll(answer.Message, " ", "")), "objectlock")
+	}
+	return false
+}
+
+// answerOf returns what the server answered; the zero value when it did not.
+func answerOf(err error) minio.ErrorResponse {
+	answer, _ := errors.AsType[minio.ErrorResponse](err)
+	return answer
 }
 
 func contentType(key string) string {
