@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -76,6 +77,7 @@ type play struct {
 	locked  Lock
 	known   []string // Checkpoints that were in the bucket.
 	failed  error    // The disk failed since the last start.
+	torn    bool     // Power was cut and some of what was not synced was written.
 }
 
 func playScript(t *testing.T, seed uint64, say func(string, ...any)) {
@@ -303,6 +305,7 @@ func (p *play) restart() {
 		p.disk = p.disk.powerCut(nil)
 	case cut == 2:
 		p.disk = p.disk.powerCut(rand.New(rand.NewPCG(p.r.Uint64(), 2)))
+		p.torn = true
 	}
 	failing := p.store.fail
 	p.store.setFail(nil) // A start asks the bucket only when something is missing here.
@@ -439,7 +442,7 @@ func (p *play) check(a *Archive) {
 	for _, s := range a.Streams() {
 		next := Position(0)
 		for r, err := range a.Scan(p.t.Context(), s, 0) {
-			if err != nil && !errors.Is(err, ErrGone) {
+			if err != nil && !errors.Is(err, ErrGone) && !p.unpromised(r.Meta.Address().String()) {
 				if !p.store.failing() || errors.Is(err, ErrDamaged) {
 					p.t.Errorf("scan: %v", err)
 				}
@@ -451,6 +454,22 @@ func (p *play) check(a *Archive) {
 			next++
 		}
 	}
+}
+
+var addresses = regexp.MustCompile(`\b[a-z][a-z0-9-]*/[0-9]+\b`)
+
+// unpromised reports whether all records that a text names were never
+// acknowledged. Of those that are written together a power cut may leave the
+// last and not the first: nobody can tell that from damage, and it is reported.
+func (p *play) unpromised(text string) bool {
+	named := addresses.FindAllString(text, -1)
+	for _, one := range named {
+		at, err := ParseAddress(one)
+		if _, acked := p.acked[at]; acked || err != nil {
+			return false
+		}
+	}
+	return p.torn && len(named) > 0
 }
 
 // end lets everything recover and looks at all of it.
@@ -478,7 +497,7 @@ func (p *play) end() {
 	p.check(p.a)
 	st := p.a.Status()
 	damage := slices.DeleteFunc(st.Damage, func(note string) bool { // The cache is not synced.
-		return strings.Contains(note, "another one was fetched from the bucket")
+		return strings.Contains(note, "another one was fetched from the bucket") || p.unpromised(note)
 	})
 	if len(damage) > 0 || st.Pending != nil {
 		p.t.Errorf("at the end: damage %q, pending %v", damage, st.Pending)
@@ -486,8 +505,9 @@ func (p *play) end() {
 	if d, err := p.a.Examine(p.t.Context()); err != nil || d.Total() > 0 {
 		p.t.Errorf("at the end the bucket drifted: %+v, %v", d, err)
 	}
-	if v := audit(p.t, p.store, Audit{Key: p.a.PublicKey(), Known: p.known}); len(v.Problems) > 0 {
-		p.t.Errorf("at the end: %+v", v.Problems)
+	v := audit(p.t, p.store, Audit{Key: p.a.PublicKey(), Known: p.known})
+	if wrong := slices.DeleteFunc(v.Problems, func(one Problem) bool { return p.unpromised(one.Where) }); len(wrong) > 0 {
+		p.t.Errorf("at the end: %+v", wrong)
 	}
 	p.checkErased()
 	p.checkRestored()
