@@ -43,6 +43,8 @@ type Config struct {
 	Dir string       // Created when absent; rebuilt when of another format.
 	Log *slog.Logger // Default: discard.
 
+	Follow bool // The archive follows another one, and does not know all that was received.
+
 	steps steps // Default: usualSteps.
 }
 

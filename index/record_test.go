@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -238,6 +239,29 @@ func TestLagAndCompleteTo(t *testing.T) {
 	if err := x.Close(); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// A follower does not know what the other machine has received since.
+func TestFollowerIsCompleteToItsLastRecord(t *testing.T) {
+	a, fs := newMemArchive(), vfs.NewMem()
+	x, err := openOn(fs, a, Config{Dir: "index", Follow: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer x.Close()
+	if st := x.Status(); !st.CompleteTo.IsZero() {
+		t.Errorf("without a record it is complete to %s", st.CompleteTo)
+	}
+	a.append(archive.Meta{Received: day(2026, 11, 1)}, mail("pump\n"))
+	ctx, stop := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { x.Run(ctx) })
+	caughtUp(t, x, a)
+	if st := x.Status(); !st.CompleteTo.Equal(day(2026, 11, 1)) {
+		t.Errorf("complete to %s", st.CompleteTo)
+	}
+	stop()
+	running.Wait()
 }
 
 // Once WaitFor returns, a record is found; what is appended later is found later.

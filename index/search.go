@@ -82,9 +82,19 @@ func (x *Index) answer(f *finder, q Node, r Request, c *cursor, out *Results) er
 	return nil
 }
 
-// completeTo is the time before which every record received was applied.
+// completeTo is the time before which every record received was applied. What
+// another machine received and has not passed on is not known: it says no more
+// than the last record does.
 func (x *Index) completeTo(s *state, now time.Time) time.Time {
 	complete := now
+	if x.follow {
+		complete = time.Time{}
+		for stream, m := range s.marks {
+			if stream != archive.Ledger && m.received.After(complete) {
+				complete = m.received
+			}
+		}
+	}
 	for _, stream := range x.archive.Streams() {
 		m := s.marks[stream]
 		if stream != archive.Ledger && m.next < x.archive.Next(stream) && m.received.Before(complete) {
