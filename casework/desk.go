@@ -123,7 +123,11 @@ func (d *Desk) append(ctx context.Context, e Event) (archive.Position, error) {
 		return 0, fmt.Errorf("write %s event: %w", e.Type, err)
 	}
 	m := archive.Meta{Kind: archive.KindEvent, Received: e.At}
-	if m, err = d.ledger.Append(ctx, archive.Ledger, m, bytes.NewReader(body)); err != nil {
+	m, err = d.ledger.Append(ctx, archive.Ledger, m, bytes.NewReader(body))
+	if errors.Is(err, archive.ErrFollowing) {
+		return 0, refuse(Conflict, "", "This machine only follows another one. Decide there; it shows here a moment later.")
+	}
+	if err != nil {
 		// It may be there all the same: an append that was given up while it
 		// waited for the disk is often completed.
 		d.behind = true
@@ -135,6 +139,19 @@ func (d *Desk) append(ctx context.Context, e Event) (archive.Position, error) {
 	}
 	d.fold(archive.Record{Meta: m, Body: body})
 	return m.Position, nil
+}
+
+// CatchUp folds what another machine has put into the ledger, and returns how
+// many records of it are folded.
+func (d *Desk) CatchUp(ctx context.Context) (archive.Position, error) {
+	select {
+	case <-d.turn:
+	case <-ctx.Done():
+		return 0, context.Cause(ctx)
+	}
+	defer func() { d.turn <- struct{}{} }()
+	err := d.catchUp(ctx)
+	return d.state.Next(), err
 }
 
 // catchUp folds what the ledger has and the state has not.
