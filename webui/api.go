@@ -87,6 +87,7 @@ func (a *api) operations() {
 	add(a, mayRead, get, "/records/{stream}/{position}/text", "The readable text of a message", s.apiText)
 	a.stream(mayRead, get, "/records/{stream}/{position}/raw", "The exact bytes of a message", transfer{out: "message/rfc822", params: recordParams()}, s.downloadRaw)
 	a.stream(mayRead, get, "/records/{stream}/{position}/parts/{part}", "The decoded bytes of a part", transfer{out: "application/octet-stream", params: append(recordParams(), pathParam("part", "Number of the part, from attachments[].n."))}, s.downloadPart)
+	add(a, mayRead, get, "/records/{stream}/{position}/proof", "Proof that a message is in the signed log (RFC 6962)", s.apiProof)
 	add(a, mayRead, get, "/threads/{id}", "A conversation, oldest message first", s.apiThread)
 	a.stream(mayRead, get, "/export", "All hits of a query as ZIP of EML files or as mbox; Polytrace-Total says how many", transfer{out: "application/zip", params: exportParams()}, s.apiExport)
 
@@ -105,6 +106,7 @@ func (a *api) operations() {
 	add(a, signedIn, get, "/status", "How the appliance is", s.apiStatus)
 	a.stream(signedIn, get, "/events", "The figures of the status as they change (server-sent events)", transfer{out: "text/event-stream"}, s.apiEvents)
 	a.stream(mayManage, post, "/verify", "Read everything back and compare it with its checksums; answers with a line of JSON as it goes, the last one has done", transfer{out: "application/jsonl"}, s.apiVerify)
+	add(a, mayManage, post, "/doctor", "Compare the bucket with what was put there", s.apiDoctor)
 	add(a, mayManage, get, "/users", "All users", s.apiUsers)
 	add(a, mayManage, post, "/users", "Add a user", s.apiAddUser)
 	add(a, mayManage, post, "/users/{name}/disable", "Disable a user", s.apiDisableUser)

@@ -31,6 +31,8 @@ type Archive interface {
 	Next(archive.Stream) archive.Position
 	Packs(archive.Stream) []archive.PackInfo
 	Notary
+	Prove(context.Context, archive.Address) (archive.Proof, error)
+	Examine(context.Context) (archive.Drift, error)
 }
 
 // Config connects the pages to the rest of the appliance.
