@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -45,7 +46,11 @@ func openApp(ctx context.Context, s settings, dir string, log *slog.Logger) (*ap
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("data directory: %w; name another one with --data, or give this user the right to write there", err)
 	}
-	store, err := openBucket(s.bucket.url, s.bucket.credentials)
+	store, err := openBucket(s.bucket.url, s)
+	if err != nil {
+		return nil, err
+	}
+	identities, err := s.identities()
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +59,8 @@ func openApp(ctx context.Context, s settings, dir string, log *slog.Logger) (*ap
 	a.archive, err = archive.Open(ctx, filepath.Join(dir, "archive"), archive.Config{
 		Store: store, PackSize: s.archive.packSize, PackAge: s.archive.packAge, LedgerAge: s.archive.ledgerAge,
 		CacheSize: s.archive.cacheSize, Reserve: s.archive.reserve, Log: log,
-		Lock: a.custody.lock, Held: a.custody.held,
+		Lock: a.custody.lock, Held: a.custody.held, Removed: a.custody.removed,
+		Acknowledge: s.archive.acknowledge, Recipients: s.archive.encryptTo, Identities: identities, Follow: s.follow,
 	})
 	if err != nil {
 		return nil, err
@@ -90,7 +96,7 @@ func sessionKey(file string) ([]byte, error) {
 
 // openIndex opens the index and the pages over it.
 func (a *app) openIndex() error {
-	x, err := index.Open(a.archive, index.Config{Dir: filepath.Join(a.dir, "index"), Log: a.log})
+	x, err := index.Open(a.records(), index.Config{Dir: filepath.Join(a.dir, "index"), Log: a.log, Follow: a.settings.follow})
 	if err != nil {
 		return err
 	}
@@ -106,6 +112,24 @@ func (a *app) openIndex() error {
 	a.index.Store(x)
 	a.web.Store(web)
 	return nil
+}
+
+// records is what is indexed.
+func (a *app) records() index.Archive {
+	if a.archive.Readable() {
+		return a.archive
+	}
+	return decisions{a.archive}
+}
+
+// decisions is the archive of a machine that takes mail and cannot read it:
+// users and queues are known, mail is not looked at, not even before it is
+// encrypted.
+type decisions struct{ *archive.Archive }
+
+// Streams implements index.Archive.
+func (d decisions) Streams() []archive.Stream {
+	return slices.DeleteFunc(d.Archive.Streams(), func(s archive.Stream) bool { return s != archive.Ledger })
 }
 
 // Close ends everything that is open; nothing is lost by it.
@@ -173,8 +197,9 @@ func (a *app) noUsers() (none bool) {
 // is called now and then.
 func (a *app) caughtUp(ctx context.Context, progress func(index.Status)) error {
 	x := a.index.Load()
-	for _, stream := range a.archive.Streams() {
-		next := a.archive.Next(stream)
+	records := a.records()
+	for _, stream := range records.Streams() {
+		next := records.Next(stream)
 		if next == 0 {
 			continue
 		}

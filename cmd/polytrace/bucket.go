@@ -13,8 +13,9 @@ import (
 	"polytrace/archive/s3store"
 )
 
-// openBucket opens the bucket at a URL.
-func openBucket(raw, credentials string) (archive.Store, error) {
+// openBucket opens the bucket at a URL, with the settings that belong to buckets.
+func openBucket(raw string, s settings) (archive.Store, error) {
+	credentials := s.bucket.credentials
 	u, err := url.Parse(raw)
 	if err != nil {
 		return nil, errors.New("the bucket URL cannot be read; write file:///dir or s3://BUCKET?endpoint=https://HOST")
@@ -33,7 +34,11 @@ func openBucket(raw, credentials string) (archive.Store, error) {
 		if dir := os.Getenv("CREDENTIALS_DIRECTORY"); credentials == "" && dir != "" {
 			credentials = existing(filepath.Join(dir, "bucket"))
 		}
-		return s3store.Open(s3store.Config{Location: at, Credentials: s3store.FindCredentials(credentials)})
+		encryption, err := s3store.ParseEncryption(s.bucket.encryption)
+		if err != nil {
+			return nil, fmt.Errorf("bucket.encryption: %w", err)
+		}
+		return s3store.Open(s3store.Config{Location: at, Credentials: s3store.FindCredentials(credentials), Encryption: encryption})
 	}
 	return nil, fmt.Errorf("bucket URL: %q is not a kind of bucket; write file:///dir or s3://BUCKET?endpoint=https://HOST", u.Scheme)
 }
@@ -51,6 +56,8 @@ func explain(err error) string {
 	switch {
 	case errors.Is(err, archive.ErrDenied):
 		return text + "\nCheck the credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the file named by bucket.credentials_file. They need the right to list, read and write in the bucket."
+	case errors.Is(err, archive.ErrNoIdentity):
+		return text + "\nSet archive.identity_file to the file with the age secret key that opens the packs."
 	case errors.Is(err, archive.ErrFull):
 		return text + "\nMake room on the disk of the data directory, or lower archive.reserve. What was accepted is safe."
 	case errors.Is(err, archive.ErrBroken):

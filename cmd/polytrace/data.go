@@ -64,7 +64,11 @@ type restoreVerb struct {
 
 // Run fills an empty data directory. Interrupted, it goes on where it was.
 func (v restoreVerb) Run(c *call) error {
-	store, err := openBucket(v.From, c.settings.bucket.credentials)
+	store, err := openBucket(v.From, c.settings)
+	if err != nil {
+		return err
+	}
+	identities, err := c.settings.identities()
 	if err != nil {
 		return err
 	}
@@ -73,7 +77,7 @@ func (v restoreVerb) Run(c *call) error {
 	}
 	var last archive.Restored
 	p := newProgress(c, "restoring", "B")
-	err = archive.Restore(c.ctx, filepath.Join(c.dir, "archive"), archive.Config{Store: store, CacheSize: c.settings.archive.cacheSize, Log: quietLog(c)}, func(r archive.Restored) {
+	err = archive.Restore(c.ctx, filepath.Join(c.dir, "archive"), archive.Config{Store: store, CacheSize: c.settings.archive.cacheSize, Identities: identities, Recipients: c.settings.archive.encryptTo, Log: quietLog(c)}, func(r archive.Restored) {
 		last = r
 		p.set(r.Bytes, r.AllBytes)
 	})

@@ -48,6 +48,7 @@ type cli struct {
 	Show    showVerb    `cmd:"" help:"Show a message."`
 	Export  exportVerb  `cmd:"" help:"Write all hits of a query to a file."`
 	Verify  verifyVerb  `cmd:"" help:"Read everything back and compare it with its checksums."`
+	Doctor  doctorVerb  `cmd:"" help:"Compare the bucket with what was put there: missing, extra, wrong size, unlocked."`
 	Rebuild rebuildVerb `cmd:"" help:"Build the index anew from the archive."`
 	Restore restoreVerb `cmd:"" help:"Fill an empty data directory from a bucket."`
 	Status  statusVerb  `cmd:"" help:"Tell how the appliance is."`

@@ -33,6 +33,9 @@ var (
 	descRecords      = desc("archive_records_total", "Records accepted.", "stream")
 	descInBucket     = desc("archive_in_bucket_records", "Records that are in the bucket.", "stream")
 	descWaiting      = desc("archive_waiting_seconds", "Age of the oldest record that is not in the bucket yet.", "stream")
+	descProven       = desc("archive_proven_records", "Records that a signed checkpoint covers.", "stream")
+	descDrift        = desc("bucket_drift_objects", "Objects that are not as they should be, when the bucket was looked through last.", "kind")
+	descPending      = desc("bucket_pending_deletes", "Objects that are to go and are locked.")
 	descBroken       = desc("archive_broken", "1 when writing stopped after a failed write: no mail is taken in.")
 	descBucketFails  = desc("archive_bucket_failing", "1 when the last upload failed.")
 	descDamage       = desc("archive_damage_count", "Pieces that recovery set aside.")
@@ -73,12 +76,20 @@ func (f figures) collectArchive(st archive.Status, out chan<- prometheus.Metric,
 		name := string(s.Stream)
 		out <- prometheus.MustNewConstMetric(descRecords, prometheus.CounterValue, float64(s.Next), name)
 		gauge(descInBucket, float64(s.InBucket), name)
+		gauge(descProven, float64(s.Proven), name)
 		waiting := 0.0
 		if !s.Oldest.IsZero() {
 			waiting = time.Since(s.Oldest).Seconds()
 		}
 		gauge(descWaiting, waiting, name)
 	}
+	if d := st.Drift; d != nil {
+		gauge(descDrift, float64(len(d.Missing)), "missing")
+		gauge(descDrift, float64(len(d.Extra)), "extra")
+		gauge(descDrift, float64(len(d.WrongSize)), "wrong_size")
+		gauge(descDrift, float64(len(d.Unlocked)), "unlocked")
+	}
+	gauge(descPending, float64(len(st.Pending)))
 	gauge(descBroken, flag(st.Broken != ""))
 	gauge(descBucketFails, flag(st.Failure != ""))
 	gauge(descDamage, float64(len(st.Damage)))

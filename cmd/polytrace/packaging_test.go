@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -78,7 +79,7 @@ func TestSampleConfigurationIsTheDefaults(t *testing.T) {
 		if err != nil || len(warnings) > 0 {
 			t.Fatalf("the sample cannot be used: %v %v", err, warnings)
 		}
-		if s != defaults {
+		if !reflect.DeepEqual(s, defaults) {
 			t.Errorf("the sample sets %+v, defaults are %+v", s, defaults)
 		}
 	}

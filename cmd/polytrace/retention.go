@@ -34,6 +34,14 @@ func (c *custody) held(at archive.Address) bool {
 	return held
 }
 
+// removed reports whether it was decided to remove a record.
+func (c *custody) removed(at archive.Address) (gone bool) {
+	if desk := c.desk.Load(); desk != nil {
+		desk.Read(func(s *casework.State) { gone = s.Removed(at) })
+	}
+	return gone
+}
+
 // lock is what the bucket keeps a pack by. A hold asks for a lock only where
 // there are locks: elsewhere it keeps the records by itself, and a pack would
 // never get into the bucket.

@@ -42,6 +42,7 @@ func TestScripts(t *testing.T) {
 			"wait-for-server":  waitForServer,
 			"wait-for-bucket":  waitForBucket,
 			"wait-for-removal": waitForRemoval,
+			"wait-for-record":  waitForRecord,
 		},
 	})
 }
@@ -94,6 +95,18 @@ func waitForBucket(ts *testscript.TestScript, _ bool, args []string) {
 		var st statusAnswer
 		ts.Check(api.get(c.ctx, "/status", nil, &st))
 		return !slices.ContainsFunc(st.Archive.Streams, func(s archive.StreamStatus) bool { return s.InBucket < s.Next })
+	})
+	ts.Check(api.close())
+}
+
+// wait-for-record DIR ADDRESS returns when a record can be found.
+func waitForRecord(ts *testscript.TestScript, _ bool, args []string) {
+	c := &call{ctx: context.Background(), dir: ts.MkAbs(args[0])}
+	api, err := c.connect()
+	ts.Check(err)
+	waitUntil(ts.Fatalf, args[1], func() bool {
+		var r struct{}
+		return api.get(c.ctx, "/records/"+args[1], nil, &r) == nil
 	})
 	ts.Check(api.close())
 }

@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"polytrace/archive"
 	"polytrace/gateway"
 	"polytrace/webui"
 
@@ -21,10 +22,15 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-type serveVerb struct{}
+type serveVerb struct {
+	Follow string `help:"Read what another machine puts into this bucket, and serve search; take no mail and decide nothing. Started without it, and with bucket.url set to the URL, the machine takes over." placeholder:"URL"`
+}
 
 // Run serves until a signal ends it.
-func (serveVerb) Run(c *call) error {
+func (v serveVerb) Run(c *call) error {
+	if v.Follow != "" {
+		c.settings.follow, c.settings.bucket.url = true, v.Follow
+	}
 	a, err := openApp(c.ctx, c.settings, c.dir, newLog(c))
 	if err != nil {
 		return err
@@ -75,6 +81,9 @@ func newServer(a *app) (*server, error) {
 		name, address string
 		to            *net.Listener
 	}{{"smtp.listen", a.settings.smtp.listen, &s.smtp}, {"http.listen", a.settings.http.listen, &s.web}, {"ops.listen", a.settings.ops.listen, &s.ops}} {
+		if l.to == &s.smtp && a.settings.follow {
+			continue
+		}
 		if *l.to, err = net.Listen("tcp", l.address); err != nil {
 			s.closeListeners()
 			return nil, fmt.Errorf("%s: %w; choose another port with the setting %s", l.name, err, l.name)
@@ -84,7 +93,9 @@ func newServer(a *app) (*server, error) {
 		s.closeListeners()
 		return nil, fmt.Errorf("socket for the other verbs: %w", err)
 	}
-	a.intake, a.keeper = s.intakeStatus, newKeeper(a)
+	if !a.settings.follow {
+		a.intake, a.keeper = s.intakeStatus, newKeeper(a)
+	}
 	return s, nil
 }
 
@@ -98,7 +109,14 @@ func (s *server) closeListeners() {
 
 // greet tells people where to go.
 func (s *server) greet(c *call) {
+	if s.settings.follow {
+		fmt.Fprintf(c.out, "Polytrace follows %s and serves %s\n", s.settings.bucket.url, s.settings.http.publicURL)
+		return
+	}
 	fmt.Fprintf(c.out, "Polytrace takes mail on %s and serves %s\n", s.settings.smtp.listen, s.settings.http.publicURL)
+	if !s.archive.Readable() {
+		fmt.Fprintln(c.out, "It encrypts mail and cannot read it: archive.identity_file is not set, so nothing can be searched here.")
+	}
 	if s.noUsers() {
 		fmt.Fprintf(c.out, "There is no account yet. Make the first one: %s/setup/%s\n", s.settings.http.publicURL, s.setup)
 	}
@@ -116,17 +134,16 @@ func (s *server) run(ctx context.Context) error {
 	if err := s.openIndex(); err != nil {
 		s.log.Error("index cannot be opened; mail is taken in, searching waits; trying again", "error", err)
 	}
-	parts := []part{
-		{"gateway", func(ctx context.Context) error { return s.gateway.Serve(ctx, s.smtp) }},
+	parts := s.taking()
+	parts = append(parts, []part{
 		{"web", func(ctx context.Context) error { return serveHTTP(ctx, s.web, s.pages()) }},
 		{"socket", func(ctx context.Context) error { return serveHTTP(ctx, s.socket, s.local()) }},
 		{"ops", func(ctx context.Context) error { return serveHTTP(ctx, s.ops, opsHandler(s.app, s.registry)) }},
 		{"reload", s.reload},
 		{"watchdog", s.watchdog},
-		{"retention", s.keeper.Run},
 		{"index", s.follow},
 		{"archive", s.archive.Run},
-	}
+	}...)
 	s.log.Info("started", "version", version(), "smtp", s.settings.smtp.listen, "http", s.settings.http.listen, "ops", s.settings.ops.listen, "bucket", s.archive.Status().Bucket)
 	notify(s.log, daemon.SdNotifyReady)
 	s.ready()
@@ -136,6 +153,63 @@ func (s *server) run(ctx context.Context) error {
 	})
 	s.log.Info("stopped")
 	return err
+}
+
+// taking are the parts that bring work in: mail, or what another machine took.
+func (s *server) taking() []part {
+	if s.settings.follow {
+		return []part{{"decisions", s.followDecisions}}
+	}
+	return []part{
+		{"gateway", func(ctx context.Context) error { return s.gateway.Serve(ctx, s.smtp) }},
+		{"retention", s.keeper.Run},
+		{"doctor", s.lookThrough},
+	}
+}
+
+// followDecisions folds what was decided at the other machine.
+func (s *server) followDecisions(ctx context.Context) error {
+	for {
+		next, err := s.desk.CatchUp(ctx)
+		if err == nil {
+			err = s.archive.Wait(ctx, archive.Ledger, next)
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// lookThrough compares the bucket with the archive soon after the start and
+// four times a day, which shows in status and metrics, and merges small packs
+// that have become old.
+func (s *server) lookThrough(ctx context.Context) error {
+	for wait := time.Minute; ; wait = 6 * time.Hour {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(wait):
+		}
+		d, err := s.archive.Examine(ctx)
+		switch {
+		case ctx.Err() != nil:
+		case err != nil:
+			s.log.Warn("bucket was not looked through", "error", err)
+		case d.Total() > 0:
+			s.log.Error("bucket is not as it was left", "drift", d.Diagnose())
+		}
+		saved, err := s.archive.Merge(ctx, time.Now())
+		switch {
+		case ctx.Err() != nil:
+		case err != nil:
+			s.log.Warn("small packs were not merged", "error", err)
+		case saved > 0:
+			s.log.Info("small packs merged", "saved_bytes", saved)
+		}
+	}
 }
 
 // runParts starts parts in the opposite of their order and stops them in it,

@@ -16,6 +16,10 @@ import (
 	"strings"
 	"time"
 
+	"polytrace/archive"
+	"polytrace/archive/s3store"
+
+	"filippo.io/age"
 	"github.com/BurntSushi/toml"
 	"github.com/dustin/go-humanize"
 )
@@ -30,10 +34,14 @@ type settings struct {
 	}
 	http    struct{ listen, publicURL, company string }
 	ops     struct{ listen string }
-	bucket  struct{ url, credentials string }
+	follow  bool // Of serve --follow: another machine takes mail into the bucket.
+	bucket  struct{ url, credentials, encryption string }
 	archive struct {
+		acknowledge                  archive.Acknowledge
 		packSize, cacheSize, reserve int64
 		packAge, ledgerAge           time.Duration
+		encryptTo                    []age.Recipient
+		identityFile                 string
 	}
 	log struct {
 		format string
@@ -70,7 +78,10 @@ func allSettings() []setting {
 		{"ops.listen", "127.0.0.1:9090", "Where /metrics, /healthz and /readyz are, host:port.", address(func(s *settings) *string { return &s.ops.listen })},
 		{"bucket.url", "", "file:///dir or s3://BUCKET[/PREFIX]?endpoint=URL&region=NAME; empty: the directory bucket in the data directory.", text(func(s *settings) *string { return &s.bucket.url })},
 		{"bucket.credentials_file", "", "AWS credentials file; empty: AWS variables, then the systemd credential bucket, then ~/.aws/credentials.", text(func(s *settings) *string { return &s.bucket.credentials })},
-		{"archive.acknowledge", "disk", "When mail is acknowledged: disk, after it is synced to the local disk.", acknowledge},
+		{"bucket.encryption", "", "Have the S3 server encrypt objects: SSE-S3, SSE-KMS:KEY-ID or SSE-C:FILE; empty: as the bucket is set to.", serverEncryption},
+		{"archive.acknowledge", "disk", "When mail is acknowledged: disk, after it is synced to the local disk; bucket, when the bucket has it.", acknowledge},
+		{"archive.encrypt_to", "", "Encrypt packs to these age public keys, with blanks between; empty: packs are not encrypted.", recipients},
+		{"archive.identity_file", "", "File with the age secret key that opens them. Without it mail is taken and cannot be read.", text(func(s *settings) *string { return &s.archive.identityFile })},
 		{"archive.pack_size", "64MiB", "Seal a pack at this size.", size(func(s *settings) *int64 { return &s.archive.packSize })},
 		{"archive.pack_age", "5m", "Seal a pack this long after its first message.", span(func(s *settings) *time.Duration { return &s.archive.packAge })},
 		{"archive.ledger_age", "2s", "The same for decisions.", span(func(s *settings) *time.Duration { return &s.archive.ledgerAge })},
@@ -142,16 +153,55 @@ func span(field func(*settings) *time.Duration) func(*settings, string) error {
 	}
 }
 
-// acknowledge refuses what this version cannot promise rather than promising
-// less than was asked for.
-func acknowledge(_ *settings, v string) error {
+func acknowledge(s *settings, v string) error {
 	switch v {
 	case "disk":
-		return nil
+		s.archive.acknowledge = archive.OnDisk
 	case "bucket":
-		return errors.New(`"bucket" is not there yet: this version acknowledges mail when it is synced to the local disk; write "disk"`)
+		s.archive.acknowledge = archive.InBucket
+	default:
+		return fmt.Errorf("%q is unknown; write disk or bucket", v)
 	}
-	return fmt.Errorf(`%q is unknown; write "disk"`, v)
+	return nil
+}
+
+// recipients reads age public keys: a list in TOML, or with blanks between.
+func recipients(s *settings, v string) error {
+	s.archive.encryptTo = nil
+	for _, key := range strings.Fields(strings.NewReplacer("[", " ", "]", " ", ",", " ").Replace(v)) {
+		r, err := age.ParseX25519Recipient(key)
+		if err != nil {
+			return fmt.Errorf("%q is not an age public key (age1…; age-keygen makes one): %w", key, err)
+		}
+		s.archive.encryptTo = append(s.archive.encryptTo, r)
+	}
+	return nil
+}
+
+// identities reads the secret keys that open encrypted packs.
+func (s *settings) identities() ([]age.Identity, error) {
+	if s.archive.identityFile == "" {
+		return nil, nil
+	}
+	f, err := os.Open(s.archive.identityFile)
+	if err != nil {
+		return nil, fmt.Errorf("archive.identity_file: %w", err)
+	}
+	defer f.Close()
+	ids, err := age.ParseIdentities(f)
+	if err != nil {
+		return nil, fmt.Errorf("archive.identity_file %s: %w; age-keygen makes such a file", s.archive.identityFile, err)
+	}
+	return ids, nil
+}
+
+func serverEncryption(s *settings, v string) error {
+	s.bucket.encryption = v
+	if strings.HasPrefix(v, "SSE-C:") {
+		return nil // Its file is read with the bucket.
+	}
+	_, err := s3store.ParseEncryption(v)
+	return err
 }
 
 func logFormat(s *settings, v string) error {

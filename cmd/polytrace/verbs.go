@@ -252,13 +252,18 @@ func (c counter) Write(b []byte) (int, error) {
 
 type verifyVerb struct {
 	Export string `arg:"" optional:"" help:"File that polytrace export wrote: checks it alone, without a data directory. Without it, the whole archive is checked."`
-	Key    string `help:"Public key that an export must be signed with; polytrace status shows it. Default: the one in the export." placeholder:"KEY"`
+	bucketFlags
 }
 
 // Run fails when anything is not as it was stored.
 func (v verifyVerb) Run(c *call) error {
-	if v.Export != "" {
+	switch {
+	case v.Export != "" && v.From != "":
+		return fmt.Errorf("%w: verify an export or a bucket, one after the other", errUsage)
+	case v.Export != "":
 		return verifyExport(c, v.Export, v.Key)
+	case v.From != "":
+		return v.verifyBucket(c)
 	}
 	var last verifyAnswer
 	err := c.using(func(api *client) (err error) {
@@ -344,9 +349,10 @@ func (s statusAnswer) print(w io.Writer) error {
 	line("searchable", "%s, %s", humanize.Comma(s.Indexed), completeTo(s.CompleteTo))
 	line("unreadable", "%s", humanize.Comma(s.Unsearchable))
 	line("bucket", "%s, %d packs, %s", s.Archive.Bucket, s.Archive.Packs, humanize.IBytes(uint64(s.Archive.PackBytes)))
+	line("signing key", "%s", s.Archive.Key)
 	line("free on disk", "%s", humanize.IBytes(uint64(s.Archive.Free)))
 	for _, st := range s.Archive.Streams {
-		line("stream "+string(st.Stream), "%d records, %d in the bucket", st.Next, st.InBucket)
+		line("stream "+string(st.Stream), "%d records, %d in the bucket, %d proven", st.Next, st.InBucket, st.Proven)
 	}
 	if in := s.Intake; in != nil {
 		line("gateway", "%s, %d sessions, %d accepted, %d deferred, %d refused", in.Listening, in.Sessions, in.Accepted, in.Deferred, in.Refused)
@@ -355,6 +361,16 @@ func (s statusAnswer) print(w io.Writer) error {
 		}
 	} else {
 		line("gateway", "no server runs on this data directory")
+	}
+	for _, p := range s.Archive.Pending {
+		until := "its legal hold is lifted"
+		if !p.Until.IsZero() {
+			until = p.Until.Local().Format(time.DateTime)
+		}
+		line("waits to be deleted", "%s, locked until %s", p.Key, until)
+	}
+	if d := s.Archive.Drift; d != nil {
+		line("bucket looked through", "%s, %d objects, %d not as they should be", d.At.Local().Format(time.DateTime), d.Objects, d.Total())
 	}
 	for _, problem := range s.problems() {
 		line("PROBLEM", "%s", problem)
@@ -372,6 +388,9 @@ func (s statusAnswer) problems() (list []string) {
 	}
 	if s.Archive.Failure != "" {
 		list = append(list, "the bucket does not take packs: "+s.Archive.Failure+"; mail waits on the local disk")
+	}
+	if d := s.Archive.Drift; d != nil && d.Total() > 0 {
+		list = append(list, "the bucket is not as it was left: "+d.Diagnose()+"; polytrace doctor lists all, polytrace verify reads what they hold")
 	}
 	if s.Index.Failure != "" {
 		list = append(list, "search has stopped: "+s.Index.Failure+"; run polytrace rebuild")

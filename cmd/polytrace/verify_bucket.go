@@ -1,0 +1,129 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"polytrace/archive"
+
+	"github.com/dustin/go-humanize"
+)
+
+// bucketFlags are those of verify that are about a bucket without its server.
+type bucketFlags struct {
+	From    string `help:"Prove a bucket from the bucket alone, without a data directory: file:///dir or s3://BUCKET[/PREFIX]?endpoint=URL." placeholder:"URL"`
+	Key     string `help:"Public key that the signatures must be of; polytrace status shows it. Default: the one in the bucket or export." placeholder:"KEY"`
+	Trusted string `help:"File that remembers the last checkpoints: what they tell of must still be there. It is made at the first run." placeholder:"FILE"`
+}
+
+// verifyBucket proves a bucket and says until when everything is proven.
+func (v bucketFlags) verifyBucket(c *call) error {
+	store, err := openBucket(v.From, c.settings)
+	if err != nil {
+		return err
+	}
+	how := archive.Audit{Key: v.Key}
+	if how.Identities, err = c.settings.identities(); err != nil {
+		return err
+	}
+	if how.Known, err = v.readTrusted(); err != nil {
+		return err
+	}
+	p := newProgress(c, "verifying", "records")
+	done, err := archive.VerifyBucket(c.ctx, store, how, func(d archive.Verified) { p.set(d.Records, d.AllRecords) })
+	p.end()
+	if err != nil {
+		return fmt.Errorf("verify: %w", err)
+	}
+	for _, p := range done.Problems {
+		fmt.Fprintf(c.out, "%s: %s\n", p.Where, printable(p.What))
+	}
+	for _, s := range done.Proven {
+		if s.Until.IsZero() {
+			fmt.Fprintf(c.out, "%s: nothing is proven.\n", s.Stream)
+			continue
+		}
+		fmt.Fprintf(c.out, "%s: %s records are proven, signed until %s.\n", s.Stream, humanize.Comma(int64(s.Records)), s.Until.Local().Format(time.DateTime))
+	}
+	if v.Key == "" {
+		fmt.Fprintln(c.out, "The key was taken from the bucket itself. Give the one that polytrace status shows with --key, so that nobody can have signed anew.")
+	}
+	if n := len(done.Problems); n > 0 {
+		return fmt.Errorf("verify: %d problems, the first at %s", n, done.Problems[0].Where)
+	}
+	return v.writeTrusted(done.Proven)
+}
+
+// noteBorder is between the checkpoints in a file of them; none has such a line.
+const noteBorder = "\n========\n"
+
+func (v bucketFlags) readTrusted() ([]string, error) {
+	if v.Trusted == "" {
+		return nil, nil
+	}
+	raw, err := os.ReadFile(v.Trusted)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("--trusted: %w", err)
+	}
+	return strings.Split(strings.TrimSuffix(string(raw), noteBorder), noteBorder), nil
+}
+
+// writeTrusted remembers the checkpoints beside the old ones first, so that
+// either is there whole.
+func (v bucketFlags) writeTrusted(proven []archive.Proven) error {
+	if v.Trusted == "" {
+		return nil
+	}
+	var b strings.Builder
+	for _, s := range proven {
+		if s.Checkpoint != "" {
+			b.WriteString(s.Checkpoint + noteBorder)
+		}
+	}
+	temp := v.Trusted + ".tmp"
+	if err := os.WriteFile(temp, []byte(b.String()), 0o600); err != nil {
+		return fmt.Errorf("--trusted: %w", err)
+	}
+	return os.Rename(temp, v.Trusted)
+}
+
+type doctorVerb struct {
+	JSON bool `help:"As JSON."`
+}
+
+// Run fails when the bucket is not as the archive left it.
+func (v doctorVerb) Run(c *call) error {
+	var d archive.Drift
+	err := c.using(func(api *client) error { return api.do(c.ctx, http.MethodPost, "/doctor", nil, nil, &d) })
+	if err != nil {
+		return err
+	}
+	if v.JSON {
+		if err := json.NewEncoder(c.out).Encode(d); err != nil {
+			return err
+		}
+	} else {
+		for _, list := range []struct {
+			keys []string
+			what string
+		}{{d.Missing, "is missing"}, {d.WrongSize, "has another size than was put there"}, {d.Unlocked, "is not locked as it should be"}, {d.Extra, "is not the archive's"}} {
+			for _, key := range list.keys {
+				fmt.Fprintf(c.out, "%s %s\n", printable(key), list.what)
+			}
+		}
+		fmt.Fprintf(c.out, "%s objects are in the bucket, %d are not as they should be.\n", humanize.Comma(int64(d.Objects)), d.Total())
+	}
+	if d.Total() > 0 {
+		return errors.New("doctor: the bucket is not as the archive left it; polytrace verify reads what the objects hold")
+	}
+	return nil
+}
