@@ -430,9 +430,9 @@ func (p *play) check(a *Archive) {
 		r, err := a.Read(p.t.Context(), at)
 		switch {
 		case p.doubted[at] && errors.Is(err, ErrGone):
+		case err != nil && p.store.failing() && !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrNotFound):
 		case p.removed[at]:
 			p.t.Errorf("%s was removed and reads as %v", at, err)
-		case err != nil && p.store.failing() && !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrNotFound):
 		case err != nil:
 			p.t.Errorf("acknowledged: %v", err)
 		case !bytes.Equal(r.Body, body):
