@@ -55,14 +55,14 @@ func (z *zeros) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// What is too large, does not come whole or finds no room is not stored, and
-// the answer says why.
+const importPath = "/import?mailbox=kim@northwind.example&import=a.eml"
+
+// What is too large or does not come whole is not stored.
 func TestImportRefusesWhatItCannotKeep(t *testing.T) {
 	f := newFixture(t)
 	p := f.program(casework.Admin)
-	const path = apiRoot + "/import?mailbox=kim@northwind.example&import=a.eml"
 	endless := &zeros{}
-	r := p.request("POST", path, endless)
+	r := p.request("POST", apiRoot+importPath, endless)
 	r.Header.Set("Authorization", "Bearer "+p.token)
 	resp, err := p.client.Do(r)
 	if err == nil {
@@ -74,7 +74,7 @@ func TestImportRefusesWhatItCannotKeep(t *testing.T) {
 	if endless.read < maxImport || endless.read > 2*maxImport {
 		t.Errorf("%d bytes were read", endless.read)
 	}
-	cut := p.request("POST", path, io.MultiReader(strings.NewReader("Subject: cut"), failingReader{errors.New("client fell")}))
+	cut := p.request("POST", apiRoot+importPath, io.MultiReader(strings.NewReader("Subject: cut"), failingReader{errors.New("client fell")}))
 	cut.Header.Set("Authorization", "Bearer "+p.token)
 	if resp, err := p.client.Do(cut); err == nil {
 		resp.Body.Close()
@@ -82,16 +82,22 @@ func TestImportRefusesWhatItCannotKeep(t *testing.T) {
 	if n := f.archive.Next(archive.Mail); n != 0 {
 		t.Errorf("%d records were stored", n)
 	}
+}
+
+// An import that finds no room, or nobody who takes it, says so.
+func TestImportSaysWhyNothingIsTaken(t *testing.T) {
+	f := newFixture(t)
+	p := f.program(casework.Admin)
 	for cause, code := range map[error]int{archive.ErrFull: http.StatusInsufficientStorage, archive.ErrBroken: http.StatusInternalServerError} {
 		f.web.config.Import = func(context.Context, archive.Source, archive.Body) (archive.Meta, string, error) {
 			return archive.Meta{}, "", fmt.Errorf("append: %w", cause)
 		}
-		if r := p.ask("POST", strings.TrimPrefix(path, apiRoot), []byte("x")); r.code != code || !strings.Contains(r.head.Get("Content-Type"), "problem") {
+		if r := p.ask("POST", importPath, []byte("x")); r.code != code || !strings.Contains(r.head.Get("Content-Type"), "problem") {
 			t.Errorf("%v: %d %s", cause, r.code, r.body)
 		}
 	}
 	f.web.config.Import = nil
-	if r := p.ask("POST", strings.TrimPrefix(path, apiRoot), []byte("x")); r.code != http.StatusServiceUnavailable {
+	if r := p.ask("POST", importPath, []byte("x")); r.code != http.StatusServiceUnavailable {
 		t.Errorf("%d %s", r.code, r.body)
 	}
 }
