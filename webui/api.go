@@ -138,7 +138,9 @@ func (a *api) operations() {
 // add serves an operation with JSON in and out.
 func add[In, Out any](a *api, n need, method, route, summary string, do func(context.Context, *In) (*Out, error)) {
 	op := a.describe(n, method, route, summary)
-	if _, tells := reflect.TypeFor[Out]().FieldByName("Body"); tells && method == http.MethodPost {
+	_, tells := reflect.TypeFor[Out]().FieldByName("Body")
+	_, own := reflect.TypeFor[Out]().FieldByName("Status")
+	if tells && !own && method == http.MethodPost {
 		op.DefaultStatus = http.StatusCreated // The answer is what was made.
 	}
 	huma.Register(a.huma, op, func(ctx context.Context, in *In) (*Out, error) {

@@ -22,13 +22,15 @@ func (s *Server) act(ctx context.Context, c casework.Command) error {
 	return nil
 }
 
-func (s *Server) caseOf(number int) (c casework.Case, err error) {
+// caseOf is a case without the words that an erasure took away.
+func (s *Server) caseOf(ctx context.Context, number int) (c casework.Case, err error) {
 	var ok bool
 	s.config.Desk.Read(func(state *casework.State) { c, ok = state.Case(number) })
 	if !ok {
 		return c, notFound("case")
 	}
-	return c, nil
+	_, err = s.removals(ctx, &c)
+	return c, err
 }
 
 // caseHead is what a list shows of a case.
@@ -74,8 +76,8 @@ type caseOut struct {
 	Body casework.Case
 }
 
-func (s *Server) caseOut(number int) (*caseOut, error) {
-	c, err := s.caseOf(number)
+func (s *Server) caseOut(ctx context.Context, number int) (*caseOut, error) {
+	c, err := s.caseOf(ctx, number)
 	if err != nil {
 		return nil, err
 	}
@@ -88,15 +90,15 @@ func (s *Server) apiOpenCase(ctx context.Context, in *openCaseIn) (*caseOut, err
 	if err := s.act(ctx, casework.OpenCase{Title: b.Title, Account: b.Account, Severity: b.Severity, Owner: b.Owner, Number: &number}); err != nil {
 		return nil, err
 	}
-	return s.caseOut(number)
+	return s.caseOut(ctx, number)
 }
 
 type caseIn struct {
 	Number int `path:"number" example:"104"`
 }
 
-func (s *Server) apiCase(_ context.Context, in *caseIn) (*caseOut, error) {
-	return s.caseOut(in.Number)
+func (s *Server) apiCase(ctx context.Context, in *caseIn) (*caseOut, error) {
+	return s.caseOut(ctx, in.Number)
 }
 
 type changeCaseIn struct {
@@ -158,15 +160,15 @@ func (s *Server) apiChangeCase(ctx context.Context, in *changeCaseIn) (*caseOut,
 			return nil, err
 		}
 	}
-	return s.caseOut(in.Number)
+	return s.caseOut(ctx, in.Number)
 }
 
 type caseEventsOut struct {
 	Events []casework.Entry `json:"events"`
 }
 
-func (s *Server) apiCaseEvents(_ context.Context, in *caseIn) (*body[caseEventsOut], error) {
-	c, err := s.caseOf(in.Number)
+func (s *Server) apiCaseEvents(ctx context.Context, in *caseIn) (*body[caseEventsOut], error) {
+	c, err := s.caseOf(ctx, in.Number)
 	if err != nil {
 		return nil, err
 	}
@@ -185,7 +187,7 @@ func (s *Server) apiAddNote(ctx context.Context, in *addNoteIn) (*caseOut, error
 	if err := s.act(ctx, casework.AddNote{Case: in.Number, Text: in.Body.Text, Cites: in.Body.Cites}); err != nil {
 		return nil, err
 	}
-	return s.caseOut(in.Number)
+	return s.caseOut(ctx, in.Number)
 }
 
 type citeIn struct {
@@ -214,7 +216,7 @@ func (s *Server) apiCite(ctx context.Context, in *citeIn) (*caseOut, error) {
 	if err := s.act(ctx, casework.Cite{Case: in.Number, Citation: c}); err != nil {
 		return nil, err
 	}
-	return s.caseOut(in.Number)
+	return s.caseOut(ctx, in.Number)
 }
 
 type caseItemIn struct {
@@ -231,8 +233,8 @@ type sharesOut struct {
 	Shares []casework.Share `json:"shares"`
 }
 
-func (s *Server) apiShares(_ context.Context, in *caseIn) (*body[sharesOut], error) {
-	c, err := s.caseOf(in.Number)
+func (s *Server) apiShares(ctx context.Context, in *caseIn) (*body[sharesOut], error) {
+	c, err := s.caseOf(ctx, in.Number)
 	if err != nil {
 		return nil, err
 	}

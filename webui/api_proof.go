@@ -21,14 +21,15 @@ func (s *Server) apiProof(ctx context.Context, in *recordIn) (*body[proofOut], e
 	if err != nil {
 		return nil, err
 	}
+	if err := s.present(ctx, at); err != nil {
+		return nil, err
+	}
 	p, err := s.config.Archive.Prove(ctx, at)
 	switch {
 	case errors.Is(err, archive.ErrUnproven):
 		return nil, &statusError{http.StatusConflict, "No checkpoint covers this message yet. One is made when its pack is in the bucket, usually within minutes.", err}
 	case errors.Is(err, archive.ErrNotFound):
 		return nil, notFound("record")
-	case errors.Is(err, archive.ErrGone):
-		return nil, &statusError{http.StatusGone, "This message was removed; the ledger says by whom and why.", err}
 	case err != nil:
 		return nil, err
 	}
@@ -38,11 +39,17 @@ func (s *Server) apiProof(ctx context.Context, in *recordIn) (*body[proofOut], e
 	return reply(proofOut{p, s.config.Archive.Status().Key}), nil
 }
 
+// driftOut is what was found; nothing was made.
+type driftOut struct {
+	Status int
+	Body   archive.Drift
+}
+
 // apiDoctor compares the bucket with what was put there.
-func (s *Server) apiDoctor(ctx context.Context, _ *none) (*body[archive.Drift], error) {
+func (s *Server) apiDoctor(ctx context.Context, _ *none) (*driftOut, error) {
 	d, err := s.config.Archive.Examine(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return reply(d), nil
+	return &driftOut{http.StatusOK, d}, nil
 }

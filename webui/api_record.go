@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"polytrace/archive"
+	"polytrace/casework"
 	"polytrace/index"
 	"polytrace/message"
 )
@@ -177,6 +178,8 @@ type statusOut struct {
 	Index   index.Status   `json:"index"`
 	Intake  *Intake        `json:"intake,omitempty"`
 	Version string         `json:"version"`
+
+	Retention *casework.KeeperStatus `json:"retention,omitempty" doc:"Who removes what is due; absent while no server runs."`
 }
 
 func (s *Server) totals() (Totals, archive.Status, index.Status) {
@@ -201,7 +204,17 @@ func (s *Server) apiStatus(context.Context, *none) (*body[statusOut], error) {
 		}
 		out.Intake = &in
 	}
+	out.Retention = s.keeping()
 	return reply(out), nil
+}
+
+// keeping is how retention is carried out; nil when it is not.
+func (s *Server) keeping() *casework.KeeperStatus {
+	if s.config.Keeper == nil {
+		return nil
+	}
+	st := s.config.Keeper.Status()
+	return &st
 }
 
 // errUnavailable is told when a function is not wired, e.g. import while no

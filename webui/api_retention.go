@@ -105,10 +105,7 @@ func (s *Server) apiRetention(_ context.Context, in *retentionIn) (*body[retenti
 		return nil, err
 	}
 	out := retentionOut{At: at, Classes: s.outlook(at)}
-	if s.config.Keeper != nil {
-		st := s.config.Keeper.Status()
-		out.Keeper = &st
-	}
+	out.Keeper = s.keeping()
 	return reply(out), nil
 }
 

@@ -73,6 +73,7 @@ type statusView struct {
 	Archive  archive.Status
 	Index    index.Status
 	Intake   *Intake
+	Keeping  *casework.KeeperStatus
 	Received int64
 	InBucket int64
 	Last     time.Time // When the last record came.
@@ -90,7 +91,7 @@ type queueView struct {
 }
 
 func (s *Server) statusView(r *http.Request) (*statusView, error) {
-	v := &statusView{Archive: s.config.Archive.Status(), Index: s.config.Index.Status(), Checked: s.config.Now()}
+	v := &statusView{Archive: s.config.Archive.Status(), Index: s.config.Index.Status(), Keeping: s.keeping(), Checked: s.config.Now()}
 	for _, st := range v.Archive.Streams {
 		if st.Stream == archive.Ledger {
 			continue

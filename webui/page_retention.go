@@ -67,10 +67,7 @@ func (s *Server) renderRetention(w http.ResponseWriter, r *http.Request, code in
 	}
 	v.Chart = chart(leaving(v.Rows), "records go", nil)
 	v.table(r)
-	if s.config.Keeper != nil {
-		st := s.config.Keeper.Status()
-		v.Keeper = &st
-	}
+	v.Keeper = s.keeping()
 	if who, _ := callerFrom(r.Context()); who.may(mayHold) {
 		v.Decides, v.Erasures = true, s.erasures()
 		s.config.Desk.Read(func(state *casework.State) { v.Holds, v.Names = state.Holds(), namesOf(state.Users()) })

@@ -107,6 +107,9 @@ func TestCitationOfRemovedMessage(t *testing.T) {
 			if r := b.get("/cases/101/share"); r.code != http.StatusOK || strings.Contains(r.body, "firmware by Friday") != quoted {
 				t.Errorf("share form: %d %s", r.code, r.body)
 			}
+			if r := p.ask("GET", "/cases/101", nil); r.code != http.StatusOK || strings.Contains(r.body, "firmware by Friday") != quoted {
+				t.Errorf("API: %d %s", r.code, r.body)
+			}
 			r := f.browser().get(strings.TrimPrefix(share.URL, f.url))
 			if r.code != http.StatusOK || strings.Contains(r.body, "firmware") || strings.Contains(r.body, decision.String()) || !strings.Contains(r.body, "removed from the archive") {
 				t.Errorf("guest: %d %s", r.code, r.body)
