@@ -5,12 +5,12 @@ export CGO_ENABLED = 0
 VERSITYGW = v1.8.0
 MINIO     = v0.0.0-20260212201848-7aac2a2c5b7c
 TOOLS     = $(CURDIR)/.tools
-PACKAGES  = chromium fonts-dejavu-core postfix swaks zstd
+PACKAGES  = age chromium fonts-dejavu-core postfix swaks zstd
 ROOT      = $(if $(filter 0,$(shell id -u)),,sudo)
 
-.PHONY: test test-full unit real race lint build tools fuzz bench
+.PHONY: test test-full unit scripts real race lint build tools fuzz bench
 
-test: lint unit race real
+test: lint unit scripts race real
 
 lint:
 	@out=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$out" || { echo "gofmt would change: $$out"; exit 1; }
@@ -25,10 +25,15 @@ unit: build
 build:
 	go build ./...
 
+# Random histories of an archive. For an hour: make scripts SCRIPTS='-scripts-for 1h'
+SCRIPTS = -scripts 10000
+scripts:
+	go test ./archive -run TestRandomScripts -timeout 0 $(SCRIPTS)
+
 # Where many write at once. The crash tests try thousands of histories one
 # after the other, which the detector makes long and finds nothing in.
 race:
-	CGO_ENABLED=1 go test -race -skip 'AtEveryStep' ./archive/... ./casework/... ./gateway/...
+	CGO_ENABLED=1 go test -race -skip 'AtEveryStep' ./archive/... ./casework/... ./gateway/... ./webui
 
 # Tests with a real S3 server, a real browser and real mail clients. They fail
 # when one of these is missing.

@@ -96,7 +96,7 @@ func sessionKey(file string) ([]byte, error) {
 
 // openIndex opens the index and the pages over it.
 func (a *app) openIndex() error {
-	x, err := index.Open(a.records(), index.Config{Dir: filepath.Join(a.dir, "index"), Log: a.log, Follow: a.settings.follow})
+	x, err := index.Open(a.indexed(), index.Config{Dir: filepath.Join(a.dir, "index"), Log: a.log, Follow: a.settings.follow})
 	if err != nil {
 		return err
 	}
@@ -114,8 +114,8 @@ func (a *app) openIndex() error {
 	return nil
 }
 
-// records is what is indexed.
-func (a *app) records() index.Archive {
+// indexed is what is indexed.
+func (a *app) indexed() index.Archive {
 	if a.archive.Readable() {
 		return a.archive
 	}
@@ -197,7 +197,7 @@ func (a *app) noUsers() (none bool) {
 // is called now and then.
 func (a *app) caughtUp(ctx context.Context, progress func(index.Status)) error {
 	x := a.index.Load()
-	records := a.records()
+	records := a.indexed()
 	for _, stream := range records.Streams() {
 		next := records.Next(stream)
 		if next == 0 {

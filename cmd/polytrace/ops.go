@@ -36,6 +36,7 @@ var (
 	descProven       = desc("archive_proven_records", "Records that a signed checkpoint covers.", "stream")
 	descDrift        = desc("bucket_drift_objects", "Objects that are not as they should be, when the bucket was looked through last.", "kind")
 	descPending      = desc("bucket_pending_deletes", "Objects that are to go and are locked.")
+	descRetention    = desc("retention_failing", "1 when what is due could not be removed, or what is held not be found, the last time.")
 	descBroken       = desc("archive_broken", "1 when writing stopped after a failed write: no mail is taken in.")
 	descBucketFails  = desc("archive_bucket_failing", "1 when the last upload failed.")
 	descDamage       = desc("archive_damage_count", "Pieces that recovery set aside.")
@@ -69,6 +70,9 @@ func (f figures) Collect(out chan<- prometheus.Metric) {
 	gauge(descDocuments, float64(st.Documents))
 	gauge(descUnsearchable, float64(st.Unsearchable))
 	gauge(descIndexBytes, float64(st.Bytes))
+	if f.keeper != nil {
+		gauge(descRetention, flag(f.keeper.Status().Failure != ""))
+	}
 }
 
 func (f figures) collectArchive(st archive.Status, out chan<- prometheus.Metric, gauge func(*prometheus.Desc, float64, ...string)) {

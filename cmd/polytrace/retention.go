@@ -122,6 +122,9 @@ func (f finder) records() (webui.Records, error) {
 	if x == nil {
 		return webui.Records{}, errNoIndex
 	}
+	if !f.archive.Readable() { // What a hold is to keep could not be found.
+		return webui.Records{}, fmt.Errorf("mail cannot be read here: %w", archive.ErrNoIdentity)
+	}
 	return webui.Records{Archive: f.archive, Index: x, Now: time.Now}, nil
 }
 

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"polytrace/archive"
+	"polytrace/casework"
 	"polytrace/index"
 	"polytrace/message"
 	"polytrace/webui"
@@ -325,7 +326,10 @@ type statusAnswer struct {
 	Archive      archive.Status `json:"archive"`
 	Index        index.Status   `json:"index"`
 	Intake       *webui.Intake  `json:"intake"`
-	Version      string         `json:"version"`
+	Removed      int64          `json:"removed"`
+
+	Retention *casework.KeeperStatus `json:"retention"`
+	Version   string                 `json:"version"`
 }
 
 func (v statusVerb) Run(c *call) error {
@@ -348,6 +352,9 @@ func (s statusAnswer) print(w io.Writer) error {
 	line("in the bucket", "%s", humanize.Comma(s.InBucket))
 	line("searchable", "%s, %s", humanize.Comma(s.Indexed), completeTo(s.CompleteTo))
 	line("unreadable", "%s", humanize.Comma(s.Unsearchable))
+	if s.Removed > 0 {
+		line("removed", "%s, by decisions", humanize.Comma(s.Removed))
+	}
 	line("bucket", "%s, %d packs, %s", s.Archive.Bucket, s.Archive.Packs, humanize.IBytes(uint64(s.Archive.PackBytes)))
 	line("signing key", "%s", s.Archive.Key)
 	line("free on disk", "%s", humanize.IBytes(uint64(s.Archive.Free)))
@@ -359,6 +366,8 @@ func (s statusAnswer) print(w io.Writer) error {
 		if r := in.LastRefused; r != nil {
 			line("last refused", "%s from %s: %s", r.At.Local().Format(time.DateTime), r.Peer, printable(r.Reason))
 		}
+	} else if s.Archive.Following {
+		line("gateway", "none: this machine follows another one")
 	} else {
 		line("gateway", "no server runs on this data directory")
 	}
@@ -386,11 +395,17 @@ func (s statusAnswer) problems() (list []string) {
 	if s.Archive.Full {
 		list = append(list, "the disk is full: less is free than archive.reserve asks for, and mail servers are told to come back later; make room")
 	}
-	if s.Archive.Failure != "" {
+	switch {
+	case s.Archive.Failure != "" && s.Archive.Following:
+		list = append(list, "the bucket cannot be followed: "+s.Archive.Failure)
+	case s.Archive.Failure != "":
 		list = append(list, "the bucket does not take packs: "+s.Archive.Failure+"; mail waits on the local disk")
 	}
 	if d := s.Archive.Drift; d != nil && d.Total() > 0 {
 		list = append(list, "the bucket is not as it was left: "+d.Diagnose()+"; polytrace doctor lists all, polytrace verify reads what they hold")
+	}
+	if s.Retention != nil && s.Retention.Failure != "" {
+		list = append(list, "nothing is removed at the moment: "+s.Retention.Failure)
 	}
 	if s.Index.Failure != "" {
 		list = append(list, "search has stopped: "+s.Index.Failure+"; run polytrace rebuild")
