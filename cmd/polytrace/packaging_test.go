@@ -130,6 +130,9 @@ func metricsOfServer(t *testing.T) map[string]bool {
 		t.Fatal(err)
 	}
 	defer server.closeListeners()
+	if _, err := a.archive.Examine(t.Context()); err != nil { // Drift is told when it was looked for.
+		t.Fatal(err)
+	}
 
 	names := map[string]bool{}
 	described := make(chan *prometheus.Desc)
