@@ -74,6 +74,10 @@ type Config struct {
 
 	ColdAge time.Duration // Merge packs whose newest record is older; default 30 days.
 
+	// Stamp returns an RFC 3161 time stamp of a SHA-256, as a TimeStampResp in DER. Default: there are no time stamps.
+	Stamp      func(context.Context, Digest) ([]byte, error)
+	StampEvery time.Duration // How often a stream is time-stamped while records come in; default 1 hour.
+
 	Lock    func(PackInfo) Lock // What keeps a pack in the bucket; asked when it is put there and whenever Relock is called. Default: nothing.
 	Removed func(Address) bool  // Whether it was decided to remove a record; asked before another one relies on its body. Default: none was.
 	Held    func(Address) bool  // Whether a record is under hold; asked before it is removed. Default: none is.
@@ -92,6 +96,7 @@ func (c Config) withDefaults() (Config, error) {
 	setDefault(&c.Reserve, 512<<20)
 	setDefault(&c.small, smallBody)
 	setDefault(&c.Patience, time.Minute)
+	setDefault(&c.StampEvery, time.Hour)
 	setDefault(&c.ColdAge, 30*24*time.Hour)
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

@@ -5,10 +5,12 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"strings"
 	"time"
 
@@ -23,7 +25,10 @@ type Audit struct {
 	Key        string         // Verifier key whose signatures alone hold; default: those in the bucket.
 	Known      []string       // Signed checkpoints that were seen before: what they tell of must still be there.
 	Identities []age.Identity // Open encrypted packs; without them only their SHA-256 is checked.
-	Scratch    string         // Directory for packs under way; default that of the system.
+	// Roots that vouch for authorities of time stamps; without them it is not said
+	// whether one can be trusted.
+	Authorities *x509.CertPool
+	Scratch     string // Directory for packs under way; default that of the system.
 }
 
 // Proven is how far a stream is proven.
@@ -32,6 +37,10 @@ type Proven struct {
 	Records    Position  `json:"records"`              // Records below this are what was signed.
 	Until      time.Time `json:"until,omitzero"`       // When the checkpoint over them was made.
 	Checkpoint string    `json:"checkpoint,omitempty"` // The signed note.
+
+	// What the last time stamp says of an earlier one: these records were there then, whatever the clock of the server said.
+	Stamped   Timestamp `json:"stamped,omitzero"`
+	StampedTo Position  `json:"stamped_records,omitempty"`
 }
 
 // VerifyBucket proves from a bucket alone that nothing in it was changed,
@@ -137,17 +146,22 @@ func (a *auditor) stream(ctx context.Context, s *shelf) error {
 		a.told()
 	}
 	a.strays(s)
-	a.proven(s, min(bad, end), len(a.problems) > before)
+	a.compareLinks(s)
+	stamps := a.stamps(s)
+	a.proven(s, min(bad, end), len(a.problems) > before, stamps)
 	return nil
 }
 
 // proven notes how far the stream is proven: up to the last checkpoint before
 // the first wrong record.
-func (a *auditor) proven(s *shelf, upto Position, wrong bool) {
+func (a *auditor) proven(s *shelf, upto Position, wrong bool, stamps map[string]Timestamp) {
 	p := Proven{Stream: s.name, Records: upto}
 	for _, n := range s.notes {
 		if n.err == nil && (n.Size <= upto || !wrong) {
 			p.Until, p.Checkpoint = n.Time, n.signed
+			if t, ok := stamps[n.key]; ok {
+				p.Stamped, p.StampedTo = t, n.Size
+			}
 		}
 	}
 	a.done.Proven = append(a.done.Proven, p)
@@ -368,6 +382,25 @@ func (a *auditor) records(p *sealedPack, s *shelf, leaves []tlog.Hash) (good int
 func (a *auditor) takeDecision(v *view, at Address) {
 	if r, err := v.load(at); err == nil {
 		a.removed.add(removalsOf(r.Body))
+	}
+}
+
+// compareLinks looks for the checkpoint before each one.
+func (a *auditor) compareLinks(s *shelf) {
+	sums := map[string]Digest{}
+	for _, n := range s.notes {
+		sums[path.Base(n.key)] = sumOf([]byte(n.signed))
+	}
+	for _, n := range s.notes {
+		if n.err != nil || n.After.Name == "" {
+			continue
+		}
+		key := "checkpoints/" + string(s.name) + "/" + n.After.Name
+		if sum, ok := sums[n.After.Name]; !ok {
+			a.problem(key, "it is missing; %s comes behind it", n.key)
+		} else if sum != n.After.SHA256 {
+			a.problem(key, "it is not the checkpoint that %s comes behind", n.key)
+		}
 	}
 }
 

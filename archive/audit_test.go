@@ -19,7 +19,7 @@ func audited(t *testing.T, recipients ...age.Recipient) (*Archive, *memStore) {
 	t.Helper()
 	store := newMemStore()
 	c := testConfig(store)
-	c.PackSize, c.Recipients = 9_000, recipients
+	c.PackSize, c.Recipients, c.Stamp = 9_000, recipients, stamps(t)
 	a := mustOpen(t, newMemDisk(), c)
 	for i := range 9 {
 		mustAppend(t, a, Mail, message(i), mailText(uint64(i), 1200))
@@ -29,6 +29,11 @@ func audited(t *testing.T, recipients ...age.Recipient) (*Archive, *memStore) {
 	expire := mustRemove(t, a, "retention.expired", Removal{Mail, packs[0].First, packs[0].Records})
 	erase := mustRemove(t, a, "erasure.ordered", Removal{Mail, packs[1].First + 1, 1})
 	_, _ = expire, erase
+	for _, s := range a.all() {
+		if err := s.stamp(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
 	mustAppend(t, a, Mail, message(9), mailText(9, 300))
 	mustFlush(t, a)
 	mustAppend(t, a, Ledger, Meta{Kind: KindEvent, Received: received(10)}, []byte(`{"polytrace":1,"type":"note.added"}`))

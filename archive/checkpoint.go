@@ -23,25 +23,37 @@ import (
 //	1042
 //	CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=
 //	time 2026-11-03T09:05:00Z
+//	after 00000000000000000990 77e1…04bd
 //	pack 00000000000000000000.tar.zst 1042 1834992 e0d2…9f36
 //	seen ledger 88 4N1bN3z…
 //
 //	— polytrace-5a1c09d2e877 Az3grlgt…
 //
-// A pack line tells records, size and SHA-256 of an object, for each pack that
+// The after line has the name of the checkpoint before it and the SHA-256 of that
+// note, so that none can be taken out. A pack line tells records, size and SHA-256 of an object, for each pack that
 // was put into the bucket since the last checkpoint. A seen line repeats the
 // last checkpoint of another stream, so that no stream can be taken back to
 // an older state by itself. When packs were written anew, the checkpoint that
 // tells of them is about as many records as the one before it, and has a line
-// "again 1".
+// "again 1"; so has the one that tells of a time stamp, and the first one of
+// another key. A timestamp line tells the object in timestamps/ that holds the
+// time stamp of an earlier checkpoint of the stream, and its SHA-256.
 type Checkpoint struct {
 	Origin string
 	Size   Position
 	Root   Digest
 	Again  int // How many checkpoints over the same records came before it.
 	Time   time.Time
+	After  Link       // Name, behind checkpoints/<stream>/, and SHA-256 of the one before; zero: none.
 	Packs  []packLine // First, Generation, Age, Records, Size and SHA256.
 	Seen   []Seen
+	Stamps []Link
+}
+
+// Link names an object of the log: a checkpoint, or a time stamp of one.
+type Link struct {
+	Name   string // Behind the stream.
+	SHA256 Digest
 }
 
 // Seen is the last checkpoint of another stream.
@@ -64,11 +76,17 @@ func (c *Checkpoint) text() string {
 		fmt.Fprintf(&b, "again %d\n", c.Again)
 	}
 	fmt.Fprintf(&b, "time %s\n", c.Time.UTC().Format(time.RFC3339))
+	if c.After.Name != "" {
+		fmt.Fprintf(&b, "after %s %s\n", c.After.Name, c.After.SHA256)
+	}
 	for _, l := range c.Packs {
 		fmt.Fprintf(&b, "pack %s %d %d %s\n", formatPackName(l.First, form{l.Generation, l.Age}), l.Records, l.Size, l.SHA256)
 	}
 	for _, s := range c.Seen {
 		fmt.Fprintf(&b, "seen %s %d %s\n", s.Stream, uint64(s.Size), base64.StdEncoding.EncodeToString(s.Root[:]))
+	}
+	for _, s := range c.Stamps {
+		fmt.Fprintf(&b, "timestamp %s %s\n", s.Name, s.SHA256)
 	}
 	return b.String()
 }
@@ -120,6 +138,13 @@ func (c *Checkpoint) parseLine(f []string) (err error) {
 		root, err2 := parseRoot(f[3])
 		c.Seen = append(c.Seen, Seen{Stream(f[1]), Position(size), root})
 		err = errors.Join(err1, err2)
+	case f[0] == "after" && len(f) == 3:
+		c.After.Name = f[1]
+		c.After.SHA256, err = ParseDigest(f[2])
+	case f[0] == "timestamp" && len(f) == 3:
+		var sum Digest
+		sum, err = ParseDigest(f[2])
+		c.Stamps = append(c.Stamps, Link{f[1], sum})
 	}
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -47,11 +48,13 @@ func (a *Archive) Examine(ctx context.Context) (Drift, error) {
 func (a *Archive) drift(ctx context.Context) (Drift, error) {
 	d := Drift{At: time.Now().UTC()}
 	want := a.expected() // First: what is put there meanwhile is found in a moment.
+	logs := map[Stream]*logObjects{}
 	for o, err := range a.store.List(ctx, "") {
 		if err != nil {
 			return d, err
 		}
 		d.Objects++
+		takeLogObject(logs, o)
 		w, known := want[o.Key]
 		delete(want, o.Key)
 		switch {
@@ -68,8 +71,71 @@ func (a *Archive) drift(ctx context.Context) (Drift, error) {
 			}
 		}
 	}
+	for name, log := range logs {
+		for _, key := range log.missing(name) {
+			want[key] = expected{}
+		}
+	}
 	d.Missing = slices.Sorted(maps.Keys(want))
 	return d, nil
+}
+
+// logObjects is what a listing shows of the log of a stream.
+type logObjects struct {
+	leaves map[Position]Position // First record: the one behind the last.
+	notes  map[Position]int      // Size: the highest number of a checkpoint over it.
+	there  map[string]bool       // Keys of leaves and checkpoints.
+}
+
+func takeLogObject(logs map[Stream]*logObjects, o Object) {
+	kind, rest, _ := strings.Cut(o.Key, "/")
+	stream, base, _ := strings.Cut(rest, "/")
+	l := logs[Stream(stream)]
+	if l == nil {
+		l = &logObjects{map[Position]Position{}, map[Position]int{}, map[string]bool{}}
+	}
+	switch kind {
+	case "leaves":
+		if first, err := strconv.ParseUint(base, 10, 63); err == nil {
+			l.leaves[Position(first)] = Position(first) + Position(o.Size/hashSize)
+		}
+	case "checkpoints":
+		if size, again, ok := parseCheckpointBase(base); ok {
+			l.notes[size] = max(l.notes[size], again)
+		}
+	default:
+		return
+	}
+	l.there[o.Key] = true
+	logs[Stream(stream)] = l
+}
+
+// missing names what there must have been, going by what is there: leaves from
+// the first record on up to each checkpoint, a checkpoint behind all leaves but the
+// last, and those of one size from the first.
+func (l *logObjects) missing(name Stream) (keys []string) {
+	var end, last Position
+	for size := range l.notes {
+		last = max(last, size)
+	}
+	for end < last {
+		next, ok := l.leaves[end]
+		if !ok || next == end {
+			keys = append(keys, leavesKey(name, end))
+			break
+		}
+		if end = next; !l.there[checkpointKey(name, end, 0)] {
+			keys = append(keys, checkpointKey(name, end, 0))
+		}
+	}
+	for size, most := range l.notes {
+		for again := range most {
+			if key := checkpointKey(name, size, again); !l.there[key] && !slices.Contains(keys, key) {
+				keys = append(keys, key)
+			}
+		}
+	}
+	return keys
 }
 
 // locked reports whether an object has at least the lock that it was given.
@@ -118,7 +184,7 @@ func (a *Archive) explained(key string) bool {
 		return false
 	}
 	switch kind {
-	case "leaves", "checkpoints":
+	case "leaves", "checkpoints", "timestamps":
 		return true
 	case "packs":
 		_, first, as, ok := parseKey(key)

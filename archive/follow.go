@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -160,7 +161,8 @@ func (f *following) known(name Stream, key string) bool {
 		return false
 	}
 	last := s.lastProven()
-	return last != nil && key <= checkpointKey(name, last.Size, last.Again)
+	size, again, ok := parseCheckpointBase(path.Base(key))
+	return last != nil && ok && (size < last.Size || size == last.Size && again <= last.Again)
 }
 
 // takeNotes takes over checkpoints: their packs that were written anew, then

@@ -31,6 +31,7 @@ type shelf struct {
 	objects map[packID]Object // Packs that are there.
 	leaves  []leavesObject    // In order of positions.
 	notes   []noted           // In order of sizes.
+	stamps  []stamped
 	stated  map[packID]statement
 	size    Position // Of the last checkpoint that holds.
 }
@@ -70,7 +71,7 @@ func takeInventory(ctx context.Context, store Store, trusted string) (*inventory
 	for _, step := range []struct {
 		prefix string
 		take   func(context.Context, Object) error
-	}{{"packs/", v.takePack}, {"leaves/", v.takeLeaves}, {"keys/", v.takeKey}, {"checkpoints/", v.takeNote}} {
+	}{{"packs/", v.takePack}, {"leaves/", v.takeLeaves}, {"keys/", v.takeKey}, {"checkpoints/", v.takeNote}, {"timestamps/", v.takeStamp}} {
 		for o, err := range store.List(ctx, step.prefix) {
 			if err == nil {
 				err = step.take(ctx, o)
@@ -167,10 +168,8 @@ func (v *inventory) takeNote(ctx context.Context, o Object) error {
 		return err
 	}
 	n := noted{key: o.Key, signed: signed}
-	base, _, _ := strings.Cut(path.Base(o.Key), ".")
-	size, err := strconv.ParseUint(base, 10, 63)
-	n.Size = Position(size)
-	if err != nil {
+	var ok bool
+	if n.Size, n.Again, ok = parseCheckpointBase(path.Base(o.Key)); !ok {
 		n.err = errors.New("its name has no size")
 	}
 	s := v.shelf(name)

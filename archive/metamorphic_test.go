@@ -17,6 +17,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"polytrace/archive/archivetest/authority"
 )
 
 var (
@@ -75,9 +77,11 @@ type play struct {
 	orders  map[Address][]Removal // By the record of the decision, what is still to be done.
 	held    map[Address]bool
 	locked  Lock
-	known   []string // Checkpoints that were in the bucket.
-	failed  error    // The disk failed since the last start.
-	torn    bool     // Power was cut and some of what was not synced was written.
+
+	authority *authority.Authority
+	known     []string // Checkpoints that were in the bucket.
+	failed    error    // The disk failed since the last start.
+	torn      bool     // Power was cut and some of what was not synced was written.
 }
 
 func playScript(t *testing.T, seed uint64, say func(string, ...any)) {
@@ -87,6 +91,7 @@ func playScript(t *testing.T, seed uint64, say func(string, ...any)) {
 			acked: map[Address][]byte{}, removed: map[Address]bool{}, doubted: map[Address]bool{}, orders: map[Address][]Removal{}, held: map[Address]bool{},
 		}
 		p.store.now = func() time.Time { return p.now }
+		p.authority = authority.New(t)
 		p.open()
 		for range 5 + p.r.IntN(25) {
 			p.step()
@@ -111,6 +116,12 @@ func (p *play) config() Config {
 	c.CacheSize = 12_000
 	c.Held = func(at Address) bool { return p.held[at] }
 	c.Lock = func(PackInfo) Lock { return p.locked }
+	c.Stamp = func(_ context.Context, d Digest) ([]byte, error) {
+		if p.store.failing() {
+			return nil, errors.New("the authority is away too")
+		}
+		return p.authority.Stamp(d)
+	}
 	return c
 }
 
@@ -238,16 +249,26 @@ func (p *play) learn() {
 
 // part does one kind of work on all streams.
 func (p *play) part() {
-	n := p.r.IntN(5)
+	n := p.r.IntN(6)
 	for _, s := range p.a.all() {
 		if n == 0 {
 			s.rotate(time.Now())
 		}
-		err := []func(context.Context) error{s.sealAll, s.sealAll, s.uploadAll, s.prove, s.tidy}[n](p.t.Context())
+		err := []func(context.Context) error{s.sealAll, s.sealAll, s.uploadAll, s.prove, s.tidy, p.stamp(s)}[n](p.t.Context())
 		p.say("part %d of %s: %v", n, s.name, err)
 		if err != nil {
 			p.blame(err)
 		}
+	}
+}
+
+// stamp has a stream time-stamped if that is due.
+func (p *play) stamp(s *stream) func(context.Context) error {
+	return func(ctx context.Context) error {
+		if s.firstPack(s.unstamped(time.Now())) == nil {
+			return nil
+		}
+		return s.stamp(ctx)
 	}
 }
 
@@ -551,6 +572,13 @@ func (p *play) checkRestored() {
 	m := mustAppend(p.t, b, Mail, message(1), []byte("goes on"))
 	if m.Position != p.a.Next(Mail) {
 		p.t.Errorf("restored, the next record went to %d instead of %d", m.Position, p.a.Next(Mail))
+	}
+	mustFlush(p.t, b) // Without its key it vouches for everything anew.
+	v := audit(p.t, p.store, Audit{Key: b.PublicKey()})
+	for _, one := range v.Proven {
+		if one.Records != b.Next(one.Stream) {
+			p.t.Errorf("restored, %s is proven to %d instead of %d: %+v", one.Stream, one.Records, b.Next(one.Stream), v.Problems)
+		}
 	}
 }
 

@@ -2,10 +2,14 @@ package archive
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"path"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -16,6 +20,7 @@ import (
 //
 //	leaves/<stream>/<position>             hashes of the records from position on, 32 bytes each
 //	checkpoints/<stream>/<size>[.<again>]  signed notes, see Checkpoint
+//	timestamps/<stream>/<size>[.<again>].tsr  time stamps of these notes, see ReadTimestamp
 //	keys/<name>                            the public key of the notes signed by name
 //
 // A checkpoint is put there behind the packs and leaves that it is about.
@@ -27,11 +32,24 @@ func leavesKey(s Stream, first Position) string {
 // checkpointKey names the checkpoint of a size. Those that tell of packs
 // written anew have the size of the one before them and a number.
 func checkpointKey(s Stream, size Position, again int) string {
-	key := fmt.Sprintf("checkpoints/%s/%020d", s, uint64(size))
+	return "checkpoints/" + string(s) + "/" + checkpointBase(size, again)
+}
+
+func checkpointBase(size Position, again int) string {
+	base := fmt.Sprintf("%020d", uint64(size))
 	if again > 0 {
-		key += fmt.Sprintf(".%d", again)
+		base += fmt.Sprintf(".%d", again)
 	}
-	return key
+	return base
+}
+
+// parseCheckpointBase reads the last part of a key.
+func parseCheckpointBase(base string) (size Position, again int, ok bool) {
+	digits, number, _ := strings.Cut(base, ".")
+	n, err1 := strconv.ParseUint(digits, 10, 63)
+	again, err2 := strconv.Atoi(cmp.Or(number, "0"))
+	size = Position(n)
+	return size, again, errors.Join(err1, err2) == nil && checkpointBase(size, again) == base
 }
 
 // mostLeaves is how many records one checkpoint adds at most, so that its
@@ -56,15 +74,20 @@ func (s *stream) prove(ctx context.Context) error {
 	}
 }
 
-// unproven reports whether the bucket has packs that no checkpoint tells of.
-// The caller holds mu.
+// unproven reports whether the bucket has packs that no checkpoint of our own
+// tells of. The caller holds mu.
 func (s *stream) unproven(p *pack) bool {
-	return p.stored && p.end() <= s.stored && (s.proven == nil || p.end() > s.proven.Size)
+	return p.stored && p.end() <= s.stored && (s.proven == nil || p.end() > s.proven.Size || !s.a.signed(s.proven))
 }
 
 func (s *stream) proveMore(ctx context.Context) (more bool, err error) {
 	if err := s.recall(ctx); err != nil {
 		return false, err
+	}
+	if last := s.lastProven(); last != nil && !s.a.signed(last) {
+		// The machine was restored without its key: nobody else can prove to
+		// whom trusts the new one.
+		return true, s.confirm(ctx, last)
 	}
 	first, lines := s.toProve()
 	if len(lines) == 0 {
@@ -76,8 +99,43 @@ func (s *stream) proveMore(ctx context.Context) (more bool, err error) {
 	if lines, err = s.putLeaves(ctx, first, lines); err != nil {
 		return false, err
 	}
-	return true, s.putCheckpoint(ctx, lines[len(lines)-1].end(), lines)
+	return true, s.putCheckpoint(ctx, lines[len(lines)-1].end(), lines, nil)
 }
+
+// link names a checkpoint for the one behind it.
+func (c *latest) link() Link {
+	return Link{checkpointBase(c.Size, c.Again), sumOf([]byte(c.signed))}
+}
+
+// signed reports whether a checkpoint is signed with the key of this archive.
+func (a *Archive) signed(c *latest) bool { return strings.HasPrefix(c.Origin, a.signer.Name()+"/") }
+
+// confirm puts checkpoints of our own over the records and packs that another
+// key signed, once the tree was found to agree with them. Broken off, it begins
+// anew and finds what it has put.
+func (s *stream) confirm(ctx context.Context, last *latest) error {
+	if err := s.growTree(ctx, last.Size, last.Size); err != nil {
+		return err
+	}
+	var lines []packLine
+	s.mu.Lock()
+	for _, p := range s.packs {
+		if p.end() <= last.Size { // Also those that went: something has to tell that they were there.
+			lines = append(lines, p.line())
+		}
+	}
+	s.mu.Unlock()
+	for ; len(lines) > mostLines; lines = lines[mostLines:] {
+		if _, _, err := s.sign(ctx, last.Size, lines[:mostLines], nil); err != nil {
+			return err
+		}
+	}
+	return s.putCheckpoint(ctx, last.Size, lines, nil)
+}
+
+// mostLines is how many packs one checkpoint tells of at most: notes of more
+// than a million bytes are not read.
+const mostLines = 1000
 
 func (l packLine) end() Position { return l.First + Position(l.Records) }
 
@@ -94,7 +152,7 @@ func (s *stream) toProve() (first Position, lines []packLine) {
 		if p.end() <= first {
 			continue
 		}
-		if !p.stored || p.first != end || p.end()-first > mostLeaves && len(lines) > 0 || len(lines) == 1000 {
+		if !p.stored || p.first != end || p.end()-first > mostLeaves && len(lines) > 0 || len(lines) == mostLines {
 			break
 		}
 		lines = append(lines, p.line())
@@ -108,25 +166,28 @@ func (s *stream) recall(ctx context.Context) error {
 	if s.lastProven() != nil || s.recalled {
 		return nil
 	}
-	var last Object
+	last, number := Position(0), -1
 	for o, err := range s.a.store.List(ctx, "checkpoints/"+string(s.name)+"/") {
 		if err != nil {
 			return err
 		}
-		last = o
+		if size, again, ok := parseCheckpointBase(path.Base(o.Key)); ok && (size > last || size == last && again > number) {
+			last, number = size, again
+		}
 	}
 	s.recalled = true
-	if last.Key == "" {
+	if number < 0 {
 		return nil
 	}
-	signed, err := s.a.fetchNote(ctx, last.Key)
+	key := checkpointKey(s.name, last, number)
+	signed, err := s.a.fetchNote(ctx, key)
 	if err != nil {
 		return err
 	}
 	text, _, _ := strings.Cut(signed, "\n\n")
 	c, err := parseCheckpoint(text + "\n")
 	if err != nil {
-		return fmt.Errorf("%s: %w", last.Key, err)
+		return fmt.Errorf("%s: %w", key, err)
 	}
 	return s.took(c, signed)
 }
@@ -238,52 +299,65 @@ func (a *Archive) put(ctx context.Context, key string, raw []byte, lock Lock) er
 }
 
 // putCheckpoint signs the root over the first size records and says which packs
-// are new.
-func (s *stream) putCheckpoint(ctx context.Context, size Position, lines []packLine) error {
-	root, err := s.tree.root(size)
+// and time stamps are new.
+func (s *stream) putCheckpoint(ctx context.Context, size Position, lines []packLine, stamps []Link) error {
+	c, signed, err := s.sign(ctx, size, lines, stamps)
 	if err != nil {
 		return err
 	}
+	return s.took(c, signed)
+}
+
+// sign puts a checkpoint into the bucket.
+func (s *stream) sign(ctx context.Context, size Position, lines []packLine, stamps []Link) (c Checkpoint, signed string, err error) {
+	root, err := s.tree.root(size)
+	if err != nil {
+		return c, "", err
+	}
 	last := s.lastProven()
 	if err := s.consistent(last, size, root); err != nil {
-		return err
+		return c, "", err
 	}
 	if err := s.a.putKey(ctx); err != nil {
-		return err
+		return c, "", err
 	}
-	c := Checkpoint{Origin: s.a.signer.Name() + "/" + string(s.name), Size: size, Root: Digest(root), Time: time.Now().UTC().Truncate(time.Second), Packs: lines, Seen: s.a.seen(s.name)}
+	c = Checkpoint{Origin: s.a.signer.Name() + "/" + string(s.name), Size: size, Root: Digest(root), Time: time.Now().UTC().Truncate(time.Second), Packs: lines, Seen: s.a.seen(s.name), Stamps: stamps}
 	again := 0 // In the name and in the text.
 	if last != nil && last.Size == size {
-		again = 1
+		again = last.Again + 1
+	}
+	if last != nil {
+		c.After = last.link()
 	}
 	for ; ; again++ {
 		c.Again = again
 		signed, err := s.a.Sign(c.text())
 		if err != nil {
-			return err
+			return c, "", err
 		}
 		key := checkpointKey(s.name, size, again)
-		err = s.a.put(ctx, key, []byte(signed), s.a.lockOf(s, lines[len(lines)-1]))
+		err = s.a.put(ctx, key, []byte(signed), s.lockBefore(size))
 		if err == nil {
 			s.a.log.Info("checkpoint made", "checkpoint", key, "packs", len(lines))
-			return s.took(c, signed)
+			return c, signed, nil
 		}
 		if !errors.Is(err, ErrExists) {
-			return err
+			return c, "", err
 		}
 		// An earlier attempt got through and its answer was lost, or the number is taken.
 		there, err := s.a.fetchNote(ctx, key)
 		if err != nil {
-			return err
+			return c, "", err
 		}
 		text, _, _ := strings.Cut(there, "\n\n")
 		old, err := parseCheckpoint(text + "\n")
 		if err != nil || old.Size != size || old.Root != c.Root {
-			return fmt.Errorf("%w: %s in the bucket is not of the records here (%w)", ErrDiverged, key, errors.Join(err, errors.New("another root")))
+			return c, "", fmt.Errorf("%w: %s in the bucket is not of the records here (%w)", ErrDiverged, key, errors.Join(err, errors.New("another root")))
 		}
-		if samePacks(old.Packs, lines) {
-			return s.took(old, there)
+		if old.Origin == c.Origin && samePacks(old.Packs, lines) && slices.Equal(old.Stamps, stamps) {
+			return old, there, nil
 		}
+		c.After = (&latest{old, there}).link()
 	}
 }
 
@@ -337,6 +411,22 @@ func (a *Archive) putKey(ctx context.Context) error {
 	}
 	a.keyPut.Store(true)
 	return nil
+}
+
+// lockBefore asks what keeps the pack before a position in the bucket: that keeps
+// what proves it too.
+func (s *stream) lockBefore(end Position) Lock {
+	s.mu.Lock()
+	p := s.packAtLocked(end - 1)
+	var line packLine
+	if p != nil {
+		line = p.line()
+	}
+	s.mu.Unlock()
+	if p == nil {
+		return Lock{}
+	}
+	return s.a.lockOf(s, line)
 }
 
 // lockOf asks what keeps a pack in the bucket.

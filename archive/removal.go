@@ -443,7 +443,7 @@ func (s *stream) restate(ctx context.Context) error {
 			return nil
 		}
 		line := p.line()
-		if err := s.putCheckpoint(ctx, last.Size, []packLine{line}); err != nil {
+		if err := s.putCheckpoint(ctx, last.Size, []packLine{line}, nil); err != nil {
 			return err
 		}
 		line.Stated = true

@@ -65,6 +65,7 @@ func (a *Archive) dispatch(ctx context.Context, jobs *sync.WaitGroup) time.Durat
 		next = earlier(next, s.start(ctx, jobs, &s.uploading, now, (*pack).unstored, s.uploadAll))
 		next = earlier(next, s.start(ctx, jobs, &s.proving, now, s.unproven, s.prove))
 		next = earlier(next, s.start(ctx, jobs, &s.tidying, now, s.untidied, s.tidy))
+		next = earlier(next, s.start(ctx, jobs, &s.stamping, now, s.unstamped(now), s.stamp))
 	}
 	return next.Sub(now)
 }
@@ -136,7 +137,7 @@ func (s *stream) finished(ctx context.Context, w *work, err error) {
 	}
 	w.pause = min(max(2*w.pause, time.Second), time.Minute)
 	w.due = time.Now().Add(w.pause/2 + rand.N(w.pause/2))
-	s.a.log.Warn("pack not stored yet", "stream", s.name, "error", err, "again_in", w.pause)
+	s.a.log.Warn("work on the bucket is not done yet", "stream", s.name, "error", err, "again_in", w.pause)
 }
 
 // note keeps how an attempt went for Status, unless it was interrupted.

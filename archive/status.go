@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -22,19 +23,20 @@ type StreamStatus struct {
 type Status struct {
 	Streams   []StreamStatus `json:"streams"`
 	Bucket    string         `json:"bucket"`
-	Failure   string         `json:"bucket_failure,omitempty"` // Why the last upload failed; empty when it worked.
-	Broken    string         `json:"broken,omitempty"`         // Why the archive stopped writing.
-	Damage    []string       `json:"damage,omitempty"`         // What recovery set aside, and where.
-	Local     int64          `json:"local_bytes"`              // Packs on local disk.
-	Free      int64          `json:"free_bytes"`               // Free on the disk of the data directory.
-	Full      bool           `json:"full"`                     // Less is free than the reserve: nothing is taken.
-	Packs     int            `json:"packs"`                    // In the bucket.
-	PackBytes int64          `json:"pack_bytes"`               // In the bucket, compressed.
-	BodyBytes int64          `json:"body_bytes"`               // Appended bodies, uncompressed.
-	Pending   []Pending      `json:"pending,omitempty"`        // Objects that are to go and are locked.
-	Drift     *Drift         `json:"drift,omitempty"`          // What the bucket was like when it was looked through last.
-	Following bool           `json:"following,omitempty"`      // It reads what another machine takes.
-	Key       string         `json:"signing_key"`              // Public half of the key that checkpoints are signed with.
+	Failure   string         `json:"bucket_failure,omitempty"`    // Why the last upload failed; empty when it worked.
+	Broken    string         `json:"broken,omitempty"`            // Why the archive stopped writing.
+	Damage    []string       `json:"damage,omitempty"`            // What recovery set aside, and where.
+	Local     int64          `json:"local_bytes"`                 // Packs on local disk.
+	Free      int64          `json:"free_bytes"`                  // Free on the disk of the data directory.
+	Full      bool           `json:"full"`                        // Less is free than the reserve: nothing is taken.
+	Packs     int            `json:"packs"`                       // In the bucket.
+	PackBytes int64          `json:"pack_bytes"`                  // In the bucket, compressed.
+	BodyBytes int64          `json:"body_bytes"`                  // Appended bodies, uncompressed.
+	Pending   []Pending      `json:"pending,omitempty"`           // Objects that are to go and are locked.
+	Drift     *Drift         `json:"drift,omitempty"`             // What the bucket was like when it was looked through last.
+	Unstamped string         `json:"timestamp_failure,omitempty"` // Why the last checkpoints have no time stamp.
+	Following bool           `json:"following,omitempty"`         // It reads what another machine takes.
+	Key       string         `json:"signing_key"`                 // Public half of the key that checkpoints are signed with.
 }
 
 // Status tells how the archive is.
@@ -45,6 +47,7 @@ func (a *Archive) Status() Status {
 	var failures []string
 	for _, s := range a.all() {
 		failures = append(failures, s.failures()...)
+		st.Unstamped = cmp.Or(st.Unstamped, s.stampFailure())
 		if one := s.status(&st); one.Next > 0 {
 			st.Streams = append(st.Streams, one)
 		}
@@ -95,6 +98,15 @@ func (s *stream) status(total *Status) StreamStatus {
 		}
 	}
 	return one
+}
+
+func (s *stream) stampFailure() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stamping.failure == nil {
+		return ""
+	}
+	return s.stamping.failure.Error()
 }
 
 // failures says in words why packs do not get into the bucket.

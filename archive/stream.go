@@ -41,6 +41,8 @@ type stream struct {
 
 	sealing, uploading, proving work
 	tidying                     work
+	stamping                    work
+	stampDue                    time.Time  // Of the next time stamp; guarded by mu.
 	rewriting                   sync.Mutex // Held while stored packs are replaced, or deleted.
 	recalled                    bool       // The bucket was asked for the last checkpoint; guarded by proving.
 }
