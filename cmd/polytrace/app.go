@@ -15,9 +15,11 @@ import (
 	"time"
 
 	"polytrace/archive"
+	"polytrace/archive/tsa"
 	"polytrace/casework"
 	"polytrace/gateway"
 	"polytrace/index"
+	"polytrace/outbound"
 	"polytrace/webui"
 )
 
@@ -56,11 +58,16 @@ func openApp(ctx context.Context, s settings, dir string, log *slog.Logger) (*ap
 	}
 	a := &app{settings: s, dir: dir, log: log, setup: casework.NewSecret()}
 	a.custody.store = store
+	var stamp func(context.Context, archive.Digest) ([]byte, error)
+	if s.archive.timestampURL != "" {
+		stamp = (&tsa.Client{URL: s.archive.timestampURL, HTTP: outbound.Client(s.private, 30*time.Second)}).Stamp
+	}
 	a.archive, err = archive.Open(ctx, filepath.Join(dir, "archive"), archive.Config{
 		Store: store, PackSize: s.archive.packSize, PackAge: s.archive.packAge, LedgerAge: s.archive.ledgerAge,
 		CacheSize: s.archive.cacheSize, Reserve: s.archive.reserve, Log: log,
 		Lock: a.custody.lock, Held: a.custody.held, Removed: a.custody.removed,
 		Acknowledge: s.archive.acknowledge, Recipients: s.archive.encryptTo, Identities: identities, Follow: s.follow,
+		Stamp: stamp,
 	})
 	if err != nil {
 		return nil, err

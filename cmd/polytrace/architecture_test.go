@@ -57,11 +57,15 @@ var mayImport = map[string][]string{
 	"archive/s3store":     {"archive"},
 	"archive/archivetest": {"archive"},
 	"archive/evidence":    {"archive"},
-	"gateway":             {"archive", "message"},
-	"casework":            {"archive", "message"},
-	"index":               {"archive", "casework", "message"},
-	"webui":               {"archive", "archive/evidence", "casework", "index", "message"},
-	"cmd/polytrace":       {"archive", "archive/dirstore", "archive/evidence", "archive/s3store", "message", "gateway", "casework", "index", "webui"},
+	"archive/tsa":         {"archive"},
+
+	"archive/archivetest/authority": {},
+	"outbound":                      {},
+	"gateway":                       {"archive", "message"},
+	"casework":                      {"archive", "message"},
+	"index":                         {"archive", "casework", "message"},
+	"webui":                         {"archive", "archive/evidence", "casework", "index", "message"},
+	"cmd/polytrace":                 {"archive", "archive/dirstore", "archive/evidence", "archive/s3store", "archive/tsa", "outbound", "message", "gateway", "casework", "index", "webui"},
 }
 
 // confined are libraries that one package alone knows.

@@ -3,15 +3,18 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/pem"
 	"fmt"
 	"net/textproto"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
 	"polytrace/archive"
+	"polytrace/archive/archivetest/authority"
 	"polytrace/casework"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -43,6 +46,13 @@ func TestScripts(t *testing.T) {
 			"wait-for-bucket":  waitForBucket,
 			"wait-for-removal": waitForRemoval,
 			"wait-for-record":  waitForRecord,
+			"authority": func(ts *testscript.TestScript, _ bool, args []string) {
+				a := authority.New(t)
+				ts.Setenv("POLYTRACE_ARCHIVE_TIMESTAMP_URL", a.Serve(t))
+				ts.Check(os.WriteFile(ts.MkAbs(args[0]), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.Root.Raw}), 0o600))
+			},
+			"wait-for-timestamp": waitForTimestamp,
+			"wait-for-problem":   waitForProblem,
 		},
 	})
 }
@@ -109,6 +119,27 @@ func waitForRecord(ts *testscript.TestScript, _ bool, args []string) {
 		return api.get(c.ctx, "/records/"+args[1], nil, &r) == nil
 	})
 	ts.Check(api.close())
+}
+
+// wait-for-problem DIR TEXT returns when the status tells of a problem.
+func waitForProblem(ts *testscript.TestScript, _ bool, args []string) {
+	c := &call{ctx: context.Background(), dir: ts.MkAbs(args[0])}
+	waitUntil(ts.Fatalf, args[1], func() bool {
+		var st statusAnswer
+		if err := c.using(func(api *client) error { return api.get(c.ctx, "/status", nil, &st) }); err != nil {
+			return false
+		}
+		return slices.ContainsFunc(st.problems(), func(p string) bool { return strings.Contains(p, args[1]) })
+	})
+}
+
+// wait-for-timestamp BUCKET returns when there is a time stamp of mail in a bucket.
+func waitForTimestamp(ts *testscript.TestScript, _ bool, args []string) {
+	waitUntil(ts.Fatalf, "a time stamp", func() bool {
+		found, err := filepath.Glob(filepath.Join(ts.MkAbs(args[0]), "timestamps/mail/*.tsr"))
+		ts.Check(err)
+		return len(found) > 0
+	})
 }
 
 // wait-for-removal DIR returns when every erasure that was approved is done.

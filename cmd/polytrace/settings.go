@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -34,14 +35,15 @@ type settings struct {
 	}
 	http    struct{ listen, publicURL, company string }
 	ops     struct{ listen string }
-	follow  bool // Of serve --follow: another machine takes mail into the bucket.
+	private []netip.Prefix // What outbound requests may reach beside public addresses.
+	follow  bool           // Of serve --follow: another machine takes mail into the bucket.
 	bucket  struct{ url, credentials, encryption string }
 	archive struct {
 		acknowledge                  archive.Acknowledge
 		packSize, cacheSize, reserve int64
 		packAge, ledgerAge           time.Duration
 		encryptTo                    []age.Recipient
-		identityFile                 string
+		identityFile, timestampURL   string
 	}
 	log struct {
 		format string
@@ -82,11 +84,13 @@ func allSettings() []setting {
 		{"archive.acknowledge", "disk", "When mail is acknowledged: disk, after it is synced to the local disk; bucket, when the bucket has it.", acknowledge},
 		{"archive.encrypt_to", "", "Encrypt packs to these age public keys, with blanks between; empty: packs are not encrypted.", recipients},
 		{"archive.identity_file", "", "File with the age secret key that opens them. Without it mail is taken and cannot be read.", text(func(s *settings) *string { return &s.archive.identityFile })},
+		{"archive.timestamp_url", "", "Authority that time-stamps checkpoints (RFC 3161), http or https; empty: none.", authorityURL},
 		{"archive.pack_size", "64MiB", "Seal a pack at this size.", size(func(s *settings) *int64 { return &s.archive.packSize })},
 		{"archive.pack_age", "5m", "Seal a pack this long after its first message.", span(func(s *settings) *time.Duration { return &s.archive.packAge })},
 		{"archive.ledger_age", "2s", "The same for decisions.", span(func(s *settings) *time.Duration { return &s.archive.ledgerAge })},
 		{"archive.cache_size", "4GiB", "Packs kept on the local disk after they are in the bucket.", size(func(s *settings) *int64 { return &s.archive.cacheSize })},
 		{"archive.reserve", "512MiB", "Take no more mail when the disk has less than this free.", size(func(s *settings) *int64 { return &s.archive.reserve })},
+		{"outbound.allow", "", "Networks that requests to addresses in settings may reach beside public ones, e.g. 10.1.0.0/16, with blanks between.", prefixes},
 		{"log.format", "text", "text or json.", logFormat},
 		{"log.level", "info", "debug, info, warn or error.", func(s *settings, v string) error { return s.log.level.UnmarshalText([]byte(v)) }},
 	}
@@ -193,6 +197,27 @@ func (s *settings) identities() ([]age.Identity, error) {
 		return nil, fmt.Errorf("archive.identity_file %s: %w; age-keygen makes such a file", s.archive.identityFile, err)
 	}
 	return ids, nil
+}
+
+func authorityURL(s *settings, v string) error {
+	if u, err := url.Parse(v); v != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "") {
+		return fmt.Errorf("%q is not a URL like http://tsa.example/", v)
+	}
+	s.archive.timestampURL = v
+	return nil
+}
+
+// prefixes reads networks, with blanks or commas between.
+func prefixes(s *settings, v string) error {
+	s.private = nil
+	for _, one := range strings.Fields(strings.NewReplacer("[", " ", "]", " ", ",", " ").Replace(v)) {
+		p, err := netip.ParsePrefix(one)
+		if err != nil {
+			return fmt.Errorf("%q is not a network like 10.1.0.0/16", one)
+		}
+		s.private = append(s.private, p)
+	}
+	return nil
 }
 
 func serverEncryption(s *settings, v string) error {

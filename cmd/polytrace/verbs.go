@@ -407,6 +407,9 @@ func (s statusAnswer) problems() (list []string) {
 	if s.Retention != nil && s.Retention.Failure != "" {
 		list = append(list, "nothing is removed at the moment: "+s.Retention.Failure)
 	}
+	if s.Archive.Unstamped != "" {
+		list = append(list, "checkpoints are not time-stamped: "+s.Archive.Unstamped)
+	}
 	if s.Index.Failure != "" {
 		list = append(list, "search has stopped: "+s.Index.Failure+"; run polytrace rebuild")
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,6 +20,7 @@ import (
 type bucketFlags struct {
 	From    string `help:"Prove a bucket from the bucket alone, without a data directory: file:///dir or s3://BUCKET[/PREFIX]?endpoint=URL." placeholder:"URL"`
 	Key     string `help:"Public key that the signatures must be of; polytrace status shows it. Default: the one in the bucket or export." placeholder:"KEY"`
+	TSACA   string `name:"tsa-ca" help:"PEM file with the root certificates of the authority that made the time stamps, to check that it is one." placeholder:"FILE"`
 	Trusted string `help:"File that remembers the last checkpoints: what they tell of must still be there. It is made at the first run." placeholder:"FILE"`
 }
 
@@ -30,6 +32,9 @@ func (v bucketFlags) verifyBucket(c *call) error {
 	}
 	how := archive.Audit{Key: v.Key}
 	if how.Identities, err = c.settings.identities(); err != nil {
+		return err
+	}
+	if how.Authorities, err = v.readAuthorities(); err != nil {
 		return err
 	}
 	if how.Known, err = v.readTrusted(); err != nil {
@@ -50,6 +55,9 @@ func (v bucketFlags) verifyBucket(c *call) error {
 			continue
 		}
 		fmt.Fprintf(c.out, "%s: %s records are proven, signed until %s.\n", s.Stream, humanize.Comma(int64(s.Records)), s.Until.Local().Format(time.DateTime))
+		if t := s.Stamped; s.StampedTo > 0 {
+			fmt.Fprintf(c.out, "%s: %s records were there at %s, says %s%s.\n", s.Stream, humanize.Comma(int64(s.StampedTo)), t.Time.Local().Format(time.DateTime), printable(t.Authority), v.trust(t))
+		}
 	}
 	if v.Key == "" {
 		fmt.Fprintln(c.out, "The key was taken from the bucket itself. Give the one that polytrace status shows with --key, so that nobody can have signed anew.")
@@ -58,6 +66,34 @@ func (v bucketFlags) verifyBucket(c *call) error {
 		return fmt.Errorf("verify: %d problems, the first at %s", n, done.Problems[0].Where)
 	}
 	return v.writeTrusted(done.Proven)
+}
+
+// trust says how far the authority of a time stamp was checked.
+func (v bucketFlags) trust(t archive.Timestamp) string {
+	switch {
+	case t.Trusted:
+		return ""
+	case v.TSACA == "":
+		return ", whose certificate was not checked: give its root with --tsa-ca"
+	default:
+		return ", whose certificate is not of the root that was given"
+	}
+}
+
+// readAuthorities reads the roots for time stamps; nil when none are given.
+func (v bucketFlags) readAuthorities() (*x509.CertPool, error) {
+	if v.TSACA == "" {
+		return nil, nil
+	}
+	raw, err := os.ReadFile(v.TSACA)
+	if err != nil {
+		return nil, fmt.Errorf("--tsa-ca: %w", err)
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(raw) {
+		return nil, fmt.Errorf("--tsa-ca %s: there is no certificate in PEM form in it", v.TSACA)
+	}
+	return roots, nil
 }
 
 // noteBorder is between the checkpoints in a file of them; none has such a line.
