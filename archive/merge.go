@@ -35,7 +35,7 @@ func (a *Archive) Merge(ctx context.Context, now time.Time) (saved int64, err er
 		return 0, err
 	}
 	defer a.others.Done()
-	cold, err := newSealer(coldFrame, zstd.SpeedBetterCompression, a.sealer.unzip)
+	cold, err := newSealer(coldFrame, zstd.SpeedBestCompression, a.sealer.unzip)
 	if err != nil {
 		return 0, err
 	}

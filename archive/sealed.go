@@ -17,7 +17,7 @@ import (
 // A sealed pack is the tar of an open one, with a manifest as its last entry,
 // in the zstd seekable format:
 //
-//	frame    whole records, up to 1 MiB, 4 MiB in a pack that was merged; a
+//	frame    whole records, up to 2 MiB, 4 MiB in a pack that was merged; a
 //	         longer record has frames of its own
 //	…
 //	frame    header, manifest.json, padding, two blocks of zeros: the end of the tar
@@ -25,7 +25,7 @@ import (
 //
 // FORMAT.md says all of it.
 const (
-	frameSize    = 1 << 20
+	frameSize    = 2 << 20
 	coldFrame    = 4 << 20
 	manifestName = "manifest.json"
 	maxManifest  = 64 << 20
