@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -125,11 +124,11 @@ func TestHoldOneSecondBeforeExpiryKeepsTheRecords(t *testing.T) {
 	body := s.bytesOf(pack)
 
 	stop := s.keepAsking() // So that the Keeper is at work at the very moment.
+	defer stop()
 	waitUntil(t.Fatalf, "the last second", func() bool { return time.Until(end) <= time.Second })
-	s.run("hold", "place", "acme", "--query", `subject:"mail 1"`, "--reason", "Acme v. Northwind")
-	var list struct{ Holds []casework.Hold }
-	s.get("/holds", nil, &list)
-	if h := list.Holds[0]; h.Records != 1 || h.At.Before(end.Add(-time.Second)) || !h.At.Before(end) {
+	var h casework.Hold
+	s.do(http.MethodPost, "/holds", map[string]string{"name": "acme", "query": `subject:"mail 1"`, "reason": "Acme v. Northwind"}, &h)
+	if h.Records != 1 || h.At.Before(end.Add(-time.Second)) || !h.At.Before(end) {
 		t.Fatalf("the hold keeps %d records from %s on, want 1 from the second before %s", h.Records, h.At, end)
 	}
 	waitUntil(t.Fatalf, "the end of the period", func() bool { return time.Now().After(end) })
@@ -159,7 +158,7 @@ func TestHoldOneSecondBeforeExpiryKeepsTheRecords(t *testing.T) {
 // bucket as the server's own credentials reach it.
 type kept struct {
 	*appliance
-	at     s3store.Config
+	bucket string
 	store  *s3store.Store
 	client *minio.Client
 	sent   map[archive.Address]string // Bodies, by where they are.
@@ -185,12 +184,12 @@ func newKept(t *testing.T, env ...string) *kept {
 		t.Fatal(err)
 	}
 	env = append(env, "POLYTRACE_BUCKET_URL="+at.String(), "AWS_ACCESS_KEY_ID="+server.AccessKey, "AWS_SECRET_ACCESS_KEY="+server.SecretKey)
-	return &kept{newAppliance(t, env...), c, store, client, map[archive.Address]string{}}
+	return &kept{newAppliance(t, env...), at.Bucket, store, client, map[archive.Address]string{}}
 }
 
 // soon is when the first period of a test ends: late enough for the server to
 // start and to lock its packs before.
-func soon() time.Time { return time.Now().UTC().Truncate(time.Second).Add(8 * time.Second) }
+func soon() time.Time { return time.Now().UTC().Truncate(time.Second).Add(10 * time.Second) }
 
 // pastPack is a pack of a class that keeps for some days, with records whose
 // time ends then.
@@ -240,18 +239,18 @@ func (s *kept) api() *client {
 	return api
 }
 
-func (s *kept) get(path string, query url.Values, out any) {
+func (s *kept) do(method, path string, in, out any) {
 	s.t.Helper()
 	api := s.api()
-	if err := errors.Join(api.get(s.t.Context(), path, query, out), api.close()); err != nil {
-		s.t.Fatalf("get %s: %v", path, err)
+	if err := errors.Join(api.do(s.t.Context(), method, path, nil, in, out), api.close()); err != nil {
+		s.t.Fatalf("%s %s: %v", method, path, err)
 	}
 }
 
 func (s *kept) received(at string) time.Time {
 	s.t.Helper()
 	var r struct{ Received time.Time }
-	s.get("/records/"+at, nil, &r)
+	s.do(http.MethodGet, "/records/"+at, nil, &r)
 	return r.Received
 }
 
@@ -295,7 +294,7 @@ func (s *kept) round() {
 		}
 		waitUntil(s.t.Fatalf, "the Keeper", func() bool {
 			o = outlook{}
-			s.get("/retention", nil, &o)
+			s.do(http.MethodGet, "/retention", nil, &o)
 			return o.Keeper.Checked.After(asked)
 		})
 	}
@@ -331,7 +330,7 @@ func packKey(class archive.Stream, first archive.Position) string {
 // packs lists the packs of mail that the bucket has any version of.
 func (s *kept) packs() (keys []string) {
 	s.t.Helper()
-	for info := range s.client.ListObjectsIter(s.t.Context(), s.at.Location.Bucket, minio.ListObjectsOptions{Prefix: "packs/mail", WithVersions: true, Recursive: true}) {
+	for info := range s.client.ListObjectsIter(s.t.Context(), s.bucket, minio.ListObjectsOptions{Prefix: "packs/mail", WithVersions: true, Recursive: true}) {
 		if info.Err != nil {
 			s.t.Fatal(info.Err)
 		}
@@ -344,7 +343,7 @@ func (s *kept) packs() (keys []string) {
 // version is the one version of a pack.
 func (s *kept) version(class archive.Stream, first archive.Position) (pack minio.ObjectInfo) {
 	s.t.Helper()
-	pack, err := s.client.StatObject(s.t.Context(), s.at.Location.Bucket, packKey(class, first), minio.StatObjectOptions{})
+	pack, err := s.client.StatObject(s.t.Context(), s.bucket, packKey(class, first), minio.StatObjectOptions{})
 	if err != nil || pack.VersionID == "" {
 		s.t.Fatalf("%s: version %q, %v", packKey(class, first), pack.VersionID, err)
 	}
@@ -353,7 +352,7 @@ func (s *kept) version(class archive.Stream, first archive.Position) (pack minio
 
 func (s *kept) bytesOf(pack minio.ObjectInfo) []byte {
 	s.t.Helper()
-	r, err := s.client.GetObject(s.t.Context(), s.at.Location.Bucket, pack.Key, minio.GetObjectOptions{VersionID: pack.VersionID})
+	r, err := s.client.GetObject(s.t.Context(), s.bucket, pack.Key, minio.GetObjectOptions{VersionID: pack.VersionID})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -376,7 +375,7 @@ func (s *kept) lockOf(pack minio.ObjectInfo) archive.Lock {
 
 // deletions are the ways to delete a version.
 func (s *kept) deletions(pack minio.ObjectInfo) map[string]func() error {
-	ctx, bucket := s.t.Context(), s.at.Location.Bucket
+	ctx, bucket := s.t.Context(), s.bucket
 	remove := func(bypass bool) func() error {
 		return func() error {
 			return s.client.RemoveObject(ctx, bucket, pack.Key, minio.RemoveObjectOptions{VersionID: pack.VersionID, GovernanceBypass: bypass})
@@ -408,7 +407,7 @@ func (s *kept) attempts(pack minio.ObjectInfo, lock archive.Lock) map[string]fun
 	} {
 		for _, bypass := range []bool{false, true} {
 			all[fmt.Sprintf("%s, bypass %v", what, bypass)] = func() error {
-				return s.client.PutObjectRetention(s.t.Context(), s.at.Location.Bucket, pack.Key, minio.PutObjectRetentionOptions{VersionID: pack.VersionID, Mode: &retention.mode, RetainUntilDate: &retention.until, GovernanceBypass: bypass})
+				return s.client.PutObjectRetention(s.t.Context(), s.bucket, pack.Key, minio.PutObjectRetentionOptions{VersionID: pack.VersionID, Mode: &retention.mode, RetainUntilDate: &retention.until, GovernanceBypass: bypass})
 			}
 		}
 	}
@@ -428,7 +427,7 @@ func (s *kept) refuses(what string, err error) {
 // delete what has none.
 func (s *kept) mayDelete() {
 	s.t.Helper()
-	ctx, bucket := s.t.Context(), s.at.Location.Bucket
+	ctx, bucket := s.t.Context(), s.bucket
 	info, err := s.client.PutObject(ctx, bucket, "free", strings.NewReader("free"), 4, minio.PutObjectOptions{})
 	if err == nil {
 		err = s.client.RemoveObject(ctx, bucket, "free", minio.RemoveObjectOptions{VersionID: info.VersionID})
