@@ -136,8 +136,11 @@ func (s *stream) appendPack(ctx context.Context, w io.Writer, next, p *pack) err
 	if _, err := io.Copy(w, io.NewSectionReader(frameReader{o.sealedPack, o.inOrder()}, 0, length)); err != nil {
 		return err
 	}
-	if next.records == 0 {
+	if next.records == 0 || o.manifest.Oldest.Before(next.oldest) {
 		next.oldest = o.manifest.Oldest
+	}
+	if next.records == 0 || o.manifest.Newest.After(next.newest) {
+		next.newest = o.manifest.Newest
 	}
 	end := next.tarEnd()
 	for _, start := range o.starts[1:] {
@@ -145,6 +148,5 @@ func (s *stream) appendPack(ctx context.Context, w io.Writer, next, p *pack) err
 	}
 	next.records += o.manifest.Records
 	next.bytes += o.manifest.Bytes
-	next.newest = o.manifest.Newest
 	return nil
 }

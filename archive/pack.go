@@ -66,10 +66,13 @@ func (p *pack) takeLine(l packLine) {
 
 // count adds a record of a length in the tar.
 func (p *pack) count(m *Meta, length int64) {
-	if p.records == 0 {
+	// Clocks are set back.
+	if p.records == 0 || m.Received.Before(p.oldest) {
 		p.oldest = m.Received
 	}
-	p.newest = m.Received
+	if p.records == 0 || m.Received.After(p.newest) {
+		p.newest = m.Received
+	}
 	p.records++
 	if m.hasBody() {
 		p.bytes += m.Size

@@ -29,8 +29,8 @@ type packLine struct {
 	Size    int64     `json:"size"`   // Of the sealed pack, bytes.
 	SHA256  Digest    `json:"sha256"` // Of the sealed pack.
 	Bytes   int64     `json:"bytes"`  // Of bodies.
-	Oldest  time.Time `json:"oldest"` // When the first record was received.
-	Newest  time.Time `json:"newest"` // When the last record was received.
+	Oldest  time.Time `json:"oldest"` // The earliest time at which one was received.
+	Newest  time.Time `json:"newest"` // The latest time at which one was received.
 	Stored  bool      `json:"stored"` // It is in the bucket.
 
 	Generation int  `json:"generation,omitempty"` // How often it was written anew.

@@ -39,8 +39,8 @@ type PackInfo struct {
 	Records int       `json:"records"`
 	Bytes   int64     `json:"bytes"`  // Of bodies.
 	Size    int64     `json:"size"`   // Of the sealed pack; 0 while it is open.
-	Oldest  time.Time `json:"oldest"` // When the first record was received.
-	Newest  time.Time `json:"newest"` // When the last record was received.
+	Oldest  time.Time `json:"oldest"` // The earliest time at which one was received.
+	Newest  time.Time `json:"newest"` // The latest time at which one was received.
 	Stored  bool      `json:"stored"` // It is in the bucket.
 	Gone    bool      `json:"gone"`   // All its records were removed.
 }
@@ -478,12 +478,13 @@ func (a *Archive) Relock(ctx context.Context) error {
 		return err
 	}
 	defer a.others.Done()
+	var failed error
 	for _, s := range a.all() {
 		if err := s.relock(ctx); err != nil {
-			return fmt.Errorf("relock %s: %w", s.name, err)
+			failed = errors.Join(failed, fmt.Errorf("relock %s: %w", s.name, err))
 		}
 	}
-	return nil
+	return failed
 }
 
 func (s *stream) relock(ctx context.Context) error {

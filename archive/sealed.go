@@ -38,8 +38,8 @@ type Manifest struct {
 	First   Position  `json:"first"`
 	Records int       `json:"records"`
 	Bytes   int64     `json:"bytes"`  // Of bodies.
-	Oldest  time.Time `json:"oldest"` // When the first record was received.
-	Newest  time.Time `json:"newest"` // When the last record was received.
+	Oldest  time.Time `json:"oldest"` // The earliest time at which one was received.
+	Newest  time.Time `json:"newest"` // The latest time at which one was received.
 	SHA256  Digest    `json:"sha256"` // Of the tar before the manifest's header.
 	Blocks  []int64   `json:"blocks"` // Length of each record in the tar, in blocks of 512 bytes.
 }

@@ -17,6 +17,7 @@ type StreamStatus struct {
 	Proven   Position  `json:"proven"`    // Records below this are covered by a signed checkpoint.
 	Last     time.Time `json:"last,omitzero"`
 	Oldest   time.Time `json:"oldest_waiting,omitzero"` // When the oldest record not yet in the bucket was received.
+	Untidy   bool      `json:"untidy,omitempty"`        // The bucket may have objects of it that are to be deleted now.
 }
 
 // Status is a snapshot of the archive's health.
@@ -71,7 +72,7 @@ func (a *Archive) Status() Status {
 func (s *stream) status(total *Status) StreamStatus {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	one := StreamStatus{Stream: s.name, Next: s.next, InBucket: s.next}
+	one := StreamStatus{Stream: s.name, Next: s.next, InBucket: s.next, Untidy: s.untidy}
 	total.Pending = append(total.Pending, s.pending...)
 	if s.proven != nil {
 		one.Proven = s.proven.Size

@@ -235,20 +235,26 @@ func (s *Server) erasures() erasuresOut {
 	var all []casework.Erasure
 	out := erasuresOut{Erasures: []erasureOut{}}
 	s.config.Desk.Read(func(state *casework.State) { all, out.SecondPerson = state.Erasures(), state.SecondPerson() })
-	pending := s.config.Archive.Status().Pending
+	st := s.config.Archive.Status()
 	for _, e := range all {
-		out.Erasures = append(out.Erasures, s.progress(e, pending))
+		out.Erasures = append(out.Erasures, s.progress(e, st))
 	}
 	return out
 }
 
-func (s *Server) progress(e casework.Erasure, pending []archive.Pending) erasureOut {
+// progress says done when the bytes are gone from the bucket too.
+func (s *Server) progress(e casework.Erasure, st archive.Status) erasureOut {
 	out := erasureOut{Erasure: e, Count: casework.CountRecords(e.Records), Progress: string(e.State)}
 	if e.State != casework.Ordered || s.config.Keeper == nil || !s.config.Keeper.Done(e.Order) {
 		return out
 	}
+	for _, one := range st.Streams {
+		if one.Untidy && slices.ContainsFunc(e.Records, func(r casework.Range) bool { return r.Stream == one.Stream }) {
+			return out
+		}
+	}
 	var locked bool
-	if out.Until, locked = s.lockedUntil(e.Records, pending); locked {
+	if out.Until, locked = s.lockedUntil(e.Records, st.Pending); locked {
 		out.Progress = "locked"
 	} else {
 		out.Progress = "done"
@@ -299,7 +305,7 @@ func (s *Server) apiRequestErasure(ctx context.Context, in *requestErasureIn) (*
 	}
 	var e casework.Erasure
 	s.config.Desk.Read(func(state *casework.State) { e, _ = state.Erasure(id) })
-	return reply(s.progress(e, nil)), nil
+	return reply(s.progress(e, s.config.Archive.Status())), nil
 }
 
 // askErasure requests to erase messages with every record of the same bytes.

@@ -179,6 +179,13 @@ func TestErasureFromRequestToDone(t *testing.T) {
 		return out
 	}
 	f.eventually("the erasure is done", func() bool { return list().Erasures[0].Progress == "done" })
+	var ordered casework.Erasure
+	f.desk.Read(func(s *casework.State) { ordered = s.Erasures()[0] })
+	for stream, want := range map[archive.Stream]string{archive.Mail: "ordered", "mail-10y": "done"} {
+		if got := f.web.progress(ordered, archive.Status{Streams: []archive.StreamStatus{{Stream: stream, Untidy: true}}}); got.Progress != want {
+			t.Errorf("while objects of %s are to be deleted it is %s", stream, got.Progress)
+		}
+	}
 	if n := list().Erasures[0].Count; n != 3 {
 		t.Errorf("the order names %d records", n)
 	}

@@ -52,6 +52,9 @@ func (c *custody) lock(p archive.PackInfo) (l archive.Lock) {
 	}
 	desk.Read(func(s *casework.State) { l = s.Lock(p) })
 	l.Hold = l.Hold && c.locks.Load()
+	if !l.Until.After(time.Now()) {
+		l.Mode, l.Until = archive.Unlocked, time.Time{} // Servers refuse a retention that has ended.
+	}
 	return l
 }
 

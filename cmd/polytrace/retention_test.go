@@ -67,6 +67,26 @@ func TestNothingMayGoBeforeTheDecisionsAreFolded(t *testing.T) {
 	}
 }
 
+// A retention that has ended is not asked for: servers refuse it, and the pack
+// would never get into the bucket.
+func TestRetentionThatHasEndedIsNoLock(t *testing.T) {
+	c, desk, _ := newCustody(t, nil)
+	c.desk.Store(desk)
+	c.locks.Store(true)
+	decide(t, desk, casework.SetClass{Class: archive.Mail, Keep: casework.Period{Years: 1}, Lock: archive.Compliance})
+	now := time.Now()
+	for years, held := range map[int]bool{0: false, -2: false, -3: true} {
+		p := archive.PackInfo{Stream: archive.Mail, First: 10, Records: 3, Newest: now.AddDate(years, 0, 0)}
+		if held {
+			p.First = 1
+		}
+		got := c.lock(p)
+		if ended := years < 0; ended != (got.Mode == archive.Unlocked && got.Until.IsZero()) || got.Hold != held {
+			t.Errorf("%d years: %+v", years, got)
+		}
+	}
+}
+
 // A hold asks for a legal hold only of a bucket that was seen to keep it: a
 // pack with a lock never gets into any other.
 func TestHoldAsksForALockWhereThereAreLocks(t *testing.T) {
