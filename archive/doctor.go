@@ -188,11 +188,17 @@ func (a *Archive) explained(key string) bool {
 		return true
 	case "packs":
 		_, first, as, ok := parseKey(key)
+		if s.superseding(key) != nil { // It is to be deleted, or is what a crash left of a pack that was being written anew.
+			s.mu.Lock()
+			s.untidy = true
+			s.mu.Unlock()
+			a.poke()
+			return true
+		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		p := s.packAtLocked(first)
-		// The pack that is being uploaded, or one that waits to be deleted.
-		return ok && p != nil && (p.first == first && p.as == as || s.untidy || slices.ContainsFunc(s.pending, func(p Pending) bool { return p.Key == key }))
+		return ok && p != nil && p.first == first && p.as == as // It is being uploaded.
 	}
 	return false
 }

@@ -385,10 +385,14 @@ func (s *stream) tidy(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if s.superseding(o.Key) == nil {
+		p := s.superseding(o.Key)
+		if p == nil {
 			continue
 		}
 		err := s.a.store.Delete(ctx, o.Key)
+		if errors.Is(err, ErrRetained) {
+			err = s.release(ctx, o.Key, p)
+		}
 		if errors.Is(err, ErrRetained) {
 			pending = append(pending, s.keptUntil(ctx, o.Key))
 			continue
@@ -402,6 +406,26 @@ func (s *stream) tidy(ctx context.Context) error {
 	defer s.mu.Unlock()
 	s.pending, s.untidy = pending, false
 	return nil
+}
+
+// release deletes an object that a hold keeps, if nobody wants that hold any
+// more for the pack that has its records now.
+func (s *stream) release(ctx context.Context, key string, p *pack) error {
+	there, err := s.a.store.Stat(ctx, key)
+	if err != nil {
+		return ignore(err, ErrNoObject)
+	}
+	s.mu.Lock()
+	line := p.line()
+	s.mu.Unlock()
+	want := strongest(there.Lock, s.a.lockOf(s, line))
+	if want.Hold || !there.Lock.Hold {
+		return ErrRetained
+	}
+	if err := s.a.store.Protect(ctx, key, want); err != nil {
+		return err
+	}
+	return s.a.store.Delete(ctx, key)
 }
 
 // keptUntil asks until when an object is kept.
@@ -521,40 +545,9 @@ func (s *stream) relock(ctx context.Context) error {
 		p.lock = want
 		s.mu.Unlock()
 	}
-	return s.relockLeftovers(ctx)
-}
-
-// relockLeftovers changes the locks of objects that are to go: what a hold
-// kept may go when it is lifted.
-func (s *stream) relockLeftovers(ctx context.Context) error {
 	s.mu.Lock()
-	some := s.untidy || len(s.pending) > 0
-	s.untidy = some
-	s.mu.Unlock()
-	if !some {
-		return nil
-	}
-	for o, err := range s.a.store.List(ctx, "packs/"+string(s.name)+"/") {
-		if err != nil {
-			return err
-		}
-		p := s.superseding(o.Key)
-		if p == nil {
-			continue
-		}
-		there, err := s.a.store.Stat(ctx, o.Key)
-		if errors.Is(err, ErrNoObject) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		if want := strongest(there.Lock, s.a.lockOf(s, p.line())); want != there.Lock {
-			if err := s.a.store.Protect(ctx, o.Key, want); err != nil {
-				return err
-			}
-		}
-	}
+	defer s.mu.Unlock()
+	s.untidy = s.untidy || len(s.pending) > 0 // What a hold kept may go when it was lifted.
 	return nil
 }
 
