@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -96,11 +97,11 @@ func TestTimestampIsMadeInTheEnd(t *testing.T) {
 // for the sake of a time stamp.
 func TestTimestampsAreMadeOnceInAWhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		good, asked := stamps(t), 0
+		good, asked := stamps(t), atomic.Int32{}
 		c := testConfig(newMemStore())
 		c.StampEvery = time.Hour
 		c.Stamp = func(ctx context.Context, d Digest) ([]byte, error) {
-			asked++
+			asked.Add(1)
 			return good(ctx, d)
 		}
 		a := mustOpen(t, newMemDisk(), c)
@@ -111,12 +112,12 @@ func TestTimestampsAreMadeOnceInAWhile(t *testing.T) {
 			mustFlush(t, a)
 			pass(10 * time.Minute)
 		}
-		if asked != 1 {
-			t.Errorf("%d time stamps in 40 minutes", asked)
+		if n := asked.Load(); n != 1 {
+			t.Errorf("%d time stamps in 40 minutes", n)
 		}
 		pass(10 * time.Hour)
-		if asked != 2 {
-			t.Errorf("%d time stamps in the end", asked)
+		if n := asked.Load(); n != 2 {
+			t.Errorf("%d time stamps in the end", n)
 		}
 		stop()
 		synctest.Wait()
