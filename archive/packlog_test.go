@@ -1,0 +1,42 @@
+package archive
+
+import (
+	"strings"
+	"testing"
+)
+
+// A line that could not be written leaves nothing behind the one that is
+// written in its place.
+func TestFailedLineLeavesNothingBehind(t *testing.T) {
+	d := newMemDisk()
+	if err := d.MkdirAll("streams/mail"); err != nil {
+		t.Fatal(err)
+	}
+	log, _, _, err := openPackLog(d, "streams/mail")
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := packLine{First: 0, Records: 1, Size: 1}
+	long := line
+	long.Stored, long.Stated, long.Lock = true, true, Lock{Compliance, received(1), true}
+	d.setFail(func(_ int, what, _ string) error {
+		if what == "sync" {
+			return errDisk
+		}
+		return nil
+	})
+	if err := log.add(long); err == nil || !strings.Contains(err.Error(), "list pack") {
+		t.Fatalf("a line that is not durable: %v", err)
+	}
+	d.setFail(nil)
+	if err := log.add(line); err != nil {
+		t.Fatal(err)
+	}
+	if err := log.f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, lines, unreadable, err := openPackLog(d, "streams/mail")
+	if err != nil || unreadable > 0 || len(lines) != 1 || lines[0] != line {
+		t.Errorf("%+v, %d unreadable, %v", lines, unreadable, err)
+	}
+}
