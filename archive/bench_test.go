@@ -48,6 +48,46 @@ func BenchmarkAppend(b *testing.B) {
 	}
 }
 
+// What the disk can do: the bytes of as many records as there are writers,
+// written at once into a file of zeros, and synced.
+func BenchmarkBareDisk(b *testing.B) {
+	for _, size := range []int{4 << 10, 32 << 10} {
+		for _, writers := range []int{1, 8, 64} {
+			b.Run(fmt.Sprintf("%dKiB/%d", size>>10, writers), func(b *testing.B) {
+				f, err := osDisk{b.TempDir()}.Create("pack")
+				if err != nil {
+					b.Fatal(err)
+				}
+				defer f.Close()
+				group := bytes.Repeat(mailText(1, size+3*blockSize), writers)
+				const file = 256 << 20
+				if _, err := f.WriteAt(make([]byte, file), 0); err != nil {
+					b.Fatal(err)
+				}
+				if err := f.Sync(); err != nil {
+					b.Fatal(err)
+				}
+				b.SetBytes(int64(size))
+				b.ResetTimer()
+				off := int64(0)
+				for n := 0; n < b.N; n += writers {
+					if off+int64(len(group)) > file {
+						off = 0
+					}
+					if _, err := f.WriteAt(group, off); err != nil {
+						b.Fatal(err)
+					}
+					if err := f.Sync(); err != nil {
+						b.Fatal(err)
+					}
+					off += int64(len(group))
+				}
+				b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "records/s")
+			})
+		}
+	}
+}
+
 // countingDisk counts the syncs of files it creates.
 type countingDisk struct {
 	disk
