@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"sort"
 	"strings"
@@ -64,7 +65,19 @@ func (d osDisk) Create(name string) (file, error) {
 func (d osDisk) Rename(from, to string) error { return os.Rename(d.Describe(from), d.Describe(to)) }
 func (d osDisk) Remove(name string) error     { return os.Remove(d.Describe(name)) }
 
-func (d osDisk) MkdirAll(name string) error { return makeDirs(d.Describe(name)) }
+// MkdirAll is durable when it returns nil, also when an attempt before it got
+// as far as the directory and not to the sync.
+func (d osDisk) MkdirAll(name string) error {
+	if err := makeDirs(d.Describe(name)); err != nil {
+		return err
+	}
+	for ; name != "."; name = path.Dir(name) {
+		if err := syncDir(d.Describe(path.Dir(name))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // makeDirs is os.MkdirAll that survives a power cut: the parent of each new
 // directory is synced.

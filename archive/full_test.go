@@ -145,6 +145,72 @@ func TestFailedDirectorySyncIsSticky(t *testing.T) {
 	}
 }
 
+// Nor may it forget it after the program was started again: what is there is
+// not durable for being seen.
+func TestStartMakesDurableWhatItFinds(t *testing.T) {
+	d, store := newMemDisk(), newMemStore()
+	a := mustOpen(t, d, testConfig(store))
+	mustAppend(t, a, Mail, message(0), []byte("x"))
+	mustFlush(t, a)
+	d.setFail(func(_ int, op, name string) error {
+		if op == "syncdir" {
+			return unix.EIO
+		}
+		return nil
+	})
+	if _, err := a.Append(t.Context(), Mail, message(1), strings.NewReader("never acknowledged")); !errors.Is(err, ErrBroken) {
+		t.Fatal(err)
+	}
+	d.setFail(nil)
+	a.Close() // It is broken.
+	a = mustOpen(t, d, testConfig(store))
+	m := mustAppend(t, a, Mail, message(1), []byte("acknowledged"))
+	d = d.powerCut(nil)
+	a.Close()
+	a = mustOpen(t, d, testConfig(store))
+	if r, err := a.Read(t.Context(), m.Address()); err != nil || string(r.Body) != "acknowledged" {
+		t.Errorf("%q %v", r.Body, err)
+	}
+}
+
+// The same holds for what a first start left that failed.
+func TestSecondStartMakesTheFirstDurable(t *testing.T) {
+	for failing := range 8 {
+		d, store := newMemDisk(), newMemStore()
+		synced := 0
+		d.setFail(func(_ int, op, name string) error {
+			if op == "syncdir" || op == "mkdir" {
+				if synced++; synced > failing {
+					return unix.EIO
+				}
+			}
+			return nil
+		})
+		if a, err := openOn(t.Context(), d, testConfig(store)); err == nil {
+			a.Append(t.Context(), Mail, message(0), strings.NewReader("never acknowledged")) // It may fail, as the start may.
+			a.Close()
+		}
+		d.setFail(nil)
+		a := mustOpen(t, d, testConfig(store))
+		key := a.PublicKey()
+		m := mustAppend(t, a, Mail, message(1), []byte("acknowledged"))
+		d = d.powerCut(nil)
+		a.Close()
+		a, err := openOn(t.Context(), d, testConfig(store))
+		if err != nil {
+			t.Errorf("after %d syncs: %v", failing, err)
+			continue
+		}
+		if r, err := a.Read(t.Context(), m.Address()); err != nil || string(r.Body) != "acknowledged" {
+			t.Errorf("after %d syncs: %q %v", failing, r.Body, err)
+		}
+		if a.PublicKey() != key {
+			t.Errorf("after %d syncs the key is another one", failing)
+		}
+		mustClose(t, a)
+	}
+}
+
 // A body that cannot be read, or changes while it is stored, is refused; its
 // part of the pack is taken back.
 func TestUnreadableBodyBreaksNothing(t *testing.T) {

@@ -20,6 +20,7 @@ type memDisk struct {
 	mu      sync.Mutex
 	names   map[string]*inode // As programs see it.
 	durable map[string]*inode // As a power cut leaves it; updated by SyncDir.
+	dirs    map[string]bool   // Directories, and whether a power cut leaves them.
 	free    int64
 
 	ops      int // Changes and syncs so far.
@@ -50,7 +51,7 @@ const page = 4096
 var errPower = errors.New("power is off")
 
 func newMemDisk() *memDisk {
-	return &memDisk{names: map[string]*inode{}, durable: map[string]*inode{}, free: 1 << 40}
+	return &memDisk{names: map[string]*inode{}, durable: map[string]*inode{}, dirs: map[string]bool{}, free: 1 << 40}
 }
 
 // change counts an operation and tells whether it fails. The caller holds mu.
@@ -76,6 +77,11 @@ func (d *memDisk) powerCut(r *rand.Rand) *memDisk {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	after := newMemDisk()
+	for _, dir := range slices.Sorted(maps.Keys(d.dirs)) {
+		if d.dirs[dir] || r != nil && r.IntN(2) == 0 {
+			after.dirs[dir] = true
+		}
+	}
 	seen := map[*inode]*inode{}
 	all := maps.Clone(d.durable)
 	maps.Copy(all, d.names)
@@ -84,7 +90,7 @@ func (d *memDisk) powerCut(r *rand.Rand) *memDisk {
 		if r != nil && r.IntN(2) == 0 {
 			n = d.names[name]
 		}
-		if n == nil {
+		if n == nil || after.lost(name) {
 			continue
 		}
 		if seen[n] == nil {
@@ -93,6 +99,16 @@ func (d *memDisk) powerCut(r *rand.Rand) *memDisk {
 		after.names[name], after.durable[name] = seen[n], seen[n]
 	}
 	return after
+}
+
+// lost reports whether a directory on the way to a file is not there.
+func (d *memDisk) lost(name string) bool {
+	for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
+		if !d.dirs[dir] {
+			return true
+		}
+	}
+	return false
 }
 
 func (n *inode) powerCut(r *rand.Rand) *inode {
@@ -178,13 +194,29 @@ func (d *memDisk) Remove(name string) error {
 func (d *memDisk) MkdirAll(name string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.change("mkdir", name)
+	for dir := name; dir != "."; dir = path.Dir(dir) {
+		if _, ok := d.dirs[dir]; !ok {
+			d.dirs[dir] = false
+		}
+	}
+	if err := d.change("mkdir", name); err != nil { // Of the sync behind it: it is there until the power goes.
+		return err
+	}
+	for dir := name; dir != "."; dir = path.Dir(dir) {
+		d.dirs[dir] = true
+	}
+	return nil
 }
 
 func (d *memDisk) List(name string) ([]string, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	found := map[string]bool{}
+	for dir := range d.dirs {
+		if path.Dir(dir) == name {
+			found[path.Base(dir)] = true
+		}
+	}
 	for full := range d.names {
 		for dir, base := path.Dir(full), path.Base(full); ; dir, base = path.Dir(dir), path.Base(dir) {
 			if dir == name {
@@ -212,6 +244,11 @@ func (d *memDisk) SyncDir(name string) error {
 	for full, n := range d.names {
 		if path.Dir(full) == name {
 			d.durable[full] = n
+		}
+	}
+	for dir := range d.dirs {
+		if path.Dir(dir) == name {
+			d.dirs[dir] = true
 		}
 	}
 	return nil
