@@ -64,3 +64,26 @@ func TestNothingGoesBeforeItsDecisionIsInTheBucket(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A record that was erased, or a pack that went, without a decision in the
+// ledger is named: whoever can write to the bucket and has the key may not
+// remove anything silently.
+func TestRemovalWithoutADecisionIsNamed(t *testing.T) {
+	for _, whole := range []bool{false, true} {
+		store := newMemStore()
+		a := mustOpen(t, newMemDisk(), testConfig(store))
+		for i := range 3 {
+			mustAppend(t, a, Mail, message(i), mailText(uint64(i), 900))
+		}
+		mustFlush(t, a)
+		what, where := Removal{Mail, 1, 1}, "mail/1"
+		if whole {
+			what, where = Removal{Mail, 0, 3}, "mail/0"
+		}
+		mustRemove(t, a, "note.added", what)
+		v := audit(t, store, Audit{Key: a.PublicKey()})
+		if len(v.Problems) != 1 || v.Problems[0].Where != where {
+			t.Errorf("%s: %+v", what, v.Problems)
+		}
+	}
+}
