@@ -22,7 +22,7 @@ import (
 
 var buckets atomic.Int32
 
-func config(t *testing.T, server *archivetest.S3, prefix string) Config {
+func config(t testing.TB, server *archivetest.S3, prefix string) Config {
 	t.Helper()
 	l, err := ParseURL(server.URL(fmt.Sprintf("archive-%d", buckets.Add(1)) + prefix))
 	if err != nil {
@@ -31,7 +31,7 @@ func config(t *testing.T, server *archivetest.S3, prefix string) Config {
 	return Config{Location: l, Credentials: credentials.NewStaticV4(server.AccessKey, server.SecretKey, ""), Transport: server.Transport}
 }
 
-func newStore(t *testing.T, server *archivetest.S3, prefix string) *Store {
+func newStore(t testing.TB, server *archivetest.S3, prefix string) *Store {
 	t.Helper()
 	c := config(t, server, prefix)
 	if err := Make(t.Context(), c); err != nil {
