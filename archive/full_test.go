@@ -173,6 +173,35 @@ func TestStartMakesDurableWhatItFinds(t *testing.T) {
 	}
 }
 
+// A record that a start finds is seen from then on, although it was never
+// acknowledged, and must not be lost by a power cut later.
+func TestWhatRecoveryFindsIsDurable(t *testing.T) {
+	d, store := newMemDisk(), newMemStore()
+	a := mustOpen(t, d, testConfig(store))
+	d.setFail(func(_ int, op, name string) error {
+		if op == "sync" && strings.HasSuffix(name, ".tar") {
+			return unix.EIO
+		}
+		return nil
+	})
+	if _, err := a.Append(t.Context(), Mail, message(0), strings.NewReader("written")); !errors.Is(err, ErrBroken) {
+		t.Fatal(err)
+	}
+	d.setFail(nil)
+	a.Close() // It is broken.
+	a = mustOpen(t, d, testConfig(store))
+	at := Address{Mail, 0}
+	if r, err := a.Read(t.Context(), at); err != nil || string(r.Body) != "written" {
+		t.Fatalf("%q %v", r.Body, err)
+	}
+	d = d.powerCut(nil)
+	a.Close()
+	a = mustOpen(t, d, testConfig(store))
+	if r, err := a.Read(t.Context(), at); err != nil || string(r.Body) != "written" {
+		t.Errorf("%q %v", r.Body, err)
+	}
+}
+
 // The same holds for what a first start left that failed.
 func TestSecondStartMakesTheFirstDurable(t *testing.T) {
 	for failing := range 8 {

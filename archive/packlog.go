@@ -47,7 +47,9 @@ func openPackLog(d disk, dir string) (log *packLog, lines []packLine, unreadable
 	name := dir + "/packs.jsonl"
 	f, err := d.Open(name)
 	if errors.Is(err, fs.ErrNotExist) {
-		f, err = d.Create(name) // Its directory is synced with the first pack; without the list the bucket is asked.
+		if f, err = d.Create(name); err == nil {
+			err = d.SyncDir(dir)
+		}
 	}
 	if err != nil {
 		return nil, nil, 0, err

@@ -349,8 +349,9 @@ func (s *stream) recoverTar(p *pack, upto Position) error {
 		return err
 	}
 	// What is behind the last record must not be found there once others are
-	// written before it. The sync of the first of them makes that durable.
-	if err := f.Truncate(found.end); err != nil {
+	// written before it. What was found is seen from now on, and may be there
+	// only because the power was not cut after a sync that failed.
+	if err := errors.Join(f.Truncate(found.end), f.Sync()); err != nil {
 		return errors.Join(err, f.Close())
 	}
 	p.tar, p.starts = newHandle(f), []int64{0}
