@@ -78,7 +78,7 @@ func (d *memDisk) powerCut(r *rand.Rand) *memDisk {
 	defer d.mu.Unlock()
 	after := newMemDisk()
 	for _, dir := range slices.Sorted(maps.Keys(d.dirs)) {
-		if d.dirs[dir] || r != nil && r.IntN(2) == 0 {
+		if !after.lost(dir) && (d.dirs[dir] || r != nil && r.IntN(2) == 0) {
 			after.dirs[dir] = true
 		}
 	}
