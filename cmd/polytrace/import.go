@@ -126,11 +126,15 @@ func (i *importing) problem(m gateway.Found, what string) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.problems++
-	at := m.Path
-	if m.Offset > 0 {
-		at = fmt.Sprintf("%s at byte %d", m.Path, m.Offset)
+	fmt.Fprintf(i.call.err, "%s: %s\n", placeOf(m.Path, m.Offset), what)
+}
+
+// placeOf says where a message is, for people.
+func placeOf(path string, offset int64) string {
+	if offset > 0 {
+		return fmt.Sprintf("%s at byte %d", path, offset)
 	}
-	fmt.Fprintf(i.call.err, "%s: %s\n", at, what)
+	return path
 }
 
 // report says what became of everything.

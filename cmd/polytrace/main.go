@@ -41,20 +41,21 @@ type cli struct {
 	Config string `help:"Configuration file (TOML). Every setting can also be given as environment variable, e.g. POLYTRACE_SMTP_LISTEN." env:"POLYTRACE_CONFIG" placeholder:"FILE"`
 	Data   string `help:"Data directory." env:"POLYTRACE_DATA" default:"./polytrace-data" placeholder:"DIR"`
 
-	Serve   serveVerb   `cmd:"" help:"Take mail in, keep it, index it and serve the pages."`
-	Demo    demoVerb    `cmd:"" help:"Serve a small sample company on a scratch directory, to look around."`
-	Import  importVerb  `cmd:"" help:"Take in mailboxes: EML files, mbox files, Maildir folders."`
-	Search  searchVerb  `cmd:"" help:"Search the record."`
-	Show    showVerb    `cmd:"" help:"Show a message."`
-	Export  exportVerb  `cmd:"" help:"Write all hits of a query to a file."`
-	Verify  verifyVerb  `cmd:"" help:"Read everything back and compare it with its checksums."`
-	Doctor  doctorVerb  `cmd:"" help:"Compare the bucket with what was put there: missing, extra, wrong size, unlocked."`
-	Rebuild rebuildVerb `cmd:"" help:"Build the index anew from the archive."`
-	Restore restoreVerb `cmd:"" help:"Fill an empty data directory from a bucket."`
-	Status  statusVerb  `cmd:"" help:"Tell how the appliance is."`
-	User    userVerbs   `cmd:"" help:"People who sign in."`
-	Token   tokenVerbs  `cmd:"" help:"Credentials of the JSON API."`
-	Queue   queueVerbs  `cmd:"" help:"Addresses that mail servers send to."`
+	Serve     serveVerb     `cmd:"" help:"Take mail in, keep it, index it and serve the pages."`
+	Demo      demoVerb      `cmd:"" help:"Serve a small sample company on a scratch directory, to look around."`
+	Import    importVerb    `cmd:"" help:"Take in mailboxes: EML files, mbox files, Maildir folders."`
+	Reconcile reconcileVerb `cmd:"" help:"List what a mailbox has and the archive lacks."`
+	Search    searchVerb    `cmd:"" help:"Search the record."`
+	Show      showVerb      `cmd:"" help:"Show a message."`
+	Export    exportVerb    `cmd:"" help:"Write all hits of a query to a file."`
+	Verify    verifyVerb    `cmd:"" help:"Read everything back and compare it with its checksums."`
+	Doctor    doctorVerb    `cmd:"" help:"Compare the bucket with what was put there: missing, extra, wrong size, unlocked."`
+	Rebuild   rebuildVerb   `cmd:"" help:"Build the index anew from the archive."`
+	Restore   restoreVerb   `cmd:"" help:"Fill an empty data directory from a bucket."`
+	Status    statusVerb    `cmd:"" help:"Tell how the appliance is."`
+	User      userVerbs     `cmd:"" help:"People who sign in."`
+	Token     tokenVerbs    `cmd:"" help:"Credentials of the JSON API."`
+	Queue     queueVerbs    `cmd:"" help:"Addresses that mail servers send to."`
 
 	Retention retentionVerbs `cmd:"" help:"How long mail is kept, and what goes when."`
 	Hold      holdVerbs      `cmd:"" help:"Keep what a query finds, whatever its class says."`
@@ -133,9 +134,11 @@ func help(options kong.HelpOptions, ctx *kong.Context) error {
 }
 
 var examples = map[string]string{
-	"polytrace serve":        "polytrace serve\npolytrace serve --config /etc/polytrace.toml --data /var/lib/polytrace\nPOLYTRACE_BUCKET_URL='s3://mail?endpoint=https://s3.example.net&region=eu-1' polytrace serve",
+	"polytrace serve":        "polytrace serve\npolytrace serve --config /etc/polytrace.toml --data /var/lib/polytrace\nPOLYTRACE_BUCKET_URL='s3://mail?endpoint=https://s3.example.net&region=eu-1' polytrace serve\npolytrace serve --follow 's3://mail?endpoint=https://s3.example.net'",
 	"polytrace demo":         "polytrace demo\npolytrace demo --keep ./demo-data",
 	"polytrace import":       "polytrace import ~/Maildir --mailbox support@example.net\npolytrace import old/*.mbox --mailbox sales@example.net --format mbox",
+	"polytrace reconcile":    "polytrace reconcile ~/Maildir --since 2026-11-01\npolytrace reconcile support.mbox --json > missing.jsonl",
+	"polytrace verify":       "polytrace verify\npolytrace verify acme.zip --key 'polytrace-5a1c09d2e877+…'\npolytrace verify --from 's3://mail?endpoint=https://s3.example.net' --trusted known.txt",
 	"polytrace search":       "polytrace search 'from:acme.example \"root cause\" after:30d'\npolytrace search has:attachment --json | jq .subject",
 	"polytrace show":         "polytrace show mail/1042\npolytrace show mail/1042 --raw > mail-1042.eml",
 	"polytrace export":       "polytrace export 'account:acme after:2026-01' --to acme.zip\npolytrace export from:acme.example --to acme.mbox --format mbox",
