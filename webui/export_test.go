@@ -187,13 +187,13 @@ func TestExportNamesWhatIsDamaged(t *testing.T) {
 // An export that cannot go on breaks off: nobody takes a part for the whole.
 // The same for the bytes of one message.
 func TestTransfersBreakOffWhenTheyFail(t *testing.T) {
-	f := newFixture(t)
-	for _, raw := range odd {
-		f.store([]byte(raw), archive.Source{Queue: "q"})
-	}
 	at := archive.Address{Stream: archive.Mail, Position: 2}
-	p := f.program(casework.Observer)
 	for path, err := range map[string]error{"/export": errors.New("the bucket is away"), "/export?format=mbox": archive.ErrDamaged, "/records/mail/2/raw": archive.ErrDamaged} {
+		f := newFixture(t)
+		for _, raw := range odd {
+			f.store([]byte(raw), archive.Source{Queue: "q"})
+		}
+		p := f.program(casework.Observer)
 		f.web.config.Archive = failingArchive{f.archive, at, err}
 		r := p.request("GET", apiRoot+path, nil)
 		r.Header.Set("Authorization", "Bearer "+p.token)
