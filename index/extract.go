@@ -21,6 +21,11 @@ import (
 // is longer is found by its first part and listed under is:unsearchable.
 const MaxText = 32 << 20
 
+// maxSnippetText is how much of it is kept to show snippets of, in bytes: a
+// database holds each value several times while it writes it. A hit behind it
+// shows how the text begins.
+const maxSnippetText = 1 << 20
+
 // Why the text of a record could not be read, or not all of it.
 const (
 	reasonEncrypted = "encrypted"
@@ -182,7 +187,11 @@ func (z *analyzer) original(a *analysis, reading *message.Reading) {
 	a.words = z.w.words(fieldBody, body, 0)
 	z.fileTerms(files)
 	z.flagTerms(m, text, files, encrypted)
-	a.text = append(binary.AppendUvarint(nil, uint64(authorStart(text, len(body)))), body...)
+	kept := body
+	if len(kept) > maxSnippetText {
+		kept = strings.ToValidUTF8(kept[:maxSnippetText], "")
+	}
+	a.text = append(binary.AppendUvarint(nil, uint64(authorStart(text, len(kept)))), kept...)
 	a.details = marshalDetails(details{files, slices.Concat(reading.Defects, m.Defects)})
 	a.thread = linksOf(m, s.date)
 }

@@ -91,3 +91,24 @@ func TestMarksAreWhole(t *testing.T) {
 		}
 	})
 }
+
+// Of a long text only the first part is kept for snippets; all of it is
+// searched, and a hit behind that part shows how the text begins.
+func TestLongTextIsSearchedBehindWhatIsKept(t *testing.T) {
+	a := newMemArchive()
+	x := follow(t, a)
+	a.append(archive.Meta{}, mail("It begins here.\n"+strings.Repeat("filling words of no interest\n", 3*maxSnippetText/28)+"quercus\n"))
+	caughtUp(t, x, a)
+	res := search(t, x, Request{Query: "quercus"})
+	if res.Total != 1 || !strings.HasPrefix(res.Items[0].Snippet, "It begins here.") {
+		t.Fatalf("%d hits, %+v", res.Total, res.Items)
+	}
+	kept, closer, err := x.db.Get(docKey(famText, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closer.Close()
+	if len(kept) > maxSnippetText+16 {
+		t.Errorf("%d bytes are kept", len(kept))
+	}
+}
