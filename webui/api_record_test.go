@@ -334,3 +334,16 @@ func TestAPIEventsTellChanges(t *testing.T) {
 		t.Errorf("HEAD: %d", head.code)
 	}
 }
+
+// Who looks at the status learns two weeks before that the certificate ends.
+func TestStatusTellsThatTheCertificateEnds(t *testing.T) {
+	for left, told := range map[time.Duration]bool{15 * 24 * time.Hour: false, 13 * 24 * time.Hour: true, -time.Hour: true} {
+		f := newFixture(t)
+		f.users()
+		ends := f.clock().Add(left)
+		f.web.config.Intake = func() Intake { return Intake{Certificate: ends} }
+		if r := f.as("admin").get("/status"); strings.Contains(r.body, "The certificate for STARTTLS ends") != told {
+			t.Errorf("%s before its end: %s", left, r.body)
+		}
+	}
+}

@@ -114,7 +114,17 @@ type Intake struct {
 	Deferred    int64                  `json:"deferred"`
 	Refused     int64                  `json:"refused"`
 	LastRefused *RefusedAttempt        `json:"last_refused,omitempty"`
-	Queues      map[string]QueueIntake `json:"queues"` // by name
+	Certificate time.Time              `json:"certificate_ends,omitzero"` // When that for STARTTLS ends.
+	Queues      map[string]QueueIntake `json:"queues"`                    // by name
+}
+
+// CertificateNotice is how long before its end a certificate is a problem.
+const CertificateNotice = 14 * 24 * time.Hour
+
+// EndsSoon reports whether the certificate has to be renewed by now: mail servers
+// that verify it deliver nothing once it has ended.
+func (i *Intake) EndsSoon(now time.Time) bool {
+	return !i.Certificate.IsZero() && i.Certificate.Sub(now) < CertificateNotice
 }
 
 // RefusedAttempt is the last attempt that was not let in.

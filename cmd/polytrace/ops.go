@@ -37,6 +37,7 @@ var (
 	descDrift        = desc("bucket_drift_objects", "Objects that are not as they should be, when the bucket was looked through last.", "kind")
 	descPending      = desc("bucket_pending_deletes", "Objects that are to go and are locked.")
 	descRetention    = desc("retention_failing", "1 when what is due could not be removed, or what is held not be found, the last time.")
+	descCertificate  = desc("smtp_certificate_not_after_seconds", "When the certificate for STARTTLS ends, Unix time.")
 	descBroken       = desc("archive_broken", "1 when writing stopped after a failed write: no mail is taken in.")
 	descBucketFails  = desc("archive_bucket_failing", "1 when the last upload failed.")
 	descDamage       = desc("archive_damage_count", "Pieces that recovery set aside.")
@@ -70,6 +71,9 @@ func (f figures) Collect(out chan<- prometheus.Metric) {
 	gauge(descDocuments, float64(st.Documents))
 	gauge(descUnsearchable, float64(st.Unsearchable))
 	gauge(descIndexBytes, float64(st.Bytes))
+	if f.intake != nil {
+		gauge(descCertificate, float64(f.intake().Certificate.Unix()))
+	}
 	if f.keeper != nil {
 		gauge(descRetention, flag(f.keeper.Status().Failure != ""))
 	}

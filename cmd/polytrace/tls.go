@@ -50,6 +50,9 @@ func (c *certificate) reload() error {
 	return nil
 }
 
+// ends is when the certificate in use does.
+func (c *certificate) ends() time.Time { return c.present.Load().Leaf.NotAfter }
+
 func (c *certificate) config() *tls.Config {
 	return &tls.Config{
 		MinVersion:     tls.VersionTLS12,

@@ -407,6 +407,9 @@ func (s statusAnswer) problems() (list []string) {
 	if s.Retention != nil && s.Retention.Failure != "" {
 		list = append(list, "nothing is removed at the moment: "+s.Retention.Failure)
 	}
+	if s.Intake != nil && s.Intake.EndsSoon(time.Now()) {
+		list = append(list, "the certificate for STARTTLS ends at "+s.Intake.Certificate.Local().Format(time.DateTime)+": renew it and reload the service; mail servers that verify it deliver nothing afterwards")
+	}
 	if s.Archive.Unstamped != "" {
 		list = append(list, "checkpoints are not time-stamped: "+s.Archive.Unstamped)
 	}
