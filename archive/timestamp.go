@@ -7,8 +7,10 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"math/big"
 	"path"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/digitorus/pkcs7"
@@ -20,7 +22,11 @@ type Timestamp struct {
 	Time      time.Time `json:"time"`
 	Authority string    `json:"authority"` // Subject of its certificate.
 	Trusted   bool      `json:"trusted"`   // The certificate is one for time stamps, of a root that is trusted.
+	Nonce     *big.Int  `json:"-"`         // Of the question; nil when it had none.
 }
+
+// QUIRK: pkcs7 counts how deep it is in a variable of the package.
+var readingTimestamp sync.Mutex
 
 // ReadTimestamp reads an answer of an authority (TimeStampResp, RFC 3161
 // section 2.4.2, in DER) and checks that it is signed and about a SHA-256.
@@ -32,6 +38,8 @@ func ReadTimestamp(answer []byte, of Digest, roots *x509.CertPool) (t Timestamp,
 			err = fmt.Errorf("time stamp cannot be read: %v", p)
 		}
 	}()
+	readingTimestamp.Lock()
+	defer readingTimestamp.Unlock()
 	ts, err := timestamp.ParseResponse(answer)
 	if err != nil {
 		return t, fmt.Errorf("time stamp cannot be read: %w", err)
@@ -50,7 +58,7 @@ func ReadTimestamp(answer []byte, of Digest, roots *x509.CertPool) (t Timestamp,
 	if err := p.Verify(); err != nil {
 		return t, fmt.Errorf("time stamp: %w", err)
 	}
-	t = Timestamp{Time: ts.Time.UTC(), Authority: signer.Subject.String()}
+	t = Timestamp{Time: ts.Time.UTC(), Authority: signer.Subject.String(), Nonce: ts.Nonce}
 	if roots != nil {
 		err := p.VerifyWithOpts(x509.VerifyOptions{Roots: roots, Intermediates: pool(p.Certificates), CurrentTime: ts.Time, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageTimeStamping}})
 		t.Trusted = err == nil

@@ -46,7 +46,7 @@ func TestTimestampsAreProven(t *testing.T) {
 			t.Fatalf("%+v", v.Problems)
 		}
 		p := v.Proven[0]
-		if want := (Timestamp{at, "CN=Test Time Stamps", trusted}); p.Stamped != want || p.StampedTo != 1 || p.Records != 2 {
+		if want := (Timestamp{Time: at, Authority: "CN=Test Time Stamps", Trusted: trusted}); p.Stamped != want || p.StampedTo != 1 || p.Records != 2 {
 			t.Errorf("%+v", p)
 		}
 	}

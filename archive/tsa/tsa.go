@@ -40,11 +40,12 @@ func (c *Client) Stamp(ctx context.Context, digest archive.Digest) ([]byte, erro
 	if err != nil {
 		return nil, fmt.Errorf("authority %s: %w", c.URL, err)
 	}
-	if _, err := archive.ReadTimestamp(answer, digest, nil); err != nil {
-		return nil, fmt.Errorf("authority %s: %w", c.URL, err)
+	t, err := archive.ReadTimestamp(answer, digest, nil)
+	if err == nil && (t.Nonce == nil || t.Nonce.Cmp(nonce) != 0) {
+		err = errors.New("it answers another question")
 	}
-	if ts, err := timestamp.ParseResponse(answer); err != nil || ts.Nonce == nil || ts.Nonce.Cmp(nonce) != 0 {
-		return nil, errors.Join(fmt.Errorf("authority %s: it answers another question", c.URL), err)
+	if err != nil {
+		return nil, fmt.Errorf("authority %s: %w", c.URL, err)
 	}
 	return answer, nil
 }
