@@ -274,6 +274,9 @@ func (s *Store) keys(ctx context.Context, prefix string) ([]archive.Object, erro
 			return err
 		}
 		key := filepath.ToSlash(rel)
+		if key == incoming {
+			return fs.SkipDir
+		}
 		if d.IsDir() {
 			return enter(key, prefix)
 		}
@@ -281,6 +284,9 @@ func (s *Store) keys(ctx context.Context, prefix string) ([]archive.Object, erro
 			return nil
 		}
 		info, err := d.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // Deleted in this moment.
+		}
 		if err != nil {
 			return err
 		}

@@ -57,8 +57,12 @@ func TestOpenSweepsWhatACrashLeft(t *testing.T) {
 	if err := os.Chtimes(old, before, before); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(dir); err != nil {
+	s, err := Open(dir)
+	if err != nil {
 		t.Fatal(err)
+	}
+	for o, err := range s.List(t.Context(), "") {
+		t.Errorf("what is being written is listed: %s %v", o.Key, err)
 	}
 	if _, err := os.Stat(old); !os.IsNotExist(err) {
 		t.Errorf("the old one is still there: %v", err)

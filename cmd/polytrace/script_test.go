@@ -96,7 +96,7 @@ func waitForServer(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 // wait-for-bucket DIR returns when everything that was received is in the
-// bucket.
+// bucket, and proven.
 func waitForBucket(ts *testscript.TestScript, _ bool, args []string) {
 	c := &call{ctx: context.Background(), dir: ts.MkAbs(args[0])}
 	api, err := c.connect()
@@ -104,7 +104,7 @@ func waitForBucket(ts *testscript.TestScript, _ bool, args []string) {
 	waitUntil(ts.Fatalf, "the bucket", func() bool {
 		var st statusAnswer
 		ts.Check(api.get(c.ctx, "/status", nil, &st))
-		return !slices.ContainsFunc(st.Archive.Streams, func(s archive.StreamStatus) bool { return s.InBucket < s.Next })
+		return !slices.ContainsFunc(st.Archive.Streams, func(s archive.StreamStatus) bool { return s.InBucket < s.Next || s.Proven < s.Next })
 	})
 	ts.Check(api.close())
 }
