@@ -5,7 +5,7 @@ export CGO_ENABLED = 0
 VERSITYGW = v1.8.0
 MINIO     = v0.0.0-20260212201848-7aac2a2c5b7c
 TOOLS     = $(CURDIR)/.tools
-PACKAGES  = age chromium fonts-dejavu-core openssl postfix swaks zstd
+PACKAGES  = age chromium fonts-dejavu-core openssl postfix strace swaks zstd
 ROOT      = $(if $(filter 0,$(shell id -u)),,sudo)
 
 .PHONY: test test-full unit scripts real race lint build tools fuzz bench

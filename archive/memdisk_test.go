@@ -376,6 +376,11 @@ func (f *memFile) Size() (int64, error) {
 	return int64(len(f.n.data)), nil
 }
 
-func (f *memFile) Close() error { return nil }
+// Close closes the file also when it fails.
+func (f *memFile) Close() error {
+	f.d.mu.Lock()
+	defer f.d.mu.Unlock()
+	return f.d.change("close", f.name)
+}
 
 var errFull, errDisk = unix.ENOSPC, unix.EIO
