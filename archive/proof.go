@@ -101,3 +101,76 @@ func (p Proof) check(key string) (Meta, error) {
 	}
 	return m, nil
 }
+
+// Consistency shows that the first Since records of a stream, as an earlier
+// checkpoint tells of them, are still the beginning of its log (RFC 6962
+// section 2.1.2): nothing among them was changed, dropped or put elsewhere.
+// Who keeps a checkpoint checks the archive by it without reading the bucket.
+type Consistency struct {
+	Since      Position `json:"since"`
+	Hashes     []Digest `json:"hashes"`
+	Checkpoint string   `json:"checkpoint"` // The last one; signed note (C2SP tlog-checkpoint).
+}
+
+// ProveConsistency proves that the last checkpoint of a stream goes on from the
+// one over its first since records; 0 asks for the last checkpoint alone.
+// ErrUnproven when it is about fewer records, or there is none.
+func (a *Archive) ProveConsistency(name Stream, since Position) (Consistency, error) {
+	c, err := a.proveConsistency(name, since)
+	if err != nil {
+		return c, fmt.Errorf("prove %s since %d: %w", name, since, err)
+	}
+	return c, nil
+}
+
+func (a *Archive) proveConsistency(name Stream, since Position) (c Consistency, err error) {
+	s := a.lookup(name)
+	if s == nil {
+		return c, ErrNotFound
+	}
+	last := s.lastProven()
+	if last == nil || since > last.Size {
+		return c, ErrUnproven
+	}
+	c = Consistency{Since: since, Checkpoint: last.signed}
+	if since == 0 {
+		return c, nil
+	}
+	proof, err := tlog.ProveTree(int64(last.Size), int64(since), s.tree)
+	for _, h := range proof {
+		c.Hashes = append(c.Hashes, Digest(h))
+	}
+	return c, err
+}
+
+// Check checks a proof with the checkpoint that was kept, against a public key
+// in the form of PublicKey, and returns the present checkpoint.
+func (c Consistency) Check(kept, key string) (Checkpoint, error) {
+	now, err := c.check(kept, key)
+	if err != nil {
+		return Checkpoint{}, fmt.Errorf("check consistency: %w", err)
+	}
+	return now, nil
+}
+
+func (c Consistency) check(kept, key string) (Checkpoint, error) {
+	before, err := openCheckpoint(kept, key)
+	if err != nil {
+		return Checkpoint{}, fmt.Errorf("the checkpoint that was kept: %w", err)
+	}
+	now, err := openCheckpoint(c.Checkpoint, key)
+	if err != nil {
+		return Checkpoint{}, err
+	}
+	if before.Origin != now.Origin || before.Size != c.Since {
+		return Checkpoint{}, fmt.Errorf("the proof is about %s since %d, the checkpoint that was kept about %d records of %s", now.Origin, c.Since, before.Size, before.Origin)
+	}
+	proof := make(tlog.TreeProof, len(c.Hashes))
+	for i, h := range c.Hashes {
+		proof[i] = tlog.Hash(h)
+	}
+	if err := tlog.CheckTree(proof, int64(now.Size), tlog.Hash(now.Root), int64(before.Size), tlog.Hash(before.Root)); err != nil {
+		return Checkpoint{}, fmt.Errorf("%s was changed within its first %d records: %w", before.Stream(), before.Size, err)
+	}
+	return now, nil
+}

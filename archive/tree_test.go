@@ -114,6 +114,58 @@ func TestEveryRecordIsProven(t *testing.T) {
 	}
 }
 
+// Whoever kept a checkpoint can be shown that the present one goes on from it,
+// and cannot be shown so when anything before it is another.
+func TestEveryCheckpointGoesOnFromEarlierOnes(t *testing.T) {
+	a := mustOpen(t, newMemDisk(), testConfig(newMemStore()))
+	var kept []string
+	for i := range 7 {
+		if _, err := a.ProveConsistency(Mail, 0); i == 0 && !errors.Is(err, ErrNotFound) {
+			t.Errorf("there is no stream yet: %v", err)
+		}
+		mustAppend(t, a, Mail, message(i), mailText(uint64(i), 300))
+		mustFlush(t, a)
+		now, err := a.ProveConsistency(Mail, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		kept = append(kept, now.Checkpoint)
+	}
+	other := mustOpen(t, newMemDisk(), testConfig(newMemStore()))
+	other.signer = a.signer // Who has the key and tells another story.
+	for i := range 7 {
+		mustAppend(t, other, Mail, message(i), mailText(uint64(i+1), 300))
+	}
+	mustFlush(t, other)
+	for i, note := range kept {
+		c, err := a.ProveConsistency(Mail, Position(i+1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if now, err := c.Check(note, a.PublicKey()); err != nil || now.Size != 7 {
+			t.Errorf("since %d: %+v, %v", i+1, now, err)
+		}
+		lie, err := other.ProveConsistency(Mail, Position(i+1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := lie.Check(note, a.PublicKey()); err == nil {
+			t.Errorf("since %d: another history is taken", i+1)
+		}
+		if _, err := c.Check(kept[(i+1)%len(kept)], a.PublicKey()); err == nil {
+			t.Errorf("since %d: the proof is taken for another checkpoint", i+1)
+		}
+		if c.Hashes = append([]Digest{sumOf(nil)}, c.Hashes...); i < 6 {
+			if _, err := c.Check(note, a.PublicKey()); err == nil {
+				t.Errorf("since %d: a proof with a hash more is taken", i+1)
+			}
+		}
+	}
+	if _, err := a.ProveConsistency(Mail, 8); !errors.Is(err, ErrUnproven) {
+		t.Errorf("more records than there are: %v", err)
+	}
+}
+
 // A bit of a signed note that is not as it was makes it invalid, wherever it is.
 func TestEveryBitOfANoteCounts(t *testing.T) {
 	a, _, _, _ := proven(t, 3)

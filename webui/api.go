@@ -103,6 +103,7 @@ func (a *api) operations() {
 	add(a, mayWork, post, "/cases/{number}/shares", "Make a share link; its URL is told once", s.apiCreateShare)
 	add(a, mayWork, del, "/cases/{number}/shares/{id}", "Revoke a share link", s.apiRevokeShare)
 
+	add(a, signedIn, get, "/log/{stream}", "The last checkpoint of a stream, and proof that it goes on from an earlier one (RFC 6962)", s.apiConsistency)
 	add(a, signedIn, get, "/status", "How the appliance is", s.apiStatus)
 	a.stream(signedIn, get, "/events", "The figures of the status as they change (server-sent events)", transfer{out: "text/event-stream"}, s.apiEvents)
 	a.stream(mayManage, post, "/verify", "Read everything back and compare it with its checksums; answers with a line of JSON as it goes, the last one has done", transfer{out: "application/jsonl"}, s.apiVerify)

@@ -39,6 +39,35 @@ func (s *Server) apiProof(ctx context.Context, in *recordIn) (*body[proofOut], e
 	return reply(proofOut{p, s.config.Archive.Status().Key}), nil
 }
 
+// consistencyIn asks for the log of a stream.
+type consistencyIn struct {
+	Stream string `path:"stream" doc:"Of the records: mail, ledger, …"`
+	Since  uint64 `query:"since" doc:"Number of records of a checkpoint that you kept; 0: the last checkpoint alone."`
+}
+
+// consistencyOut is a proof with the key that it is checked with.
+type consistencyOut struct {
+	archive.Consistency
+	Key string `json:"key" doc:"Verifier key of C2SP signed notes. Compare it with one that you got another way."`
+}
+
+// apiConsistency proves to who kept a checkpoint that the log goes on from it.
+func (s *Server) apiConsistency(_ context.Context, in *consistencyIn) (*body[consistencyOut], error) {
+	c, err := s.config.Archive.ProveConsistency(archive.Stream(in.Stream), archive.Position(in.Since))
+	switch {
+	case errors.Is(err, archive.ErrNotFound):
+		return nil, notFound("stream")
+	case errors.Is(err, archive.ErrUnproven):
+		return nil, &statusError{http.StatusConflict, "No checkpoint covers so many records yet. One is made when their packs are in the bucket, usually within minutes.", err}
+	case err != nil:
+		return nil, err
+	}
+	if c.Hashes == nil {
+		c.Hashes = []archive.Digest{}
+	}
+	return reply(consistencyOut{c, s.config.Archive.Status().Key}), nil
+}
+
 // driftOut is what was found; nothing was made.
 type driftOut struct {
 	Status int

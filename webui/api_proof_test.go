@@ -38,6 +38,31 @@ func TestAPIProvesARecord(t *testing.T) {
 	}
 }
 
+// Who keeps a checkpoint is shown that the log goes on from it.
+func TestAPIProvesThatTheLogGoesOn(t *testing.T) {
+	f := newFixture(t)
+	p := f.program(casework.Admin)
+	if r := p.ask("GET", "/log/mail", nil); r.code != http.StatusNotFound {
+		t.Errorf("without mail: %d %s", r.code, r.body)
+	}
+	f.mail(letter(1))
+	if r := p.ask("GET", "/log/mail", nil); r.code != http.StatusConflict || !strings.Contains(r.body, "No checkpoint covers") {
+		t.Errorf("before a checkpoint: %d %s", r.code, r.body)
+	}
+	if err := f.archive.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	kept := tell[consistencyOut](p, http.StatusOK, "GET", "/log/mail", nil)
+	f.mail(letter(2))
+	if err := f.archive.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	now := tell[consistencyOut](p, http.StatusOK, "GET", "/log/mail?since=1", nil)
+	if c, err := now.Check(kept.Checkpoint, kept.Key); err != nil || c.Size != 2 || now.Since != 1 {
+		t.Errorf("%+v: %v", c, err)
+	}
+}
+
 // What is missing in the bucket is told to who asks, and from then on to
 // everybody who looks at the status.
 func TestDriftShowsInTheStatus(t *testing.T) {

@@ -31,7 +31,7 @@ type Archive interface {
 	Next(archive.Stream) archive.Position
 	Packs(archive.Stream) []archive.PackInfo
 	Notary
-	Prove(context.Context, archive.Address) (archive.Proof, error)
+	ProveConsistency(archive.Stream, archive.Position) (archive.Consistency, error)
 	Examine(context.Context) (archive.Drift, error)
 }
 
