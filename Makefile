@@ -33,7 +33,7 @@ scripts:
 # Where many write at once. The crash tests try thousands of histories one
 # after the other, which the detector makes long and finds nothing in.
 race:
-	CGO_ENABLED=1 go test -race -skip 'AtEveryStep' ./archive/... ./casework/... ./gateway/... ./webui
+	CGO_ENABLED=1 go test -race -timeout 30m -skip 'AtEveryStep' ./archive/... ./casework/... ./gateway/... ./webui
 
 # Tests with a real S3 server, a real browser and real mail clients. They fail
 # when one of these is missing.

@@ -219,6 +219,24 @@ func writeWhole(d disk, dir, name string, content []byte) error {
 	return d.SyncDir(dir)
 }
 
+// refresh writes the first n bytes of a file again as they are, and makes them
+// durable. After a failed sync the system may show bytes that are in memory
+// only, and leave them out of the next sync, which succeeds: so a start does
+// not trust what an earlier process, which may have met that, has written.
+func refresh(f file, n int64) error {
+	buf := make([]byte, min(n, 1<<20))
+	for at := int64(0); at < n; at += int64(len(buf)) {
+		part := buf[:min(int64(len(buf)), n-at)]
+		if _, err := f.ReadAt(part, at); err != nil {
+			return err
+		}
+		if _, err := f.WriteAt(part, at); err != nil {
+			return err
+		}
+	}
+	return errors.Join(f.Truncate(n), f.Sync())
+}
+
 func removeIfThere(d disk, name string) error {
 	if err := d.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err

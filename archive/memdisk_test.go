@@ -355,11 +355,14 @@ func (f *memFile) Truncate(size int64) error {
 func (f *memFile) Sync() error {
 	f.d.mu.Lock()
 	defer f.d.mu.Unlock()
+	n := f.n
 	if err := f.d.change("sync", f.name); err != nil {
+		// As Linux does: what could not be written is read as before, and no
+		// later sync tries again.
+		clear(n.dirty)
 		return err
 	}
 	f.d.syncs++
-	n := f.n
 	n.durable = resize(n.durable, len(n.data))
 	for p := range n.dirty {
 		if p*page < len(n.data) {

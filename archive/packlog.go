@@ -65,10 +65,8 @@ func openPackLog(d disk, dir string) (log *packLog, lines []packLine, unreadable
 	}
 	log.end = int64(bytes.LastIndexByte(raw, '\n') + 1)
 	lines, unreadable = parsePackLines(raw[:log.end])
-	if log.end < size {
-		if err := errors.Join(f.Truncate(log.end), f.Sync()); err != nil {
-			return nil, nil, 0, errors.Join(err, f.Close())
-		}
+	if err := refresh(f, log.end); err != nil {
+		return nil, nil, 0, errors.Join(err, f.Close())
 	}
 	return log, lines, unreadable, nil
 }

@@ -194,19 +194,21 @@ func (a *Archive) openStream(ctx context.Context, name Stream) error {
 	if s.tree, err = openTree(a.disk, name.dir()); err != nil {
 		return err
 	}
-	s.tree.cut(s.sealedEnd())
 	s.advanceLocked() // Nobody else has the stream yet.
-	return s.readCheckpoint()
+	if err := s.readCheckpoint(); err != nil {
+		return err
+	}
+	s.tree.cut(s.signedEnd())
+	return nil
 }
 
-// sealedEnd is behind the last sealed pack.
-func (s *stream) sealedEnd() (end Position) {
-	for _, p := range s.packs {
-		if p.tar == nil {
-			end = p.end()
-		}
+// signedEnd is behind the records that the last checkpoint tells of. What the
+// tree has behind it may not be on the disk, and grows again from packs.
+func (s *stream) signedEnd() Position {
+	if s.proven == nil {
+		return 0
 	}
-	return end
+	return s.proven.Size
 }
 
 func (s *stream) sortPacks() {
@@ -349,9 +351,8 @@ func (s *stream) recoverTar(p *pack, upto Position) error {
 		return err
 	}
 	// What is behind the last record must not be found there once others are
-	// written before it. What was found is seen from now on, and may be there
-	// only because the power was not cut after a sync that failed.
-	if err := errors.Join(f.Truncate(found.end), f.Sync()); err != nil {
+	// written before it. What was found is seen from now on.
+	if err := refresh(f, found.end); err != nil {
 		return errors.Join(err, f.Close())
 	}
 	p.tar, p.starts = newHandle(f), []int64{0}
