@@ -81,6 +81,8 @@ type play struct {
 	authority *authority.Authority
 	known     []string // Checkpoints that were in the bucket.
 	failed    error    // The disk failed since the last start.
+	appending bool     // Guarded by the disk's mu, as broken.
+	broken    string   // What failed while records were appended, and leaves their pack in doubt.
 	torn      bool     // Power was cut and some of what was not synced was written.
 }
 
@@ -130,7 +132,7 @@ func (p *play) open() {
 	if err != nil {
 		p.t.Fatalf("open: %v", err)
 	}
-	p.a, p.failed = a, nil
+	p.a, p.failed, p.broken = a, nil, ""
 }
 
 // step does one random thing.
@@ -177,9 +179,34 @@ func (p *play) meta() Meta { return message(p.r.IntN(60)) }
 func (p *play) append(s Stream, m Meta) {
 	size := []int{0, 1, 511, 512, 700, 2000, 4096, 9000, 20_000}[p.r.IntN(9)]
 	body := scriptText(uint64(p.r.IntN(40)), max(size, 1))[:size]
+	p.appends(true)
 	got, err := p.a.Append(p.t.Context(), s, m, bytes.NewReader(body))
+	p.appends(false)
 	p.say("append %d bytes to %s: %s %v", size, s, got.Address(), err)
+	p.refused(p.isBroken(), err)
 	p.took(got, body, err)
+}
+
+// appends tells whether what the disk is asked for is to append records.
+func (p *play) appends(now bool) {
+	p.disk.mu.Lock()
+	defer p.disk.mu.Unlock()
+	p.appending = now
+}
+
+// doubtful reports whether it is not known any more what is in the open pack.
+// The caller holds the disk's mu.
+func (p *play) doubtful(what, name string, cause error) bool {
+	pack := what == "write" || what == "sync" || what == "truncate"
+	return p.appending && errors.Is(cause, errDisk) && (what == "syncdir" || pack && strings.HasSuffix(name, ".tar"))
+}
+
+// refused checks that nothing is taken any more once it is not known what is
+// in the open pack.
+func (p *play) refused(broken string, err error) {
+	if broken != "" && !errors.Is(err, ErrBroken) {
+		p.t.Errorf("%s failed, and an append answers %v", broken, err)
+	}
 }
 
 // took notes what an append answered.
@@ -204,10 +231,17 @@ func (p *play) blame(err error) {
 	}
 }
 
+func (p *play) isBroken() string {
+	p.disk.mu.Lock()
+	defer p.disk.mu.Unlock()
+	return p.broken
+}
+
 func (p *play) appendMany() {
-	n := 2 + p.r.IntN(6)
+	n, before := 2+p.r.IntN(6), p.isBroken()
 	metas, bodies, errs := make([]Meta, n), make([][]byte, n), make([]error, n)
 	var senders sync.WaitGroup
+	p.appends(true)
 	for i := range n {
 		bodies[i] = scriptText(uint64(p.r.IntN(40)), 300+p.r.IntN(3000))
 		senders.Go(func() {
@@ -215,8 +249,10 @@ func (p *play) appendMany() {
 		})
 	}
 	senders.Wait()
+	p.appends(false)
 	p.say("append %d at once: %v", n, errors.Join(errs...))
 	for i := range n {
+		p.refused(before, errs[i])
 		p.took(metas[i], bodies[i], errs[i])
 	}
 }
@@ -305,6 +341,9 @@ func (p *play) fault() {
 		}
 		p.disk.fail = nil
 		p.disk.failures++
+		if p.doubtful(what, name, cause) {
+			p.broken = what + " of " + name
+		}
 		p.say("%s of %s fails: %v", what, name, cause)
 		return cause
 	})
