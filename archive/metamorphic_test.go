@@ -30,7 +30,7 @@ var (
 // Random scripts of everything that can happen to an archive: appends, alone
 // and many at once, seals, uploads, outages of the bucket, failures and power
 // cuts of the disk, restarts, holds, locks, expiry, erasure, merging of packs,
-// loss of the machine. What was acknowledged is readable and byte-exact, no
+// bytes that rot, loss of the machine. What was acknowledged is readable and byte-exact, no
 // address is given twice, nothing under hold goes, what was removed is gone,
 // and the bucket proves all of it at every stage.
 func TestRandomScripts(t *testing.T) {
@@ -72,6 +72,7 @@ type play struct {
 	now   time.Time // Of the bucket's clock.
 
 	acked   map[Address][]byte    // Acknowledged.
+	rotten  map[Address]bool      // A byte of it was changed on the disk.
 	removed map[Address]bool      // A removal of it returned.
 	doubted map[Address]bool      // A removal of it began.
 	orders  map[Address][]Removal // By the record of the decision, what is still to be done.
@@ -90,7 +91,7 @@ func playScript(t *testing.T, seed uint64, say func(string, ...any)) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &play{
 			t: t, r: rand.New(rand.NewPCG(seed, 1)), say: say, disk: newMemDisk(), store: newMemStore(), now: received(0),
-			acked: map[Address][]byte{}, removed: map[Address]bool{}, doubted: map[Address]bool{}, orders: map[Address][]Removal{}, held: map[Address]bool{},
+			acked: map[Address][]byte{}, rotten: map[Address]bool{}, removed: map[Address]bool{}, doubted: map[Address]bool{}, orders: map[Address][]Removal{}, held: map[Address]bool{},
 		}
 		p.store.now = func() time.Time { return p.now }
 		p.authority = authority.New(t)
@@ -148,10 +149,12 @@ func (p *play) step() {
 		p.part()
 	case n < 58:
 		p.outage()
-	case n < 66:
+	case n < 65:
 		p.fault()
+	case n < 73:
+		p.restart(p.r.IntN(3))
 	case n < 74:
-		p.restart()
+		p.crammed()
 	case n < 80:
 		p.hold()
 	case n < 84:
@@ -349,13 +352,52 @@ func (p *play) fault() {
 	})
 }
 
+// crammed is a disk that becomes full in the midst of a group, and has room
+// for something smaller before the program is started again.
+func (p *play) crammed() {
+	p.disk.mu.Lock()
+	p.disk.short = true
+	p.disk.mu.Unlock()
+	p.disk.setFail(func(_ int, what, name string) error {
+		if what != "write" || !strings.HasSuffix(name, ".tar") {
+			return nil
+		}
+		p.disk.failures++
+		return errFull
+	})
+	p.appendMany()
+	p.disk.setFail(nil)
+	p.append(Mail, p.meta())
+	p.restart(p.r.IntN(2))
+}
+
 // restart closes the archive, or cuts its power, and reads everything back.
-func (p *play) restart() {
-	cut := p.r.IntN(3)
+func (p *play) restart(cut int) {
 	p.say("restart %d", cut)
+	places := p.places()
 	if err := p.a.Close(); err != nil && p.disk.fails() == 0 {
 		p.t.Errorf("close: %v", err)
 	}
+	p.disturb(cut)
+	if p.r.IntN(8) == 0 {
+		p.rot(places)
+	}
+	failing := p.store.fail
+	p.store.setFail(nil) // A start asks the bucket only when something is missing here.
+	if p.r.IntN(4) == 0 {
+		p.startBadly()
+	} else {
+		p.open()
+	}
+	p.store.setFail(failing)
+	if p.r.IntN(3) == 0 {
+		p.check(p.a)
+	}
+}
+
+// disturb leaves the disk alone (0), cuts its power (1), or cuts it so that
+// some of what was not synced is there (2).
+func (p *play) disturb(cut int) {
 	p.disk.mu.Lock()
 	off := p.disk.off
 	p.disk.fail = nil
@@ -367,14 +409,61 @@ func (p *play) restart() {
 		p.disk = p.disk.powerCut(rand.New(rand.NewPCG(p.r.Uint64(), 2)))
 		p.torn = true
 	}
-	failing := p.store.fail
-	p.store.setFail(nil) // A start asks the bucket only when something is missing here.
 	p.disk.failures = 0
-	p.open()
-	p.store.setFail(failing)
-	if p.r.IntN(3) == 0 {
-		p.check(p.a)
+}
+
+// startBadly opens the archive while the disk fails. If that ends the start,
+// there is another one.
+func (p *play) startBadly() {
+	p.fault()
+	a, err := openOn(p.t.Context(), p.disk, p.config())
+	if err == nil {
+		p.a, p.failed, p.broken = a, nil, ""
+		return
 	}
+	p.say("start: %v", err)
+	if p.disk.fails() == 0 {
+		p.t.Errorf("nothing failed, but start: %v", err)
+	}
+	p.disturb(p.r.IntN(3))
+	p.open()
+}
+
+// place is where an acknowledged record lies in an open pack.
+type place struct {
+	at            Address
+	file          string
+	start, length int64
+}
+
+// places are those of the records in open packs, but for the last one of each:
+// nobody can tell that from one that was being written when the power went.
+func (p *play) places() (all []place) {
+	for _, s := range p.a.all() {
+		pack := s.openPack()
+		if pack == nil || s.name == Ledger {
+			continue
+		}
+		for i := range max(pack.records-1, 0) {
+			at := Address{s.name, pack.first + Position(i)}
+			if _, acked := p.acked[at]; acked {
+				all = append(all, place{at, pack.tarName(), pack.starts[i], pack.starts[i+1] - pack.starts[i]})
+			}
+		}
+	}
+	return all
+}
+
+// rot changes a byte of a record. That one may be damaged from now on.
+func (p *play) rot(places []place) {
+	if len(places) == 0 {
+		return
+	}
+	one := places[p.r.IntN(len(places))]
+	at := one.start + p.r.Int64N(one.length)
+	p.say("byte %d of %s rots", at-one.start, one.at)
+	p.disk.edit(one.file, flip(int(at)))
+	p.rotten[one.at] = true
 }
 
 func (p *play) hold() {
@@ -493,6 +582,7 @@ func (p *play) check(a *Archive) {
 		case err != nil && p.store.failing() && !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrNotFound):
 		case p.removed[at]:
 			p.t.Errorf("%s was removed and reads as %v", at, err)
+		case p.rotten[at] && errors.Is(err, ErrDamaged):
 		case err != nil:
 			p.t.Errorf("acknowledged: %v", err)
 		case !bytes.Equal(r.Body, body):
@@ -518,23 +608,23 @@ func (p *play) check(a *Archive) {
 
 var addresses = regexp.MustCompile(`\b[a-z][a-z0-9-]*/[0-9]+\b`)
 
-// unpromised reports whether all records that a text names were never
-// acknowledged. Of those that are written together a power cut may leave the
+// unpromised reports whether all records that a text names were changed on the
+// disk, or never acknowledged. Of those that are written together a power cut may leave the
 // last and not the first: nobody can tell that from damage, and it is reported.
 func (p *play) unpromised(text string) bool {
 	named := addresses.FindAllString(text, -1)
 	for _, one := range named {
 		at, err := ParseAddress(one)
-		if _, acked := p.acked[at]; acked || err != nil {
+		if _, acked := p.acked[at]; err != nil || !p.rotten[at] && (acked || !p.torn) {
 			return false
 		}
 	}
-	return p.torn && len(named) > 0
+	return len(named) > 0
 }
 
 // end lets everything recover and looks at all of it.
 func (p *play) end() {
-	p.restart()
+	p.restart(p.r.IntN(3))
 	p.store.setFail(nil)
 	p.disk.setFail(nil)
 	clear(p.held)
