@@ -134,10 +134,11 @@ func (a *auditor) stream(ctx context.Context, s *shelf) error {
 	}
 	for i, list := range results {
 		if len(list) > 0 {
-			bad = min(bad, live[i].First)
+			first := live[i].First
 			if at, err := ParseAddress(list[0].Where); err == nil {
-				bad = max(bad, at.Position)
+				first = at.Position
 			}
+			bad = min(bad, first)
 		} else if _, there := s.objects[live[i].id()]; there {
 			a.done.Packs++
 		}
@@ -200,6 +201,7 @@ func (a *auditor) compareRoots(s *shelf, leaves []tlog.Hash) error {
 		if n.err != nil {
 			continue
 		}
+		a.roots[s.name][n.Size] = n.Root
 		if int(n.Size) > len(leaves) {
 			if !wrong {
 				a.problem(Address{s.name, Position(len(leaves))}.String(), "%s is about %d records, the leaves end here", n.key, n.Size)
@@ -210,7 +212,6 @@ func (a *auditor) compareRoots(s *shelf, leaves []tlog.Hash) error {
 		for r.size < int64(n.Size) {
 			r.add(leaves[r.size])
 		}
-		a.roots[s.name][n.Size] = n.Root
 		if Digest(r.root()) != n.Root && !wrong {
 			a.problem(leavesKey(s.name, s.leavesAt(n.Size-1)), "its leaves are not those that %s signed", n.key)
 			wrong = true
@@ -355,7 +356,10 @@ func (a *auditor) records(p *sealedPack, s *shelf, leaves []tlog.Hash) (good int
 				}
 			}
 		}
-		if int(at.Position) >= len(leaves) || leaf != leaves[at.Position] {
+		switch {
+		case int(at.Position) >= len(leaves):
+			wrong(at, "its leaf is missing, and without it nobody can tell whether it is what was signed")
+		case leaf != leaves[at.Position]:
 			wrong(at, "it is not the record whose hash was signed")
 		}
 		ok, err := f.record(at)

@@ -137,6 +137,65 @@ func TestEveryDroppedObjectIsNamed(t *testing.T) {
 	}
 }
 
+// However much is wrong, what is said to be proven ends before the first
+// record that is, and checkpoints that are there are not said to be missing.
+func TestProvenEndsBeforeTheFirstWrongRecord(t *testing.T) {
+	for _, c := range []struct {
+		what    string
+		damage  func(store *memStore, packs []string)
+		unwords string
+	}{
+		{"all packs turned", func(store *memStore, packs []string) {
+			for _, key := range packs {
+				store.objects[key] = bytes.Clone(store.objects[key])
+				store.objects[key][len(store.objects[key])/2] ^= 1
+			}
+		}, ""},
+		{"two packs exchanged", func(store *memStore, packs []string) {
+			store.objects[packs[0]], store.objects[packs[1]] = store.objects[packs[1]], store.objects[packs[0]]
+		}, ""},
+		{"no leaves", func(store *memStore, packs []string) {
+			maps.DeleteFunc(store.objects, func(key string, _ []byte) bool { return strings.HasPrefix(key, "leaves/mail/") })
+		}, "taken back"},
+	} {
+		store := newMemStore()
+		config := testConfig(store)
+		config.PackSize = 9_000
+		a := mustOpen(t, newMemDisk(), config)
+		mustAppend(t, a, Mail, message(0), mailText(0, 12_000)) // A pack of its own.
+		for i := range 30 {
+			mustAppend(t, a, Mail, message(i+1), mailText(uint64(i+1), 1200))
+		}
+		mustAppend(t, a, Ledger, Meta{Kind: KindEvent, Received: received(10)}, []byte(`{"polytrace":1,"type":"note.added"}`))
+		mustFlush(t, a)
+		var packs []string
+		for _, key := range slices.Sorted(maps.Keys(store.objects)) {
+			if strings.HasPrefix(key, "packs/mail/") {
+				packs = append(packs, key)
+			}
+		}
+		if len(packs) < 4 {
+			t.Fatalf("only %d packs", len(packs))
+		}
+		first := a.Packs(Mail)[1].First
+		if c.what == "no leaves" {
+			first = 0
+		}
+		c.damage(store, packs[1:])
+		v := audit(t, store, Audit{Key: a.PublicKey()})
+		for _, p := range v.Proven {
+			if p.Stream == Mail && p.Records > first {
+				t.Errorf("%s: %d records are said to be proven, the first wrong one is %d: %+v", c.what, p.Records, first, v.Problems)
+			}
+		}
+		for _, p := range v.Problems {
+			if c.unwords != "" && strings.Contains(p.What, c.unwords) {
+				t.Errorf("%s: %s: %s", c.what, p.Where, p.What)
+			}
+		}
+	}
+}
+
 func TestEverySwapOfTwoObjectsIsNoticed(t *testing.T) {
 	a, store := audited(t)
 	keys := slices.Sorted(maps.Keys(store.objects))
