@@ -77,6 +77,22 @@ func running(ctx context.Context, dir string) bool {
 	return true
 }
 
+// errNoArchive is of verbs that have nothing to do in a new data directory.
+var errNoArchive = errors.New("there is no archive here")
+
+// mustExist keeps a verb that only looks from beginning an archive, where a
+// mistyped directory would be found to be in best order.
+func (c *call) mustExist() error {
+	if running(c.ctx, c.dir) {
+		return nil
+	}
+	_, err := os.Stat(filepath.Join(c.dir, "archive"))
+	if errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("%w, in %s; name the data directory with --data or POLYTRACE_DATA", errNoArchive, c.dir)
+	}
+	return err
+}
+
 // connect reaches the API.
 func (c *call) connect() (*client, error) {
 	if running(c.ctx, c.dir) {

@@ -21,6 +21,9 @@ func (rebuildVerb) Run(c *call) error {
 	if running(c.ctx, c.dir) {
 		return errors.New("rebuild: a server runs on this data directory; stop it first. Mail servers keep what they cannot hand over in the meantime")
 	}
+	if err := c.mustExist(); err != nil {
+		return fmt.Errorf("rebuild: %w", err)
+	}
 	a, err := openApp(c.ctx, c.settings, c.dir, quietLog(c))
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,7 +21,7 @@ import (
 )
 
 type exportVerb struct {
-	Query  []string `arg:"" help:"Which messages; '' for all."`
+	Query  []string `arg:"" help:"Which messages; empty for all."`
 	To     string   `required:"" help:"File to write. One that exists is not overwritten; an export that was interrupted goes on." placeholder:"FILE"`
 	Format string   `help:"zip: EML files with a manifest; edrm: the same with a load file for review programs; mbox: one file, and one with its proofs." default:"zip" enum:"zip,edrm,mbox"`
 }
@@ -30,7 +31,7 @@ func (v exportVerb) isMbox() bool  { return v.Format == string(evidence.Mbox) }
 
 // Run writes beside the file first, so that what is there is whole.
 func (v exportVerb) Run(c *call) error {
-	if err := v.isFree(); err != nil {
+	if err := cmp.Or(v.isFree(), c.mustExist()); err != nil {
 		return fmt.Errorf("export: %w", err)
 	}
 	p, err := v.openPartial(c)

@@ -59,7 +59,7 @@ func (v reconcileVerb) Run(c *call) error {
 		return err
 	}
 	r := &reconciling{verb: v, call: c}
-	err = c.using(func(api *client) error {
+	err = c.reading(func(api *client) error {
 		r.api = api
 		return r.run(size)
 	})

@@ -32,6 +32,14 @@ func (c *call) using(do func(*client) error) error {
 	return errors.Join(do(api), api.close())
 }
 
+// reading is using for verbs that only look at an archive that is there.
+func (c *call) reading(do func(*client) error) error {
+	if err := c.mustExist(); err != nil {
+		return err
+	}
+	return c.using(do)
+}
+
 type searchVerb struct {
 	Query []string `arg:"" optional:"" help:"The query, e.g. from:acme.example \"root cause\" after:30d. Without one, everything."`
 	Limit int      `help:"How many hits to print; 0 prints all." default:"50" placeholder:"N"`
@@ -64,7 +72,7 @@ func (v searchVerb) Run(c *call) error {
 	if v.Limit < 0 {
 		return fmt.Errorf("%w: --limit is a number from 0", errUsage)
 	}
-	return c.using(func(api *client) error { return v.print(c, api) })
+	return c.reading(func(api *client) error { return v.print(c, api) })
 }
 
 func (v searchVerb) print(c *call, api *client) error {
@@ -158,7 +166,7 @@ func (v showVerb) Run(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.using(func(api *client) error {
+	return c.reading(func(api *client) error {
 		if v.Raw {
 			return api.copy(c, path+"/raw", nil, c.out)
 		}
@@ -267,7 +275,7 @@ func (v verifyVerb) Run(c *call) error {
 		return v.verifyBucket(c)
 	}
 	var last verifyAnswer
-	err := c.using(func(api *client) (err error) {
+	err := c.reading(func(api *client) (err error) {
 		last, err = verify(c, api)
 		return err
 	})

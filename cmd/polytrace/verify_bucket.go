@@ -139,7 +139,7 @@ type doctorVerb struct {
 // Run fails when the bucket is not as the archive left it.
 func (v doctorVerb) Run(c *call) error {
 	var d archive.Drift
-	err := c.using(func(api *client) error { return api.do(c.ctx, http.MethodPost, "/doctor", nil, nil, &d) })
+	err := c.reading(func(api *client) error { return api.do(c.ctx, http.MethodPost, "/doctor", nil, nil, &d) })
 	if err != nil {
 		return err
 	}
