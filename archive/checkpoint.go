@@ -199,6 +199,12 @@ func (a *Archive) makeSigner() ([]byte, error) {
 	return raw, writeWhole(a.disk, ".", signingName, raw)
 }
 
+// IsKey tells whether a text has the form of a PublicKey.
+func IsKey(text string) bool {
+	_, err := note.NewVerifier(text)
+	return err == nil
+}
+
 // PublicKey is the key that checkpoints are signed with, as a verifier key of
 // C2SP signed notes: NAME+HASH+KEY.
 func (a *Archive) PublicKey() string { return a.signer.public }

@@ -50,6 +50,21 @@ func Open(dir string) (*Store, error) {
 	return &Store{root}, nil
 }
 
+// Existing opens the bucket in a directory that is there, to be read: nothing
+// is made in it, nothing removed.
+func Existing(dir string) (*Store, error) {
+	root, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open bucket %s: %w", dir, err)
+	}
+	if info, err := os.Stat(root); err != nil {
+		return nil, fmt.Errorf("open bucket: %w", err)
+	} else if !info.IsDir() {
+		return nil, fmt.Errorf("open bucket: %s is not a directory", root)
+	}
+	return &Store{root}, nil
+}
+
 // sweep removes what was last written before a time: no writer is that slow.
 func sweep(dir string, before time.Time) error {
 	entries, err := os.ReadDir(dir)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -13,7 +14,8 @@ import (
 	"polytrace/archive/s3store"
 )
 
-// openBucket opens the bucket at a URL, with the settings that belong to buckets.
+// openBucket opens the bucket at a URL, with the settings that belong to
+// buckets. One that is only followed is not made.
 func openBucket(raw string, s settings) (archive.Store, error) {
 	credentials := s.bucket.credentials
 	u, err := url.Parse(raw)
@@ -24,6 +26,9 @@ func openBucket(raw string, s settings) (archive.Store, error) {
 	case "file":
 		if u.Host != "" || u.Path == "" {
 			return nil, fmt.Errorf("bucket URL %s: write file:/// and the whole path, e.g. file:///srv/polytrace", u.Redacted())
+		}
+		if s.follow {
+			return dirstore.Existing(u.Path)
 		}
 		return dirstore.Open(u.Path)
 	case "s3":
@@ -41,6 +46,16 @@ func openBucket(raw string, s settings) (archive.Store, error) {
 		return s3store.Open(s3store.Config{Location: at, Credentials: s3store.FindCredentials(credentials), Encryption: encryption})
 	}
 	return nil, fmt.Errorf("bucket URL: %q is not a kind of bucket; write file:///dir or s3://BUCKET?endpoint=https://HOST", u.Scheme)
+}
+
+// openOther opens a bucket of another archive, to read it.
+func openOther(raw string, s settings) (archive.Store, error) {
+	s.follow = true
+	store, err := openBucket(raw, s)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("the bucket holds no archive; check its URL: %w", err)
+	}
+	return store, err
 }
 
 func existing(file string) string {

@@ -67,7 +67,7 @@ type restoreVerb struct {
 
 // Run fills an empty data directory. Interrupted, it goes on where it was.
 func (v restoreVerb) Run(c *call) error {
-	store, err := openBucket(v.From, c.settings)
+	store, err := openOther(v.From, c.settings)
 	if err != nil {
 		return err
 	}

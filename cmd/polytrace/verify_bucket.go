@@ -26,7 +26,10 @@ type bucketFlags struct {
 
 // verifyBucket proves a bucket and says until when everything is proven.
 func (v bucketFlags) verifyBucket(c *call) error {
-	store, err := openBucket(v.From, c.settings)
+	if v.Key != "" && !archive.IsKey(v.Key) {
+		return fmt.Errorf("%w: --key %q is not a key; copy all of the one that polytrace status shows", errUsage, v.Key)
+	}
+	store, err := openOther(v.From, c.settings)
 	if err != nil {
 		return err
 	}
