@@ -135,6 +135,9 @@ func (s *stream) finished(ctx context.Context, w *work, err error) {
 		w.pause = 0
 		return
 	}
+	if ctx.Err() != nil {
+		return // Interrupted; the next start goes on.
+	}
 	w.pause = min(max(2*w.pause, time.Second), time.Minute)
 	w.due = time.Now().Add(w.pause/2 + rand.N(w.pause/2))
 	s.a.log.Warn("work on the bucket is not done yet", "stream", s.name, "error", err, "again_in", w.pause)

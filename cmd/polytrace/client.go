@@ -27,6 +27,7 @@ import (
 type client struct {
 	http  *http.Client
 	close func() error
+	alone bool // No server runs.
 }
 
 // socketName is the socket in the data directory.
@@ -106,7 +107,7 @@ func newClient(dial func(context.Context) (net.Conn, error), close func() error)
 		DialContext:         func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) },
 		MaxIdleConnsPerHost: 16,
 	}
-	return &client{&http.Client{Transport: t}, func() error {
+	return &client{http: &http.Client{Transport: t}, alone: close != nil, close: func() error {
 		t.CloseIdleConnections()
 		if close == nil {
 			return nil
@@ -127,6 +128,9 @@ func (c *call) openHere() (*client, error) {
 	ctx, stop := context.WithCancel(context.WithoutCancel(c.ctx))
 	var parts sync.WaitGroup
 	parts.Go(func() { a.index.Load().Run(ctx) }) // A failure shows in its status and stops caughtUp.
+	if c.settings.archive.acknowledge == archive.InBucket {
+		parts.Go(func() { a.archive.Run(ctx) }) // Without it nothing that is added here would ever be acknowledged.
+	}
 	end := func() error {
 		stop()
 		parts.Wait()

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"sync"
 
+	"polytrace/archive"
 	"polytrace/gateway"
 
 	"github.com/dustin/go-humanize"
@@ -28,6 +29,8 @@ type importing struct {
 	verb importVerb
 	call *call
 	api  *client
+
+	waits bool // What is added waits for a server.
 
 	mu       sync.Mutex
 	outcomes map[string]int64 // guarded by mu
@@ -48,10 +51,13 @@ func (v importVerb) Run(c *call) error {
 	}
 	i := &importing{verb: v, call: c, outcomes: map[string]int64{}}
 	err = c.using(func(api *client) error {
-		i.api = api
+		i.api, i.waits = api, api.alone && c.settings.archive.acknowledge == archive.OnDisk
 		return i.run(size)
 	})
 	i.report()
+	if i.outcomes["added"] > 0 && i.waits {
+		fmt.Fprintln(c.err, "They are on the local disk. The server puts them into the bucket: start it with polytrace serve.")
+	}
 	switch {
 	case c.ctx.Err() != nil:
 		return errors.New("import stopped; what was taken in is safe. Run the same command again to go on: nothing is added twice")
