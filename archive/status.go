@@ -37,6 +37,7 @@ type Status struct {
 	Drift     *Drift         `json:"drift,omitempty"`             // What the bucket was like when it was looked through last.
 	Unstamped string         `json:"timestamp_failure,omitempty"` // Why the last checkpoints have no time stamp.
 	Following bool           `json:"following,omitempty"`         // It reads what another machine takes.
+	Blind     bool           `json:"blind,omitempty"`             // It encrypts mail and cannot read it.
 	Key       string         `json:"signing_key"`                 // Public half of the key that checkpoints are signed with.
 }
 
@@ -64,7 +65,7 @@ func (a *Archive) Status() Status {
 	}
 	st.Failure = strings.Join(failures, "; ")
 	st.Drift = a.lastDrift
-	st.Following = a.config.Follow
+	st.Following, st.Blind = a.config.Follow, !a.Readable()
 	return st
 }
 

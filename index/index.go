@@ -44,6 +44,7 @@ type Config struct {
 	Log *slog.Logger // Default: discard.
 
 	Follow bool // The archive follows another one, and does not know all that was received.
+	Blind  bool // The archive cannot read its mail, and Archive leaves it out: no answer is complete.
 
 	steps steps // Default: usualSteps.
 }

@@ -86,6 +86,9 @@ func (x *Index) answer(f *finder, q Node, r Request, c *cursor, out *Results) er
 // another machine received and has not passed on is not known: it says no more
 // than the last record does.
 func (x *Index) completeTo(s *state, now time.Time) time.Time {
+	if x.blind {
+		return time.Time{}
+	}
 	complete := now
 	if x.follow {
 		complete = time.Time{}

@@ -132,6 +132,9 @@ func (n frozenExport) token(notary Notary) (string, error) {
 // freeze says which records the query is asked of, and waits until they are
 // searchable and proven: what is signed as complete has to be.
 func (s *Server) freeze(ctx context.Context, n *frozenExport) error {
+	if s.config.Archive.Status().Blind {
+		return &statusError{http.StatusServiceUnavailable, "Mail is encrypted and cannot be read on this machine, so nothing can be exported. Export where archive.identity_file is set.", nil}
+	}
 	ctx, cancel := context.WithTimeout(ctx, exportReady)
 	defer cancel()
 	n.UpTo, n.Checkpoints = map[archive.Stream]archive.Position{}, map[archive.Stream]string{}

@@ -128,7 +128,7 @@ func completeTo(t, now time.Time) string {
 	t = t.Local()
 	switch {
 	case t.IsZero():
-		return "nothing is searchable yet"
+		return "nothing is searchable here"
 	case now.Sub(t) > 12*time.Hour:
 		return "complete to " + t.Format("2 Jan 15:04")
 	}

@@ -34,6 +34,8 @@ func (s *Server) live() live {
 		return live{"bad", "search has stopped"}
 	case a.Failure != "":
 		return live{"warn", "bucket is away"}
+	case a.Blind:
+		return live{"warn", "mail is not read here"}
 	case st.Lag > 0:
 		return live{"busy", "indexing, " + count(st.Lag, "record", "records") + " to go"}
 	}

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"polytrace/archive"
 	"polytrace/archive/dirstore"
@@ -71,8 +72,8 @@ func explain(err error) string {
 	switch {
 	case errors.Is(err, archive.ErrDenied):
 		return text + "\nCheck the credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the file named by bucket.credentials_file. They need the right to list, read and write in the bucket."
-	case errors.Is(err, archive.ErrNoIdentity):
-		return text + "\nSet archive.identity_file to the file with the age secret key that opens the packs."
+	case errors.Is(err, archive.ErrNoIdentity), strings.Contains(text, archive.ErrNoIdentity.Error()): // The index says it in words.
+		return text + "\nSet archive.identity_file to a file with the age secret keys that open the packs, one a line, old ones too."
 	case errors.Is(err, archive.ErrFull):
 		return text + "\nMake room on the disk of the data directory, or lower archive.reserve. What was accepted is safe."
 	case errors.Is(err, archive.ErrBroken):

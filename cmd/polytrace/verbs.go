@@ -135,7 +135,7 @@ func (v searchVerb) summary(c *call, page searchPage, printed int) error {
 // completeTo says up to when everything that came in can be found.
 func completeTo(t time.Time) string {
 	if t.IsZero() {
-		return "nothing is searchable yet"
+		return "nothing is searchable here"
 	}
 	return "complete to " + t.Local().Format(time.DateTime)
 }
@@ -360,6 +360,9 @@ func (s statusAnswer) print(w io.Writer) error {
 	line("in the bucket", "%s", humanize.Comma(s.InBucket))
 	line("searchable", "%s, %s", humanize.Comma(s.Indexed), completeTo(s.CompleteTo))
 	line("unreadable", "%s", humanize.Comma(s.Unsearchable))
+	if s.Archive.Blind {
+		line("encrypted", "mail cannot be read here, as archive.identity_file is not set; it is taken and kept")
+	}
 	if s.Removed > 0 {
 		line("removed", "%s, by decisions", humanize.Comma(s.Removed))
 	}
