@@ -79,7 +79,8 @@ func explain(err error) string {
 	case errors.Is(err, archive.ErrBroken):
 		return text + "\nMend the disk, then start again. What was accepted is safe."
 	case errors.Is(err, context.Canceled):
-		return "stopped"
+		// By a signal. How to go on is in the rest of it.
+		return strings.ReplaceAll(strings.TrimSuffix(text, ": "+context.Canceled.Error()), context.Canceled.Error(), "stopped")
 	}
 	return text
 }
