@@ -95,6 +95,9 @@ func (v restoreVerb) Run(c *call) error {
 	if v.From != c.settings.bucket.url {
 		fmt.Fprintf(c.out, "Set the bucket before you start the server: [bucket] url = %q\n", v.From)
 	}
+	if key := filepath.Join(c.dir, "archive", "signing.key"); existing(key) == "" {
+		fmt.Fprintf(c.out, "The signing key is not in the bucket. Copy it to %s before you start the server, or a new one signs from then on.\n", key)
+	}
 	fmt.Fprintln(c.out, "The index is built when the server starts, or now with polytrace rebuild.")
 	return err
 }

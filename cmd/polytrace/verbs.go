@@ -367,7 +367,11 @@ func (s statusAnswer) print(w io.Writer) error {
 		line("removed", "%s, by decisions", humanize.Comma(s.Removed))
 	}
 	line("bucket", "%s, %d packs, %s", s.Archive.Bucket, s.Archive.Packs, humanize.IBytes(uint64(s.Archive.PackBytes)))
-	line("signing key", "%s", s.Archive.Key)
+	if s.Archive.Following {
+		line("signing key", "the machine that is followed has it: see polytrace status there")
+	} else {
+		line("signing key", "%s", s.Archive.Key)
+	}
 	line("free on disk", "%s", humanize.IBytes(uint64(s.Archive.Free)))
 	for _, st := range s.Archive.Streams {
 		line("stream "+string(st.Stream), "%d records, %d in the bucket, %d proven", st.Next, st.InBucket, st.Proven)
