@@ -285,7 +285,11 @@ func (v verifyVerb) Run(c *call) error {
 	for _, p := range last.Problems {
 		fmt.Fprintf(c.out, "%s: %s\n", p.Where, p.What)
 	}
-	fmt.Fprintf(c.out, "%s of %s records are as they were received, %s packs in the bucket as they were put there.\n", humanize.Comma(last.Records), humanize.Comma(last.AllRecords), humanize.Comma(int64(last.Packs)))
+	removed := ""
+	if last.Removed > 0 {
+		removed = fmt.Sprintf(" %s were removed by decisions,", humanize.Comma(last.Removed))
+	}
+	fmt.Fprintf(c.out, "%s of %s records are as they were received,%s %s packs in the bucket as they were put there.\n", humanize.Comma(last.Records), humanize.Comma(last.AllRecords), removed, humanize.Comma(int64(last.Packs)))
 	if n := len(last.Problems); n > 0 {
 		return fmt.Errorf("verify: %d problems, the first at %s; restore what is damaged from another copy of the bucket", n, last.Problems[0].Where)
 	}
