@@ -75,6 +75,30 @@ func TestPagesShowWhatTheyPromise(t *testing.T) {
 }
 
 // A query that cannot be read is shown with a mark at the place.
+// On a telephone a table is without its head: what a number counts stands
+// beside it.
+func TestNumbersOfStackedTablesAreNamed(t *testing.T) {
+	for _, name := range []string{"page-retention.html", "page-status.html"} {
+		raw, err := files.ReadFile("templates/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tables := strings.Split(string(raw), `<table class="table stack">`)[1:]
+		for _, table := range tables {
+			body, _, _ := strings.Cut(table, "</table>")
+			if name == "page-retention.html" && strings.Contains(body, "Packs in the order") {
+				continue // Its only number is a size, with its unit.
+			}
+			if strings.Contains(body, `<td class="num">`) {
+				t.Errorf("%s: a number without data-label in %s", name, body[:min(len(body), 120)])
+			}
+		}
+		if len(tables) == 0 {
+			t.Errorf("%s has no table that stacks", name)
+		}
+	}
+}
+
 func TestSyntaxErrorPointsAtThePlace(t *testing.T) {
 	f := newFixture(t)
 	f.users()
