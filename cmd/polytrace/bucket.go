@@ -80,7 +80,10 @@ func explain(err error) string {
 		return text + "\nMend the disk, then start again. What was accepted is safe."
 	case errors.Is(err, context.Canceled):
 		// By a signal. How to go on is in the rest of it.
-		return strings.ReplaceAll(strings.TrimSuffix(text, ": "+context.Canceled.Error()), context.Canceled.Error(), "stopped")
+		for _, why := range []string{context.Canceled.Error(), "interrupt signal received", "terminated signal received"} {
+			text = strings.ReplaceAll(text, why, "stopped")
+		}
+		return text
 	}
 	return text
 }
