@@ -39,7 +39,7 @@ type terminal struct {
 // cli is every verb and flag.
 type cli struct {
 	Config string `help:"Configuration file (TOML). Every setting can also be given as environment variable, e.g. POLYTRACE_SMTP_LISTEN." env:"POLYTRACE_CONFIG" placeholder:"FILE"`
-	Data   string `help:"Data directory." env:"POLYTRACE_DATA" default:"./polytrace-data" placeholder:"DIR"`
+	Data   string `help:"Data directory; default ./polytrace-data." env:"POLYTRACE_DATA" default:"./polytrace-data" placeholder:"DIR"`
 
 	Serve     serveVerb     `cmd:"" help:"Take mail in, keep it, index it and serve the pages."`
 	Demo      demoVerb      `cmd:"" help:"Serve a small sample company on a scratch directory, to look around."`

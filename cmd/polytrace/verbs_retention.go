@@ -295,7 +295,11 @@ type erasureApprove struct {
 }
 
 func (v erasureApprove) Run(c *call) error {
-	return c.change(http.MethodPost, fmt.Sprintf("/erasures/%d/approve", v.ID), nil, nil, fmt.Sprintf("Erasure %d is ordered. Nobody can read these records any more; the server removes them.", v.ID))
+	err := c.change(http.MethodPost, fmt.Sprintf("/erasures/%d/approve", v.ID), nil, nil, fmt.Sprintf("Erasure %d is ordered. Nobody can read these records any more; the server removes them.", v.ID))
+	if err != nil && strings.Contains(err.Error(), "needs a second person") {
+		return fmt.Errorf("%w On the command line everybody is the same person: approve it on the page Retention, signed in with the role compliance", err)
+	}
+	return err
 }
 
 type erasureRefuse struct {
@@ -308,7 +312,7 @@ func (v erasureRefuse) Run(c *call) error {
 }
 
 type erasurePolicy struct {
-	SecondPerson string `required:"" help:"yes: who requests an erasure may not approve it; no: may." enum:"yes,no"`
+	SecondPerson string `required:"" help:"yes: who requests an erasure may not approve it; no: may." enum:"yes,no" placeholder:"yes|no"`
 	Reason       string `help:"Why; kept in the log." placeholder:"TEXT"`
 }
 
