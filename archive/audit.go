@@ -20,8 +20,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Audit says how VerifyBucket goes about it.
-type Audit struct {
+// Inspection says how VerifyBucket goes about it.
+type Inspection struct {
 	Key        string         // Verifier key whose signatures alone hold; default: those in the bucket.
 	Known      []string       // Signed checkpoints that were seen before: what they tell of must still be there.
 	Identities []age.Identity // Open encrypted packs; without them only their SHA-256 is checked.
@@ -47,7 +47,7 @@ type Proven struct {
 // dropped, exchanged or taken back to an older state since it was signed. It
 // names what is wrong, record by record where that can be told. An error
 // means that it could not finish. progress may be nil.
-func VerifyBucket(ctx context.Context, store Store, how Audit, progress func(Verified)) (Verified, error) {
+func VerifyBucket(ctx context.Context, store Store, how Inspection, progress func(Verified)) (Verified, error) {
 	v, err := takeInventory(ctx, store, how.Key)
 	if err != nil {
 		return Verified{}, fmt.Errorf("verify bucket: %w", err)
@@ -67,7 +67,7 @@ func VerifyBucket(ctx context.Context, store Store, how Audit, progress func(Ver
 // auditor is a VerifyBucket under way.
 type auditor struct {
 	*inventory
-	how      Audit
+	how      Inspection
 	unzip    *zstd.Decoder
 	removed  removed
 	opaque   bool // The ledger is encrypted and cannot be read.

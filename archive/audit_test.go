@@ -62,7 +62,7 @@ func mustRemove(t testing.TB, a *Archive, kind string, what ...Removal) Address 
 	return m.Address()
 }
 
-func audit(t testing.TB, store Store, how Audit) Verified {
+func audit(t testing.TB, store Store, how Inspection) Verified {
 	t.Helper()
 	how.Scratch = t.TempDir()
 	v, err := VerifyBucket(t.Context(), store, how, nil)
@@ -74,7 +74,7 @@ func audit(t testing.TB, store Store, how Audit) Verified {
 
 func TestUntouchedBucketIsProven(t *testing.T) {
 	a, store := audited(t)
-	v := audit(t, store, Audit{Key: a.PublicKey()})
+	v := audit(t, store, Inspection{Key: a.PublicKey()})
 	if len(v.Problems) > 0 {
 		t.Errorf("problems: %+v", v.Problems)
 	}
@@ -109,7 +109,7 @@ func TestEveryTurnedBitIsNamed(t *testing.T) {
 			bits++
 			store.objects[key] = bytes.Clone(raw)
 			store.objects[key][bit/8] ^= 1 << (bit % 8)
-			v := audit(t, store, Audit{Key: a.PublicKey()})
+			v := audit(t, store, Inspection{Key: a.PublicKey()})
 			if len(v.Problems) == 0 {
 				t.Fatalf("bit %d of byte %d of %s was turned and nothing was found", bit%8, bit/8, key)
 			}
@@ -129,7 +129,7 @@ func TestEveryDroppedObjectIsNamed(t *testing.T) {
 	a, store := audited(t)
 	for key, raw := range maps.Clone(store.objects) {
 		delete(store.objects, key)
-		v := audit(t, store, Audit{Key: a.PublicKey()})
+		v := audit(t, store, Inspection{Key: a.PublicKey()})
 		if len(v.Problems) == 0 {
 			t.Errorf("%s was dropped and nothing was found", key)
 		}
@@ -182,7 +182,7 @@ func TestProvenEndsBeforeTheFirstWrongRecord(t *testing.T) {
 			first = 0
 		}
 		c.damage(store, packs[1:])
-		v := audit(t, store, Audit{Key: a.PublicKey()})
+		v := audit(t, store, Inspection{Key: a.PublicKey()})
 		for _, p := range v.Proven {
 			if p.Stream == Mail && p.Records > first {
 				t.Errorf("%s: %d records are said to be proven, the first wrong one is %d: %+v", c.what, p.Records, first, v.Problems)
@@ -203,7 +203,7 @@ func TestEverySwapOfTwoObjectsIsNoticed(t *testing.T) {
 		for _, y := range keys[:i] {
 			o := store.objects
 			o[x], o[y] = o[y], o[x]
-			if v := audit(t, store, Audit{Key: a.PublicKey()}); len(v.Problems) == 0 {
+			if v := audit(t, store, Inspection{Key: a.PublicKey()}); len(v.Problems) == 0 {
 				t.Errorf("%s and %s were swapped and nothing was found", x, y)
 			}
 			o[x], o[y] = o[y], o[x]
@@ -230,22 +230,22 @@ func TestRollbackIsNamed(t *testing.T) {
 		mixed := maps.Clone(now)
 		maps.DeleteFunc(mixed, func(key string, _ []byte) bool { return strings.Contains(key, "/mail/") && before[key] == nil })
 		store.objects = mixed
-		if v := audit(t, store, Audit{Key: a.PublicKey()}); !slices.ContainsFunc(v.Problems, func(p Problem) bool {
+		if v := audit(t, store, Inspection{Key: a.PublicKey()}); !slices.ContainsFunc(v.Problems, func(p Problem) bool {
 			return p.Where == fmt.Sprintf("mail/%d", i+1) && strings.Contains(p.What, "older state")
 		}) {
 			t.Errorf("mail went back to %d records: %+v", i+1, v.Problems)
 		}
 		store.objects = maps.Clone(before)
-		if v := audit(t, store, Audit{Key: a.PublicKey(), Known: notes[i : i+1]}); len(v.Problems) > 0 {
+		if v := audit(t, store, Inspection{Key: a.PublicKey(), Known: notes[i : i+1]}); len(v.Problems) > 0 {
 			t.Errorf("a state that is as it was known: %+v", v.Problems)
 		}
-		if v := audit(t, store, Audit{Key: a.PublicKey(), Known: notes[3:]}); len(v.Problems) == 0 {
+		if v := audit(t, store, Inspection{Key: a.PublicKey(), Known: notes[3:]}); len(v.Problems) == 0 {
 			t.Errorf("all went back to %d records and nothing was found", i+1)
 		}
 		newest := checkpointKey(Mail, 4, 0)
 		store.objects = maps.Clone(now)
 		store.objects[newest] = before[checkpointKey(Mail, Position(i+1), 0)]
-		if v := audit(t, store, Audit{Key: a.PublicKey()}); !slices.ContainsFunc(v.Problems, func(p Problem) bool { return names(p, newest) }) {
+		if v := audit(t, store, Inspection{Key: a.PublicKey()}); !slices.ContainsFunc(v.Problems, func(p Problem) bool { return names(p, newest) }) {
 			t.Errorf("the newest checkpoint became that over %d records: %+v", i+1, v.Problems)
 		}
 	}
@@ -273,12 +273,12 @@ func TestForgeryIsNamed(t *testing.T) {
 		t.Fatalf("the forger has no %s but %q", last, forger.packKeys())
 	}
 	store.objects[last] = forger.objects[last]
-	v := audit(t, store, Audit{Key: a.PublicKey()})
+	v := audit(t, store, Inspection{Key: a.PublicKey()})
 	if len(v.Problems) != 1 || v.Problems[0].Where != "mail/8" {
 		t.Errorf("an exchanged record: %+v", v.Problems)
 	}
 	maps.Copy(store.objects, forger.objects)
-	if v := audit(t, store, Audit{Key: a.PublicKey()}); len(v.Problems) == 0 {
+	if v := audit(t, store, Inspection{Key: a.PublicKey()}); len(v.Problems) == 0 {
 		t.Error("a bucket signed by another key is taken")
 	}
 }
@@ -304,7 +304,7 @@ func TestEncryptedBucketIsProvenWithAndWithoutIdentity(t *testing.T) {
 		}
 	}
 	checkScan(t, a, Mail, 0, bodies)
-	for _, how := range []Audit{{Key: a.PublicKey()}, {Key: a.PublicKey(), Identities: c.Identities}} {
+	for _, how := range []Inspection{{Key: a.PublicKey()}, {Key: a.PublicKey(), Identities: c.Identities}} {
 		v := audit(t, store, how)
 		if len(v.Problems) > 0 || v.Proven[0].Records != 5 {
 			t.Errorf("with %d identities: %+v", len(how.Identities), v)

@@ -82,7 +82,7 @@ func TestRemovalWithoutADecisionIsNamed(t *testing.T) {
 			what, where = Removal{Mail, 0, 3}, "mail/0"
 		}
 		mustRemove(t, a, "note.added", what)
-		v := audit(t, store, Audit{Key: a.PublicKey()})
+		v := audit(t, store, Inspection{Key: a.PublicKey()})
 		if len(v.Problems) != 1 || v.Problems[0].Where != where {
 			t.Errorf("%s: %+v", what, v.Problems)
 		}

@@ -71,7 +71,7 @@ func TestFollowerHasWhatTheBucketHas(t *testing.T) {
 		a = mustOpen(t, d, testConfig(store))
 		add(2)
 		checkScan(t, a, Mail, 0, bodies)
-		if v := audit(t, store, Audit{}); len(v.Problems) > 0 {
+		if v := audit(t, store, Inspection{}); len(v.Problems) > 0 {
 			t.Errorf("after the follower took over: %+v", v.Problems)
 		}
 	})

@@ -60,7 +60,7 @@ func golden2Bucket(t *testing.T, ids ...*age.X25519Identity) (*memStore, string)
 func TestWriteGolden2(t *testing.T) {
 	if !*writeGolden2 {
 		store, key := golden2Bucket(t) // At least it can still be made.
-		if v := audit(t, store, Audit{Key: key}); len(v.Problems) > 0 {
+		if v := audit(t, store, Inspection{Key: key}); len(v.Problems) > 0 {
 			t.Error(v.Problems)
 		}
 		return
@@ -123,7 +123,7 @@ func golden2Store(t *testing.T, name string) (store *memStore, key string, ids [
 func TestGoldenBucketsStayReadable(t *testing.T) {
 	for _, name := range []string{"plain", "age"} {
 		store, key, ids := golden2Store(t, name)
-		v := audit(t, store, Audit{Key: key, Identities: ids})
+		v := audit(t, store, Inspection{Key: key, Identities: ids})
 		if len(v.Problems) > 0 || len(v.Proven) != 2 || v.AllRecords != 14 {
 			t.Errorf("%s: %+v", name, v)
 		}

@@ -46,7 +46,7 @@ func TestOldPacksAreMerged(t *testing.T) {
 	if again, err := a.Merge(t.Context(), now); err != nil || again != 0 {
 		t.Errorf("merged again: %d, %v", again, err)
 	}
-	if v := audit(t, store, Audit{Key: a.PublicKey()}); len(v.Problems) > 0 {
+	if v := audit(t, store, Inspection{Key: a.PublicKey()}); len(v.Problems) > 0 {
 		t.Errorf("after merging: %+v", v.Problems)
 	}
 	mustClose(t, a)

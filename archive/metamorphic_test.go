@@ -655,7 +655,7 @@ func (p *play) end() {
 	if d, err := p.a.Examine(p.t.Context()); err != nil || d.Total() > 0 {
 		p.t.Errorf("at the end the bucket drifted: %+v, %v", d, err)
 	}
-	v := audit(p.t, p.store, Audit{Key: p.a.PublicKey(), Known: p.known})
+	v := audit(p.t, p.store, Inspection{Key: p.a.PublicKey(), Known: p.known})
 	if wrong := slices.DeleteFunc(v.Problems, func(one Problem) bool { return p.unpromised(one.Where) }); len(wrong) > 0 {
 		p.t.Errorf("at the end: %+v", wrong)
 	}
@@ -703,7 +703,7 @@ func (p *play) checkRestored() {
 		p.t.Errorf("restored, the next record went to %d instead of %d", m.Position, p.a.Next(Mail))
 	}
 	mustFlush(p.t, b) // Without its key it vouches for everything anew.
-	v := audit(p.t, p.store, Audit{Key: b.PublicKey()})
+	v := audit(p.t, p.store, Inspection{Key: b.PublicKey()})
 	for _, one := range v.Proven {
 		torn := slices.ContainsFunc(v.Problems, func(one Problem) bool { return p.unpromised(one.Where) })
 		if one.Records != b.Next(one.Stream) && !torn {

@@ -37,7 +37,7 @@ func TestTimestampsAreProven(t *testing.T) {
 	mustAppend(t, a, Mail, message(1), mailText(1, 300))
 	mustFlush(t, a)
 	for _, trusted := range []bool{false, true} {
-		how := Audit{Key: a.PublicKey()}
+		how := Inspection{Key: a.PublicKey()}
 		if trusted {
 			how.Authorities = au.Roots
 		}
@@ -88,7 +88,7 @@ func TestTimestampIsMadeInTheEnd(t *testing.T) {
 	if err := mail.stamp(t.Context()); err != nil || asked != 2 {
 		t.Fatalf("%v after %d questions", err, asked)
 	}
-	if v := audit(t, store, Audit{}); len(v.Problems) > 0 || v.Proven[0].StampedTo != 1 {
+	if v := audit(t, store, Inspection{}); len(v.Problems) > 0 || v.Proven[0].StampedTo != 1 {
 		t.Errorf("%+v", v)
 	}
 }
@@ -153,7 +153,7 @@ func TestRestoredWithoutItsKeyItSignsAgain(t *testing.T) {
 		}
 	}
 	for _, key := range []string{"", b.PublicKey()} {
-		v := audit(t, store, Audit{Key: key})
+		v := audit(t, store, Inspection{Key: key})
 		if key == "" && len(v.Problems) > 0 || v.Proven[0].Records != 2 {
 			t.Errorf("with key %q: %+v", key, v)
 		}

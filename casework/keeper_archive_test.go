@@ -98,7 +98,7 @@ func proven(t *testing.T, a *archive.Archive, store archive.Store) {
 	done := make(chan error)
 	go func() { done <- a.Run(ctx) }()
 	for {
-		result, err := archive.VerifyBucket(ctx, store, archive.Audit{}, nil)
+		result, err := archive.VerifyBucket(ctx, store, archive.Inspection{}, nil)
 		if err != nil {
 			t.Fatalf("%v; %+v", err, result.Problems)
 		}

@@ -122,7 +122,7 @@ func TestArchiveOutlivesABadNetwork(t *testing.T) {
 		if err := a.Close(); err != nil {
 			t.Fatal(err)
 		}
-		v, err := archive.VerifyBucket(t.Context(), s, archive.Audit{Scratch: t.TempDir()}, nil)
+		v, err := archive.VerifyBucket(t.Context(), s, archive.Inspection{Scratch: t.TempDir()}, nil)
 		if err != nil || len(v.Problems) > 0 {
 			t.Errorf("the bucket: %+v, %v", v.Problems, err)
 		}

@@ -33,7 +33,7 @@ func (v bucketFlags) verifyBucket(c *call) error {
 	if err != nil {
 		return err
 	}
-	how := archive.Audit{Key: v.Key}
+	how := archive.Inspection{Key: v.Key}
 	if how.Identities, err = c.settings.identities(); err != nil {
 		return err
 	}
