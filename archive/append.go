@@ -21,7 +21,8 @@ import (
 //
 // When ctx ends while the record waits for the disk, it may be stored all the
 // same. With Config.Acknowledge = InBucket the record is in the bucket when
-// Append returns; ErrUnconfirmed: it is on the local disk, and the bucket has
+// Append returns, unless it is of the stream Audit: nobody waits for the bucket
+// to read a message. ErrUnconfirmed: it is on the local disk, and the bucket has
 // not confirmed it in time. ErrFull: nothing was stored, ask again later. ErrBroken: nothing will
 // be until the archive is opened again.
 func (a *Archive) Append(ctx context.Context, s Stream, m Meta, body Body) (Meta, error) {
@@ -64,7 +65,7 @@ func (a *Archive) append(ctx context.Context, name Stream, m Meta, body Body) (M
 		}
 		<-e.done // Its body is being read; the caller may close it when we return.
 	}
-	if e.err != nil || a.config.Acknowledge == OnDisk {
+	if e.err != nil || a.config.Acknowledge == OnDisk || name == Audit {
 		return e.meta, e.err
 	}
 	patient, cancel := context.WithTimeoutCause(ctx, a.config.Patience, ErrUnconfirmed)

@@ -116,7 +116,7 @@ type Acknowledge int
 // What Append waits for.
 const (
 	OnDisk   Acknowledge = iota // The record is synced to the local disk.
-	InBucket                    // Its pack, and all before it, are in the bucket too. Run has to run.
+	InBucket                    // Its pack, and all before it, are in the bucket too, but for the stream Audit. Run has to run.
 )
 
 // age is how old an open pack of a stream may get.

@@ -129,3 +129,28 @@ func BenchmarkAppendInBucket(b *testing.B) {
 		})
 	}
 }
+
+// Whoever reads does not wait for the bucket, though mail does: it is enough
+// that the disk knows who it was.
+func TestReadingWaitsForNoBucket(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newMemStore()
+		a := inBucket(t, newMemDisk(), store)
+		defer running(t, a)()
+		before := time.Now()
+		store.setFail(func(op, key string) error { return errors.New("no route to the bucket") })
+		if _, err := a.Append(t.Context(), Audit, Meta{Kind: KindEvent, Received: before}, bytes.NewReader([]byte("{}"))); err != nil || time.Since(before) > time.Second {
+			t.Errorf("noted after %v: %v", time.Since(before), err)
+		}
+		if _, err := a.Append(t.Context(), Mail, message(1), bytes.NewReader(mailText(1, 600))); !errors.Is(err, ErrUnconfirmed) {
+			t.Errorf("mail: %v", err)
+		}
+		store.setFail(nil)
+		if err := a.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if st := a.Status().Streams[0]; st.Stream != Audit || st.InBucket != 1 || st.Proven != 1 {
+			t.Errorf("later: %+v", st)
+		}
+	})
+}

@@ -21,7 +21,13 @@ type Stream string
 const (
 	Mail   Stream = "mail"   // messages
 	Ledger Stream = "ledger" // decisions: users, queues, cases, shares
+	Audit  Stream = "audit"  // who read, searched and exported what
 )
+
+// Ours reports whether s is the appliance's own record of what people did. It
+// is kept for ever and is in no answer to a search; all other streams have what
+// came in.
+func (s Stream) Ours() bool { return s == Ledger || s == Audit }
 
 // Valid reports whether s is a well-formed stream name.
 func (s Stream) Valid() bool {

@@ -74,7 +74,7 @@ func checkClass(class archive.Stream) error {
 
 // mailStream reports whether a stream is one that mail may go to.
 func mailStream(s archive.Stream) bool {
-	return s.Valid() && s != archive.Ledger && s != "audit"
+	return s.Valid() && !s.Ours()
 }
 
 func checkSources(sources []netip.Prefix) error {

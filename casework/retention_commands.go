@@ -80,6 +80,8 @@ func (s *State) checkSetClass(c SetClass) error {
 	switch {
 	case c.Class == archive.Ledger:
 		return refuse(Invalid, "Class", "The ledger keeps every decision for ever: without it nobody could tell what was kept, held or erased, and why.")
+	case c.Class == archive.Audit:
+		return refuse(Invalid, "Class", "The audit log is kept for ever: without it nobody could tell who read what.")
 	case !exists:
 		return refuse(NotFound, "Class", "There is no class %q: no queue has it and no record is in it. There are %s.", c.Class, s.classNames(c.Streams))
 	case c.Lock != archive.Unlocked && c.Lock != archive.Governance && c.Lock != archive.Compliance:
@@ -93,7 +95,7 @@ func (s *State) checkSetClass(c SetClass) error {
 func (s *State) classNames(streams []archive.Stream) string {
 	var names []string
 	for _, c := range s.Classes(streams...) {
-		if c.Name != archive.Ledger {
+		if !c.Name.Ours() {
 			names = append(names, string(c.Name))
 		}
 	}
@@ -207,8 +209,8 @@ func (s *State) checkErasable(records []Range) error {
 		return err
 	}
 	for _, r := range records {
-		if r.Stream == archive.Ledger {
-			return refuse(Invalid, "Records", "The ledger is not erased: its decisions are what proves all others.")
+		if r.Stream.Ours() {
+			return refuse(Invalid, "Records", "The %s is not erased: what people did is what proves all else.", r.Stream)
 		}
 	}
 	if len(s.removed.missing(records)) == 0 {

@@ -64,7 +64,7 @@ func Due(packs []archive.PackInfo, s *State, now time.Time) []Verdict {
 func (s *State) verdict(p archive.PackInfo, now time.Time) Verdict {
 	v := Verdict{Pack: p, Holds: s.HeldBy(runOf(p))}
 	keep := s.Class(p.Stream).Keep
-	if p.Stream == archive.Ledger {
+	if p.Stream.Ours() {
 		keep = Period{} // Whatever an event says: who forgets decisions keeps none of them.
 	}
 	if !p.Newest.IsZero() {

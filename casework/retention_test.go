@@ -41,6 +41,7 @@ func (o *office) verdict(p archive.PackInfo) (v Verdict) {
 func TestClassNeedsToExistAndALockNeedsAnEnd(t *testing.T) {
 	o := kept(t)
 	o.refused(SetClass{Class: "mial", Keep: Period{Years: 1}}, NotFound, "Class", `"mial"`, "mail and mail-legal-10y")
+	o.refused(SetClass{Class: archive.Audit, Keep: Period{Years: 1}, Streams: []archive.Stream{archive.Audit}}, Invalid, "Class", "for ever")
 	o.refused(SetClass{Class: archive.Ledger, Keep: Period{Years: 1}, Streams: []archive.Stream{archive.Ledger}}, Invalid, "Class", "for ever")
 	o.refused(SetClass{Class: archive.Mail, Lock: archive.Compliance}, Invalid, "Lock", "period")
 	o.refused(SetClass{Class: archive.Mail, Keep: Period{Years: 1}, Lock: "iron"}, Invalid, "Lock", `"iron"`)
@@ -57,23 +58,26 @@ func TestClassNeedsToExistAndALockNeedsAnEnd(t *testing.T) {
 func TestClassesThatWereNeverSetKeepForEver(t *testing.T) {
 	o := staffed(t)
 	o.clock = start.AddDate(900, 0, 0)
-	for _, name := range []archive.Stream{archive.Mail, archive.Ledger, "pages"} {
+	for _, name := range []archive.Stream{archive.Mail, archive.Ledger, archive.Audit, "pages"} {
 		if v := o.verdict(pack(name, 0, 5, start)); v.Due || v.Why != Always || !v.Ends.IsZero() {
 			t.Errorf("%s: %+v", name, v)
 		}
 	}
 }
 
-// Whatever a ledger says that others could have written to: decisions stay.
-func TestLedgerIsNeverDue(t *testing.T) {
-	s := new(State)
-	events, err := newEvent(ClassSet, 0, "", ClassSetData{Class: archive.Ledger, Keep: Period{Days: 1}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Apply(0, events[0])
-	if v := Due([]archive.PackInfo{pack(archive.Ledger, 0, 5, start)}, s, start.AddDate(50, 0, 0))[0]; v.Due || v.Why != Always {
-		t.Errorf("%+v", v)
+// Whatever a ledger says that others could have written to: what people decided
+// and read stays.
+func TestLedgerAndAuditAreNeverDue(t *testing.T) {
+	for _, name := range []archive.Stream{archive.Ledger, archive.Audit} {
+		s := new(State)
+		events, err := newEvent(ClassSet, 0, "", ClassSetData{Class: name, Keep: Period{Days: 1}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Apply(0, events[0])
+		if v := Due([]archive.PackInfo{pack(name, 0, 5, start)}, s, start.AddDate(50, 0, 0))[0]; v.Due || v.Why != Always {
+			t.Errorf("%+v", v)
+		}
 	}
 }
 
@@ -267,6 +271,7 @@ func TestErasureNeedsAReasonAndSomethingToErase(t *testing.T) {
 	o.refused(RequestErasure{nil, "x"}, Invalid, "Records")
 	o.refused(RequestErasure{run(archive.Mail, 0, 1), ""}, Invalid, "Reason")
 	o.refused(RequestErasure{run(archive.Ledger, 0, 1), "x"}, Invalid, "Records", "ledger")
+	o.refused(RequestErasure{run(archive.Audit, 0, 1), "x"}, Invalid, "Records", "audit")
 	o.do(RequestErasure{run(archive.Mail, 0, 1), "x"})
 	o.refused(RefuseErasure{1, ""}, Invalid, "Reason")
 	o.do(RefuseErasure{1, "no right to it"})

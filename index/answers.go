@@ -289,7 +289,7 @@ func (x *Index) Status() Status {
 		out.Removed += s.removed.before(stream, m.next)
 	}
 	out.Records, out.Lag = s.counts.Records-out.Removed-s.counts.Queued, s.counts.Queued
-	for _, stream := range x.archive.Streams() {
+	for _, stream := range x.streams() {
 		if next := x.archive.Next(stream); next > s.marks[stream].next {
 			out.Lag += int64(next - s.marks[stream].next)
 		}

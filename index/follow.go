@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -304,9 +305,15 @@ func (r *reader) pause(d time.Duration) {
 	}
 }
 
+// streams lists what is followed: all but the audit log, in which nothing is
+// to be found by a search.
+func (x *Index) streams() []archive.Stream {
+	return slices.DeleteFunc(slices.Clone(x.archive.Streams()), func(s archive.Stream) bool { return s == archive.Audit })
+}
+
 // pass sends a run of every stream that has more. A stream that cannot be read does not hold up the others.
 func (r *reader) pass(runs chan<- run) (read bool, failure error) {
-	for _, s := range r.x.archive.Streams() {
+	for _, s := range r.x.streams() {
 		if r.x.archive.Next(s) <= r.next[s] {
 			continue
 		}
@@ -531,7 +538,7 @@ func (r *reader) body(rec archive.Record) ([]byte, error) {
 // idle returns when a stream has more, or a stream is new.
 func (r *reader) idle() {
 	ctx, cancel := context.WithCancel(r.ctx)
-	streams := r.x.archive.Streams()
+	streams := r.x.streams()
 	woken := make(chan struct{}, len(streams)) // Room for all: none may stay behind.
 	var g errgroup.Group
 	for _, s := range streams {
@@ -551,9 +558,9 @@ func (r *reader) idle() {
 		case <-r.x.queued:
 			done = true
 		case <-r.x.asked:
-			done = len(r.x.archive.Streams()) != len(streams)
+			done = len(r.x.streams()) != len(streams)
 		case <-tick.C:
-			done = len(r.x.archive.Streams()) != len(streams)
+			done = len(r.x.streams()) != len(streams)
 		case <-ctx.Done():
 			done = true
 		}

@@ -3,7 +3,8 @@
 // It is a view on Pebble that follows each stream by position and commits its
 // watermark in the same batch as its entries, so that after a crash it has
 // seen all of a record or none. Delete its directory and it builds the same
-// answers again.
+// answers again. The stream audit is not followed: nobody finds a message by
+// who searched for it.
 //
 // What a decision in the ledger removes, by expiry or erasure, is in no answer
 // and no count from the moment that the decision is applied. What was stored of
@@ -135,8 +136,8 @@ type Thread struct {
 
 // Status tells how far the index is.
 type Status struct {
-	Records      int64          `json:"records"`      // Applied and not removed, of all streams but the ledger.
-	Removed      int64          `json:"removed"`      // By a decision, of all streams but the ledger.
+	Records      int64          `json:"records"`      // Applied and not removed, of all streams with what came in.
+	Removed      int64          `json:"removed"`      // By a decision, of the same streams.
 	Documents    int64          `json:"documents"`    // Searchable, the same bytes counted once.
 	Unsearchable int64          `json:"unsearchable"` // See List of is:unsearchable.
 	Lag          int64          `json:"lag"`          // Records not applied yet.

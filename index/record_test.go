@@ -444,3 +444,23 @@ func TestRebuildReadsOnlyALittleAhead(t *testing.T) {
 		t.Errorf("%d bytes of %d were read but not applied, want at most %d", most, total, 3*maxRunBytes)
 	}
 }
+
+// Who read what is in no answer, no count and nothing that is waited for.
+func TestTheAuditLogIsNotFollowed(t *testing.T) {
+	a := newMemArchive()
+	a.append(archive.Meta{}, mail("pump\n"))
+	note := `{"polytrace":1,"type":"search.run","actor":"kim","data":{"query":"pump"}}`
+	a.append(archive.Meta{Stream: archive.Audit, Kind: archive.KindEvent}, note)
+	x := follow(t, a)
+	if err := x.WaitFor(t.Context(), archive.Address{Stream: archive.Mail}); err != nil {
+		t.Fatal(err)
+	}
+	a.append(archive.Meta{Stream: archive.Audit, Kind: archive.KindEvent}, note)
+	finds(t, x, map[string]string{"pump": "0", "search.run": "", "kim": ""})
+	if st := x.Status(); st.Records != 1 || st.Lag != 0 || time.Since(st.CompleteTo) > time.Minute {
+		t.Errorf("status is %+v", st)
+	}
+	if _, err := x.Document(t.Context(), archive.Address{Stream: archive.Audit}); !errors.Is(err, archive.ErrNotFound) {
+		t.Errorf("a note is shown: %v", err)
+	}
+}

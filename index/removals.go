@@ -68,7 +68,7 @@ func orderOf(body []byte) *order {
 		return nil
 	}
 	o.runs = slices.DeleteFunc(o.runs, func(r archive.Removal) bool {
-		return !r.Stream.Valid() || r.Stream == archive.Ledger || r.Records <= 0 || r.First > math.MaxInt64
+		return !r.Stream.Valid() || r.Stream.Ours() || r.Records <= 0 || r.First > math.MaxInt64
 	})
 	return o
 }

@@ -98,7 +98,7 @@ func (x *Index) completeTo(s *state, now time.Time) time.Time {
 			}
 		}
 	}
-	for _, stream := range x.archive.Streams() {
+	for _, stream := range x.streams() {
 		m := s.marks[stream]
 		if stream != archive.Ledger && m.next < x.archive.Next(stream) && m.received.Before(complete) {
 			complete = m.received

@@ -35,7 +35,7 @@ func (r Records) CaughtUp(context.Context) error {
 // reach waits for what the archive has now to be found.
 func (r Records) reach(ctx context.Context) error {
 	for _, stream := range r.Archive.Streams() {
-		if next := r.Archive.Next(stream); next > 0 {
+		if next := r.Archive.Next(stream); next > 0 && stream != archive.Audit {
 			if err := r.Index.WaitFor(ctx, archive.Address{Stream: stream, Position: next - 1}); err != nil {
 				return err
 			}

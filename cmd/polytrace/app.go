@@ -207,7 +207,7 @@ func (a *app) caughtUp(ctx context.Context, progress func(index.Status)) error {
 	records := a.indexed()
 	for _, stream := range records.Streams() {
 		next := records.Next(stream)
-		if next == 0 {
+		if next == 0 || stream == archive.Audit {
 			continue
 		}
 		if err := a.reach(ctx, x, archive.Address{Stream: stream, Position: next - 1}, progress); err != nil {
