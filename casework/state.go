@@ -4,7 +4,8 @@
 // Every change is an event in the ledger with an actor and a time. State is a
 // pure fold over the events: nothing is kept that cannot be folded again from
 // the archive. A command checks itself against the state and says which
-// events it makes; the Desk is the one place that appends them.
+// events it makes; the Desk is the one place that appends them. Who read what
+// changes no state and has a stream of its own, written and read by the Audit.
 package casework
 
 import (
