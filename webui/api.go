@@ -22,17 +22,24 @@ const apiRoot = "/api/v1"
 // api is the JSON API while it is put together. Its OpenAPI 3.1 document is
 // generated from the same table that serves it.
 type api struct {
-	s     *Server
-	mux   *http.ServeMux
-	huma  huma.API
-	needs map[string]need // By operation: what it asks of its caller.
+	s    *Server
+	mux  *http.ServeMux
+	huma huma.API
+	asks map[string]ask // By operation.
+}
+
+// ask is what an operation asks of its caller, and how what it shows of mail is
+// noted.
+type ask struct {
+	need need
+	how  how
 }
 
 // apiHandler serves /api/v1/; who asks is in the context.
 func (s *Server) apiHandler() http.Handler { return s.newAPI().mux }
 
 func (s *Server) newAPI() *api {
-	a := &api{s: s, mux: http.NewServeMux(), needs: map[string]need{}}
+	a := &api{s: s, mux: http.NewServeMux(), asks: map[string]ask{}}
 	c := huma.DefaultConfig("Polytrace", s.config.Version)
 	c.Info.Description = "Search the record of support mail, work on cases, take mail in and out. Sign in with `Authorization: Bearer TOKEN`; an administrator makes tokens. Errors are problem documents (RFC 9457)."
 	c.OpenAPIPath, c.DocsPath, c.SchemasPath, c.CreateHooks = "", "", "", nil
@@ -77,68 +84,70 @@ func schemaName(t reflect.Type, hint string) string {
 	return name
 }
 
-// operations lists what the API does, and what guards each.
+// operations lists what the API does, what guards each, and how it is noted.
 func (a *api) operations() {
 	s := a.s
 	get, post, patch, del := http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete
 
-	add(a, mayRead, get, "/search", "Search the record, newest first", s.apiSearch)
-	add(a, mayRead, get, "/records/{stream}/{position}", "What is known of a message", s.apiRecord)
-	add(a, mayRead, get, "/records/{stream}/{position}/text", "The readable text of a message", s.apiText)
-	a.stream(mayRead, get, "/records/{stream}/{position}/raw", "The exact bytes of a message", transfer{out: "message/rfc822", params: recordParams()}, s.downloadRaw)
-	a.stream(mayRead, get, "/records/{stream}/{position}/parts/{part}", "The decoded bytes of a part", transfer{out: "application/octet-stream", params: append(recordParams(), pathParam("part", "Number of the part, from attachments[].n."))}, s.downloadPart)
-	add(a, mayRead, get, "/records/{stream}/{position}/proof", "Proof that a message is in the signed log (RFC 6962)", s.apiProof)
-	add(a, mayRead, get, "/threads/{id}", "A conversation, oldest message first", s.apiThread)
-	a.stream(mayRead, get, "/export", "All hits of a query as ZIP of EML files or as mbox; Polytrace-Total says how many", transfer{out: "application/zip", params: exportParams()}, s.apiExport)
+	add(a, mayRead, asAPI, get, "/search", "Search the record, newest first", s.apiSearch)
+	add(a, mayRead, asAPI, get, "/records/{stream}/{position}", "What is known of a message", s.apiRecord)
+	add(a, mayRead, asText, get, "/records/{stream}/{position}/text", "The readable text of a message", s.apiText)
+	a.stream(mayRead, asRaw, get, "/records/{stream}/{position}/raw", "The exact bytes of a message", transfer{out: "message/rfc822", params: recordParams()}, s.downloadRaw)
+	a.stream(mayRead, asPart, get, "/records/{stream}/{position}/parts/{part}", "The decoded bytes of a part", transfer{out: "application/octet-stream", params: append(recordParams(), pathParam("part", "Number of the part, from attachments[].n."))}, s.downloadPart)
+	add(a, mayRead, asProof, get, "/records/{stream}/{position}/proof", "Proof that a message is in the signed log (RFC 6962)", s.apiProof)
+	add(a, mayRead, asThread, get, "/threads/{id}", "A conversation, oldest message first", s.apiThread)
+	a.stream(mayRead, asAPI, get, "/export", "All hits of a query as ZIP of EML files or as mbox; Polytrace-Total says how many", transfer{out: "application/zip", params: exportParams()}, s.apiExport)
 
-	add(a, mayRead, get, "/cases", "All cases, the one that was changed last first", s.apiCases)
-	add(a, mayWork, post, "/cases", "Open a case", s.apiOpenCase)
-	add(a, mayRead, get, "/cases/{number}", "A case with its evidence and notes", s.apiCase)
-	add(a, mayWork, patch, "/cases/{number}", "Change a case or its owner", s.apiChangeCase)
-	add(a, mayRead, get, "/cases/{number}/events", "Every decision about a case, oldest first", s.apiCaseEvents)
-	add(a, mayWork, post, "/cases/{number}/notes", "Add a note", s.apiAddNote)
-	add(a, mayWork, post, "/cases/{number}/citations", "Cite a message or words of it", s.apiCite)
-	add(a, mayWork, del, "/cases/{number}/citations/{id}", "Withdraw a citation", s.apiWithdraw)
-	add(a, mayRead, get, "/cases/{number}/shares", "The share links of a case", s.apiShares)
-	add(a, mayWork, post, "/cases/{number}/shares", "Make a share link; its URL is told once", s.apiCreateShare)
-	add(a, mayWork, del, "/cases/{number}/shares/{id}", "Revoke a share link", s.apiRevokeShare)
+	add(a, mayRead, silent, get, "/cases", "All cases, the one that was changed last first", s.apiCases)
+	add(a, mayWork, silent, post, "/cases", "Open a case", s.apiOpenCase)
+	add(a, mayRead, asAPI, get, "/cases/{number}", "A case with its evidence and notes", s.apiCase)
+	add(a, mayWork, asAPI, patch, "/cases/{number}", "Change a case or its owner", s.apiChangeCase)
+	add(a, mayRead, asAPI, get, "/cases/{number}/events", "Every decision about a case, oldest first", s.apiCaseEvents)
+	add(a, mayWork, asAPI, post, "/cases/{number}/notes", "Add a note", s.apiAddNote)
+	add(a, mayWork, asAPI, post, "/cases/{number}/citations", "Cite a message or words of it", s.apiCite)
+	add(a, mayWork, silent, del, "/cases/{number}/citations/{id}", "Withdraw a citation", s.apiWithdraw)
+	add(a, mayRead, silent, get, "/cases/{number}/shares", "The share links of a case", s.apiShares)
+	add(a, mayWork, silent, post, "/cases/{number}/shares", "Make a share link; its URL is told once", s.apiCreateShare)
+	add(a, mayWork, silent, del, "/cases/{number}/shares/{id}", "Revoke a share link", s.apiRevokeShare)
 
-	add(a, signedIn, get, "/log/{stream}", "The last checkpoint of a stream, and proof that it goes on from an earlier one (RFC 6962)", s.apiConsistency)
-	add(a, signedIn, get, "/status", "How the appliance is", s.apiStatus)
-	a.stream(signedIn, get, "/events", "The figures of the status as they change (server-sent events)", transfer{out: "text/event-stream"}, s.apiEvents)
-	a.stream(mayManage, post, "/verify", "Read everything back and compare it with its checksums; answers with a line of JSON as it goes, the last one has done", transfer{out: "application/jsonl"}, s.apiVerify)
-	add(a, mayManage, post, "/doctor", "Compare the bucket with what was put there", s.apiDoctor)
-	add(a, mayManage, get, "/users", "All users", s.apiUsers)
-	add(a, mayManage, post, "/users", "Add a user", s.apiAddUser)
-	add(a, mayManage, post, "/users/{name}/disable", "Disable a user", s.apiDisableUser)
-	add(a, mayManage, post, "/users/{name}/enable", "Enable a user", s.apiEnableUser)
-	add(a, mayManage, post, "/users/{name}/password", "Set a password", s.apiSetPassword)
-	add(a, mayManage, get, "/tokens", "All tokens, without their secrets", s.apiTokens)
-	add(a, mayManage, post, "/tokens", "Make a token; it is told once", s.apiCreateToken)
-	add(a, mayManage, del, "/tokens/{name}", "Revoke a token", s.apiRevokeToken)
-	add(a, mayManage, get, "/queues", "All queues with their addresses", s.apiQueues)
-	add(a, mayManage, post, "/queues", "Add a queue; its address is where mail servers send to", s.apiAddQueue)
-	add(a, mayManage, del, "/queues/{name}", "Close a queue", s.apiRemoveQueue)
+	add(a, signedIn, silent, get, "/log/{stream}", "The last checkpoint of a stream, and proof that it goes on from an earlier one (RFC 6962)", s.apiConsistency)
+	add(a, signedIn, silent, get, "/status", "How the appliance is", s.apiStatus)
+	a.stream(signedIn, silent, get, "/events", "The figures of the status as they change (server-sent events)", transfer{out: "text/event-stream"}, s.apiEvents)
+	a.stream(mayManage, silent, post, "/verify", "Read everything back and compare it with its checksums; answers with a line of JSON as it goes, the last one has done", transfer{out: "application/jsonl"}, s.apiVerify)
+	add(a, mayManage, silent, post, "/doctor", "Compare the bucket with what was put there", s.apiDoctor)
+	add(a, mayManage, silent, get, "/users", "All users", s.apiUsers)
+	add(a, mayManage, silent, post, "/users", "Add a user", s.apiAddUser)
+	add(a, mayManage, silent, post, "/users/{name}/disable", "Disable a user", s.apiDisableUser)
+	add(a, mayManage, silent, post, "/users/{name}/enable", "Enable a user", s.apiEnableUser)
+	add(a, mayManage, silent, post, "/users/{name}/password", "Set a password", s.apiSetPassword)
+	add(a, mayManage, silent, get, "/tokens", "All tokens, without their secrets", s.apiTokens)
+	add(a, mayManage, silent, post, "/tokens", "Make a token; it is told once", s.apiCreateToken)
+	add(a, mayManage, silent, del, "/tokens/{name}", "Revoke a token", s.apiRevokeToken)
+	add(a, mayManage, silent, get, "/queues", "All queues with their addresses", s.apiQueues)
+	add(a, mayManage, silent, post, "/queues", "Add a queue; its address is where mail servers send to", s.apiAddQueue)
+	add(a, mayManage, silent, del, "/queues/{name}", "Close a queue", s.apiRemoveQueue)
 
 	put := http.MethodPut
-	add(a, mayKeep, get, "/classes", "How long each class keeps", s.apiClasses)
-	add(a, mayKeep, put, "/classes/{class}", "Say how long a class keeps, and whether the bucket locks it", s.apiSetClass)
-	add(a, mayKeep, get, "/retention", "What goes at a time, and why the rest stays", s.apiRetention)
-	add(a, mayHold, get, "/holds", "All holds, live ones first", s.apiHolds)
-	add(a, mayHold, post, "/holds", "Hold what a query finds, whatever its class says", s.apiPlaceHold)
-	add(a, mayHold, post, "/holds/{name}/release", "End a hold", s.apiReleaseHold)
-	add(a, mayHold, get, "/erasures", "All erasures, the last one first", s.apiErasures)
-	add(a, mayHold, post, "/erasures", "Ask to erase messages, with every record of the same bytes", s.apiRequestErasure)
-	add(a, mayHold, put, "/erasures/policy", "Say whether an erasure takes a second person", s.apiErasurePolicy)
-	add(a, mayHold, post, "/erasures/{id}/approve", "Order an erasure", s.apiApproveErasure)
-	add(a, mayHold, post, "/erasures/{id}/refuse", "Refuse an erasure", s.apiRefuseErasure)
+	add(a, mayKeep, silent, get, "/classes", "How long each class keeps", s.apiClasses)
+	add(a, mayKeep, silent, put, "/classes/{class}", "Say how long a class keeps, and whether the bucket locks it", s.apiSetClass)
+	add(a, mayKeep, silent, get, "/retention", "What goes at a time, and why the rest stays", s.apiRetention)
+	add(a, mayHold, silent, get, "/holds", "All holds, live ones first", s.apiHolds)
+	add(a, mayHold, silent, post, "/holds", "Hold what a query finds, whatever its class says", s.apiPlaceHold)
+	add(a, mayHold, silent, post, "/holds/{name}/release", "End a hold", s.apiReleaseHold)
+	add(a, mayHold, silent, get, "/erasures", "All erasures, the last one first", s.apiErasures)
+	add(a, mayHold, silent, post, "/erasures", "Ask to erase messages, with every record of the same bytes", s.apiRequestErasure)
+	add(a, mayHold, silent, put, "/erasures/policy", "Say whether an erasure takes a second person", s.apiErasurePolicy)
+	add(a, mayHold, silent, post, "/erasures/{id}/approve", "Order an erasure", s.apiApproveErasure)
+	add(a, mayHold, silent, post, "/erasures/{id}/refuse", "Refuse an erasure", s.apiRefuseErasure)
 
-	a.stream(mayManage, post, "/import", "Take in one message of a mailbox; the body is its exact bytes", transfer{in: "message/rfc822", out: "application/json", value: reflect.TypeFor[importOut](), params: importParams()}, s.apiImport)
+	add(a, mayAudit, asAPI, get, "/audit", "Who read, searched and exported what, newest first", s.apiAudit)
+
+	a.stream(mayManage, silent, post, "/import", "Take in one message of a mailbox; the body is its exact bytes", transfer{in: "message/rfc822", out: "application/json", value: reflect.TypeFor[importOut](), params: importParams()}, s.apiImport)
 }
 
 // add serves an operation with JSON in and out.
-func add[In, Out any](a *api, n need, method, route, summary string, do func(context.Context, *In) (*Out, error)) {
-	op := a.describe(n, method, route, summary)
+func add[In, Out any](a *api, n need, h how, method, route, summary string, do func(context.Context, *In) (*Out, error)) {
+	op := a.describe(ask{n, h}, method, route, summary)
 	_, tells := reflect.TypeFor[Out]().FieldByName("Body")
 	_, own := reflect.TypeFor[Out]().FieldByName("Status")
 	if tells && !own && method == http.MethodPost {
@@ -161,8 +170,8 @@ type transfer struct {
 }
 
 // stream serves an operation whose body is bytes of any length.
-func (a *api) stream(n need, method, route, summary string, t transfer, p page) {
-	op := a.describe(n, method, route, summary)
+func (a *api) stream(n need, h how, method, route, summary string, t transfer, p page) {
+	op := a.describe(ask{n, h}, method, route, summary)
 	schemas := a.huma.OpenAPI().Components.Schemas
 	answer := bytesSchema()
 	if t.value != nil {
@@ -180,7 +189,7 @@ func (a *api) stream(n need, method, route, summary string, t transfer, p page) 
 	a.mux.HandleFunc(method+" "+apiRoot+route, func(w http.ResponseWriter, r *http.Request) {
 		err := a.check(r.Context(), op.OperationID)
 		if err == nil {
-			err = p(w, r)
+			err = p(w, r.WithContext(withHow(r.Context(), h)))
 		}
 		if err != nil {
 			a.fail(w, r, err)
@@ -197,10 +206,10 @@ func bytesSchema() *huma.Schema { return &huma.Schema{Type: "string", Format: "b
 // maxBody is how many bytes a request in JSON may have.
 const maxBody = 1 << 20
 
-func (a *api) describe(n need, method, route, summary string) huma.Operation {
+func (a *api) describe(asks ask, method, route, summary string) huma.Operation {
 	id := strings.ToLower(method) + strings.NewReplacer("/", "-", "{", "", "}", "").Replace(route)
-	a.needs[id] = n
-	op := huma.Operation{OperationID: id, Method: method, Path: apiRoot + route, Summary: summary, Description: needText[n], MaxBodyBytes: maxBody}
+	a.asks[id] = asks
+	op := huma.Operation{OperationID: id, Method: method, Path: apiRoot + route, Summary: summary, Description: needText[asks.need], MaxBodyBytes: maxBody}
 	if method == http.MethodDelete {
 		op.DefaultStatus = http.StatusNoContent
 	}
@@ -214,6 +223,7 @@ var needText = map[need]string{
 	mayManage: "Needs the role admin.",
 	mayKeep:   "Needs the role compliance or admin.",
 	mayHold:   "Needs the role compliance.",
+	mayAudit:  "Needs the role compliance.",
 }
 
 func pathParam(name, what string) *huma.Param {
@@ -231,12 +241,12 @@ func recordParams() []*huma.Param {
 // check decides whether the caller may do an operation.
 func (a *api) check(ctx context.Context, operation string) error {
 	c, ok := callerFrom(ctx)
-	n, known := a.needs[operation]
+	asks, known := a.asks[operation]
 	switch {
 	case !ok:
 		return &statusError{http.StatusUnauthorized, "Send a token as Authorization: Bearer TOKEN. An administrator makes one with polytrace token create, or on the page Tokens.", nil}
-	case !known || !c.may(n):
-		return &statusError{http.StatusForbidden, refusals[n], nil}
+	case !known || !c.may(asks.need):
+		return &statusError{http.StatusForbidden, refusals[asks.need], nil}
 	}
 	return nil
 }
@@ -250,7 +260,7 @@ func (a *api) guard(ctx huma.Context, next func(huma.Context)) {
 		huma.WriteErr(a.huma, ctx, e.code, e.text)
 		return
 	}
-	next(ctx)
+	next(huma.WithValue(ctx, howKey{}, a.asks[ctx.Operation().OperationID].how))
 }
 
 // problem is an error as a problem document (RFC 9457).
@@ -262,7 +272,7 @@ func (a *api) problem(ctx context.Context, operation string, err error) huma.Sta
 			Location: fmt.Sprintf("query.q[%d]", syntax.Offset), Message: syntax.Text, Value: syntax.Query})
 	case errors.Is(err, index.ErrCursor):
 		return huma.NewError(http.StatusUnprocessableEntity, sentence(index.ErrCursor.Error())+".", &huma.ErrorDetail{Location: "query.cursor", Message: index.ErrCursor.Error()})
-	case errors.Is(err, archive.ErrFull):
+	case errors.Is(err, archive.ErrFull) && !errors.As(err, new(*statusError)):
 		err = &statusError{http.StatusInsufficientStorage, "The disk of the data directory is full; nothing was stored. Make room, then do it again.", err}
 	}
 	e := asStatus(err)

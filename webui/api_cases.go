@@ -33,6 +33,16 @@ func (s *Server) caseOf(ctx context.Context, number int) (c casework.Case, err e
 	return c, err
 }
 
+// shownCase is caseOf for somebody who is shown what the case cites, now or in
+// the answer to a change: noted before it, so that no change fails behind.
+func (s *Server) shownCase(ctx context.Context, number int) (casework.Case, error) {
+	c, err := s.caseOf(ctx, number)
+	if err == nil {
+		err = s.noteCase(ctx, number)
+	}
+	return c, err
+}
+
 // caseHead is what a list shows of a case.
 type caseHead struct {
 	Number   int              `json:"number" doc:"Shown as C-104."`
@@ -98,6 +108,9 @@ type caseIn struct {
 }
 
 func (s *Server) apiCase(ctx context.Context, in *caseIn) (*caseOut, error) {
+	if _, err := s.shownCase(ctx, in.Number); err != nil {
+		return nil, err
+	}
 	return s.caseOut(ctx, in.Number)
 }
 
@@ -155,6 +168,9 @@ func (s *Server) apiChangeCase(ctx context.Context, in *changeCaseIn) (*caseOut,
 	if err != nil {
 		return nil, err
 	}
+	if _, err := s.shownCase(ctx, in.Number); err != nil {
+		return nil, err
+	}
 	for _, c := range commands {
 		if err := s.act(ctx, c); err != nil {
 			return nil, err
@@ -168,7 +184,7 @@ type caseEventsOut struct {
 }
 
 func (s *Server) apiCaseEvents(ctx context.Context, in *caseIn) (*body[caseEventsOut], error) {
-	c, err := s.caseOf(ctx, in.Number)
+	c, err := s.shownCase(ctx, in.Number)
 	if err != nil {
 		return nil, err
 	}
@@ -184,6 +200,9 @@ type addNoteIn struct {
 }
 
 func (s *Server) apiAddNote(ctx context.Context, in *addNoteIn) (*caseOut, error) {
+	if _, err := s.shownCase(ctx, in.Number); err != nil {
+		return nil, err
+	}
 	if err := s.act(ctx, casework.AddNote{Case: in.Number, Text: in.Body.Text, Cites: in.Body.Cites}); err != nil {
 		return nil, err
 	}
@@ -210,6 +229,9 @@ func (s *Server) apiCite(ctx context.Context, in *citeIn) (*caseOut, error) {
 	}
 	c, err := s.anchor(ctx, in.Body.Record, part, in.Body.Quote)
 	if err != nil {
+		return nil, err
+	}
+	if _, err := s.shownCase(ctx, in.Number); err != nil {
 		return nil, err
 	}
 	c.Comment = in.Body.Comment

@@ -33,6 +33,9 @@ func (s *Server) apiProof(ctx context.Context, in *recordIn) (*body[proofOut], e
 	case err != nil:
 		return nil, err
 	}
+	if err := s.noteRead(ctx, at); err != nil {
+		return nil, err
+	}
 	if p.Hashes == nil {
 		p.Hashes = []archive.Digest{}
 	}

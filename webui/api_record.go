@@ -34,7 +34,7 @@ func (s *Server) apiSearch(ctx context.Context, in *searchIn) (*body[searchOut],
 	if order == "newest" {
 		order = index.Newest
 	}
-	r, err := s.config.Index.Search(ctx, index.Request{Query: in.Query, Limit: in.Limit, Cursor: in.Cursor, Sort: order, Now: s.config.Now()})
+	r, err := s.search(ctx, index.Request{Query: in.Query, Limit: in.Limit, Cursor: in.Cursor, Sort: order, Now: s.config.Now()})
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +57,7 @@ type recordIn struct {
 
 func (in recordIn) address() (archive.Address, error) {
 	at := archive.Address{Stream: archive.Stream(in.Stream), Position: archive.Position(in.Position)}
-	if !at.Stream.Valid() || at.Stream == archive.Ledger {
+	if !at.Stream.Valid() || at.Stream.Ours() {
 		return at, notFound("record")
 	}
 	return at, nil
@@ -158,6 +158,9 @@ func (s *Server) apiThread(ctx context.Context, in *threadIn) (*body[*index.Thre
 	if err != nil {
 		return nil, err
 	}
+	if err := s.noteRead(ctx, addresses(t.Messages)...); err != nil {
+		return nil, err
+	}
 	return reply(&index.Thread{ID: t.ID, Subject: t.Subject, Messages: lines(t.Messages)}), nil
 }
 
@@ -186,7 +189,7 @@ func (s *Server) totals() (Totals, archive.Status, index.Status) {
 	a, x := s.config.Archive.Status(), s.config.Index.Status()
 	t := Totals{Indexed: x.Records, Removed: x.Removed, Unsearchable: x.Unsearchable, Lag: x.Lag, CompleteTo: x.CompleteTo}
 	for _, st := range a.Streams {
-		if st.Stream != archive.Ledger {
+		if !st.Stream.Ours() {
 			t.Received += int64(st.Next)
 			t.InBucket += int64(st.InBucket)
 		}

@@ -398,7 +398,7 @@ func (s *Server) apiErasurePolicy(ctx context.Context, in *policyIn) (*none, err
 	return nil, s.decide(ctx, casework.SetErasurePolicy{SecondPerson: in.Body.SecondPerson, Reason: in.Body.Reason})
 }
 
-// matching counts what a query finds now.
+// matching counts what a query finds now, and shows the first of it.
 func (s *Server) matching(ctx context.Context, query string) (*index.Results, error) {
-	return s.config.Index.Search(ctx, index.Request{Query: query, Limit: 5, Now: s.config.Now()})
+	return s.search(ctx, index.Request{Query: query, Limit: 5, Now: s.config.Now()})
 }

@@ -42,9 +42,6 @@ func (s *Server) anchor(ctx context.Context, at archive.Address, part int, quote
 
 // serveRaw hands out the exact bytes of a record, in constant memory.
 func (s *Server) serveRaw(w http.ResponseWriter, r *http.Request, at archive.Address) error {
-	if at.Stream == archive.Ledger {
-		return notFound("message")
-	}
 	if err := s.present(r.Context(), at); err != nil { // The archive may have it for a while longer.
 		return err
 	}
@@ -53,9 +50,16 @@ func (s *Server) serveRaw(w http.ResponseWriter, r *http.Request, at archive.Add
 		return readError(at, err)
 	}
 	defer body.Close()
+	shown := []archive.Address{at}
+	if m.SameAs != nil {
+		shown = append(shown, *m.SameAs)
+	}
+	if err := s.noteRead(r.Context(), shown...); err != nil {
+		return err
+	}
 	tag := `"` + m.SHA256.String() + `"`
 	h := w.Header()
-	asDownload(h, "message/rfc822", string(at.Stream)+"-"+strconv.FormatUint(uint64(at.Position), 10)+".eml")
+	asDownload(h, "message/rfc822", fileName(at)+".eml")
 	h.Set("ETag", tag)
 	if r.Header.Get("If-None-Match") == tag {
 		w.WriteHeader(http.StatusNotModified)
@@ -73,19 +77,18 @@ func (s *Server) serveRaw(w http.ResponseWriter, r *http.Request, at archive.Add
 	return nil
 }
 
+// fileName is an address as the name of a file.
+func fileName(at archive.Address) string { return strings.ReplaceAll(at.String(), "/", "-") }
+
 // servePart hands out the decoded bytes of a part of a message.
-func (s *Server) servePart(w http.ResponseWriter, r *http.Request, at archive.Address, n int) error {
-	m, err := s.openMessage(r.Context(), at)
-	if err != nil {
-		return err
-	}
+func servePart(w http.ResponseWriter, r *http.Request, m *opened, n int) error {
 	if n < 0 || n >= len(m.original.Parts) {
 		return notFound("part")
 	}
 	p := m.original.Parts[n]
 	name := p.Filename
 	if name == "" {
-		name = string(at.Stream) + "-" + strconv.FormatUint(uint64(at.Position), 10) + "-part-" + strconv.Itoa(n)
+		name = fileName(m.doc.Address) + "-part-" + strconv.Itoa(n)
 	}
 	asDownload(w.Header(), p.MediaType(), name)
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(m.original.Content(n)))

@@ -17,6 +17,7 @@ import (
 
 	"polytrace/archive"
 	"polytrace/archive/evidence"
+	"polytrace/casework"
 	"polytrace/index"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -139,7 +140,7 @@ func (s *Server) freeze(ctx context.Context, n *frozenExport) error {
 	defer cancel()
 	n.UpTo, n.Checkpoints = map[archive.Stream]archive.Position{}, map[archive.Stream]string{}
 	for _, stream := range s.config.Archive.Streams() {
-		if next := s.config.Archive.Next(stream); stream != archive.Ledger && next > 0 {
+		if next := s.config.Archive.Next(stream); !stream.Ours() && next > 0 {
 			n.UpTo[stream] = next
 		}
 	}
@@ -185,7 +186,7 @@ func (s *Server) apiExport(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set(totalHeader, strconv.Itoa(hits.Total))
 	asExport(w.Header(), n)
 	if r.Method == http.MethodHead {
-		return nil
+		return s.note(r.Context(), casework.SearchRun, 0, casework.AuditData{Query: n.Query, Total: hits.Total})
 	}
 	if token == "" {
 		if err := s.freeze(r.Context(), &n); err != nil {
@@ -198,6 +199,9 @@ func (s *Server) apiExport(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set(tokenHeader, token)
 	out, err := newRemainder(w, r.Header.Get(haveHeader))
 	if err != nil {
+		return err
+	}
+	if err := s.note(r.Context(), casework.ExportMade, 0, casework.AuditData{Query: n.Query, Total: hits.Total, Format: string(n.Format)}); err != nil {
 		return err
 	}
 	return s.export(r.Context(), out, n)
@@ -216,9 +220,13 @@ func asExport(h http.Header, n frozenExport) {
 }
 
 func (s *Server) export(ctx context.Context, out *remainder, n frozenExport) error {
-	err := s.writeExport(ctx, out, n)
+	messages, err := s.writeExport(ctx, out, n)
 	if err == nil {
 		err = out.end()
+	}
+	if err == nil {
+		whole := out.seen.File("")
+		err = s.note(ctx, casework.ExportMade, 0, casework.AuditData{Query: n.Query, Total: messages, Format: string(n.Format), Bytes: whole.Size, SHA256: whole.SHA256, Finished: true})
 	}
 	switch {
 	case err == nil:
@@ -238,8 +246,8 @@ func (s *Server) export(ctx context.Context, out *remainder, n frozenExport) err
 // is what would come before.
 type remainder struct {
 	w       io.Writer
-	have    int64 // Bytes that the caller has.
-	seen    *evidence.Measured
+	have    int64              // Bytes that the caller has.
+	seen    *evidence.Measured // All of the export until now.
 	sum     archive.Digest
 	checked bool
 	begun   bool // Something was passed on.
@@ -264,10 +272,12 @@ func newRemainder(w io.Writer, have string) (*remainder, error) {
 func (r *remainder) Write(p []byte) (int, error) {
 	if r.checked {
 		r.begun = true
-		return r.w.Write(p)
+		n, err := r.w.Write(p)
+		r.seen.Write(p[:n]) // Nothing can fail.
+		return n, err
 	}
 	known := int(min(int64(len(p)), r.have-r.seen.File("").Size))
-	r.seen.Write(p[:known]) // Nothing can fail.
+	r.seen.Write(p[:known])
 	if known == len(p) {
 		return known, nil
 	}

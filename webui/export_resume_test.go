@@ -250,7 +250,7 @@ func TestExportOfLargeMessageTakesLittleMemory(t *testing.T) {
 		if err := f.web.freeze(t.Context(), &n); err != nil {
 			t.Fatal(err)
 		}
-		if err := f.web.writeExport(t.Context(), io.Discard, n); err != nil {
+		if _, err := f.web.writeExport(t.Context(), io.Discard, n); err != nil {
 			t.Fatal(err)
 		}
 		if peak == 0 || peak > before+bound {

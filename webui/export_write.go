@@ -28,20 +28,23 @@ type exporter struct {
 	edges   map[archive.Stream]*evidence.Edge
 	flushed bool
 	release []func()
+
+	messages int // Written until now.
 }
 
-func (s *Server) writeExport(ctx context.Context, w io.Writer, n frozenExport) error {
+// writeExport returns how many messages it wrote.
+func (s *Server) writeExport(ctx context.Context, w io.Writer, n frozenExport) (messages int, err error) {
 	e := &exporter{s: s, n: n, edges: map[archive.Stream]*evidence.Edge{}}
 	defer e.close()
 	lines, err := e.scratch()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	e.lines = lines
 	buffered := bufio.NewWriter(lines)
 	e.list, err = evidence.NewWriter(buffered, evidence.Header{Format: n.Format, Key: s.config.Archive.PublicKey(), Query: n.Query, Time: n.Time, UpTo: n.UpTo})
 	if err != nil {
-		return err
+		return 0, err
 	}
 	out := bufio.NewWriterSize(w, 64<<10)
 	write := e.zip
@@ -49,9 +52,9 @@ func (s *Server) writeExport(ctx context.Context, w io.Writer, n frozenExport) e
 		write = e.mbox
 	}
 	if err := write(ctx, out, buffered); err != nil {
-		return err
+		return 0, err
 	}
-	return out.Flush()
+	return e.messages, out.Flush()
 }
 
 // scratch is a file until close.
@@ -252,6 +255,9 @@ func (e *exporter) zipMessage(ctx context.Context, z *evidence.ZipWriter, t *tab
 		}
 		why = cmp.Or(worse, why)
 	}
+	if c.file.Name != "" {
+		e.messages++
+	}
 	if why == "" {
 		err = e.list.Add(c.file, item.Address, p)
 	} else {
@@ -361,6 +367,7 @@ func (e *exporter) mboxMessage(ctx context.Context, out *bufio.Writer, item inde
 		return err
 	}
 	defer body.Close() // Only read.
+	e.messages++
 	from := strings.Join(strings.Fields(item.From.Address), "")
 	fmt.Fprintf(out, "From %s %s\n", cmp.Or(from, "MAILER-DAEMON"), item.Date.UTC().Format(time.ANSIC))
 	own := evidence.NewMeasured(io.Discard)

@@ -80,7 +80,7 @@ func newFixture(t *testing.T) *fixture {
 	go func() { done <- f.index.Run(ctx) }()
 	server := httptest.NewUnstartedServer(nil)
 	f.url = "http://" + server.Listener.Addr().String()
-	f.web, err = New(Config{Archive: f.archive, Desk: f.desk, Index: f.index, PublicURL: f.url, MailDomain: "journal.example", SMTPListen: "127.0.0.1:2525",
+	f.web, err = New(Config{Archive: f.archive, Desk: f.desk, Audit: casework.NewAudit(f.archive, f.clock), Index: f.index, PublicURL: f.url, MailDomain: "journal.example", SMTPListen: "127.0.0.1:2525",
 		SessionKey: bytes.Repeat([]byte{7}, 32), SetupToken: "set-up-token", Version: "test", Company: "Northwind Support", Now: f.clock, Import: f.take})
 	if err != nil {
 		t.Fatal(err)

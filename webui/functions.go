@@ -56,7 +56,7 @@ var roleWords = map[casework.Role]string{
 	casework.Specialist: "Specialist: searches and works on cases",
 	casework.Manager:    "Manager: searches and works on cases",
 	casework.Observer:   "Observer: searches and reads, changes nothing",
-	casework.Compliance: "Compliance: reads everything",
+	casework.Compliance: "Compliance: reads everything; sees who read what",
 	casework.Admin:      "Admin: users, queues and tokens; reads no mail",
 }
 
@@ -217,6 +217,7 @@ var icons = map[string]string{
 	"check":   `<path d="m3 8.500 3.300 3.300L13 4.700"/>`,
 	"warning": `<path d="M8 2.500 14.500 13.500h-13zM8 6.500v3.200M8 11.600v.1"/>`,
 	"people":  `<circle cx="6" cy="6" r="2.300"/><path d="M1.800 13c.3-2.300 2-3.600 4.200-3.600s3.900 1.300 4.200 3.600M10.500 3.900a2.300 2.300 0 0 1 0 4.200M12 9.800c1.300.5 2.100 1.600 2.300 3.200"/>`,
+	"eye":     `<path d="M1.500 8S4 3.700 8 3.700 14.500 8 14.500 8 12 12.300 8 12.300 1.500 8 1.500 8z"/><circle cx="8" cy="8" r="1.900"/>`,
 	"moon":    `<path d="M13 9.700A5.600 5.600 0 0 1 6.300 3a5.600 5.600 0 1 0 6.700 6.700z"/>`,
 	"sun":     `<circle cx="8" cy="8" r="2.800"/><path d="M8 1.500v1.300M8 13.200v1.300M1.500 8h1.300M13.200 8h1.300M3.400 3.400l.9.9M11.700 11.700l.9.9M3.400 12.600l.9-.9M11.700 4.300l.9-.9"/>`,
 	"plus":    `<path d="M8 3v10M3 8h10"/>`,

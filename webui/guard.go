@@ -22,6 +22,7 @@ const (
 	mayManage             // The role admin.
 	mayKeep               // Compliance or admin: says how long classes keep; shows no mail.
 	mayHold               // The role compliance: holds and erasures.
+	mayAudit              // The role compliance: who read what.
 )
 
 // caller is who makes a request.
@@ -50,7 +51,7 @@ func (c caller) may(n need) bool {
 		return c.admin()
 	case mayKeep:
 		return c.admin() || c.compliance()
-	case mayHold:
+	case mayHold, mayAudit:
 		return c.compliance()
 	}
 	return false
@@ -113,8 +114,9 @@ func notFound(what string) error {
 // page is a handler whose errors are shown by show.
 type page func(w http.ResponseWriter, r *http.Request) error
 
-// guard lets a request pass to a page when its caller has what that needs.
-func (s *Server) guard(n need, p page) http.Handler {
+// guard lets a request pass to a page when its caller has what that needs, and
+// tells it how what it shows is noted.
+func (s *Server) guard(n need, h how, p page) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c, ok := s.bySession(w, r)
 		if ok {
@@ -126,7 +128,7 @@ func (s *Server) guard(n need, p page) http.Handler {
 		case !c.may(n):
 			s.show(w, r, &statusError{http.StatusForbidden, refusals[n], nil})
 		default:
-			if err := p(w, r); err != nil {
+			if err := p(w, r.WithContext(withHow(r.Context(), h))); err != nil {
 				s.show(w, r, err)
 			}
 		}
@@ -139,6 +141,7 @@ var refusals = map[need]string{
 	mayManage: "Only administrators may do this.",
 	mayKeep:   "Only the roles compliance and admin see and say how long mail is kept.",
 	mayHold:   "Only the role compliance places holds and erases.",
+	mayAudit:  "Only the role compliance sees who read what.",
 }
 
 // askToSignIn sends a person who follows a link to the sign-in page and back.

@@ -131,6 +131,9 @@ func (s *Server) showCase(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if err := s.noteCase(r.Context(), snap.c.Number); err != nil {
+		return err
+	}
 	v, err := s.caseView(r, snap)
 	if err != nil {
 		return err

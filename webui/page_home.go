@@ -43,7 +43,7 @@ func (s *Server) showHome(w http.ResponseWriter, r *http.Request) error {
 		return c.Owner != who.actor || c.Status == casework.Closed || c.Status == casework.Resolved
 	})
 	v.Mine = v.Mine[:min(len(v.Mine), 8)]
-	result, err := s.config.Index.Search(r.Context(), index.Request{Limit: 8, Now: s.config.Now()})
+	result, err := s.search(r.Context(), index.Request{Limit: 8, Now: s.config.Now()})
 	if err != nil {
 		return err
 	}
@@ -93,7 +93,7 @@ type queueView struct {
 func (s *Server) statusView(r *http.Request) (*statusView, error) {
 	v := &statusView{Archive: s.config.Archive.Status(), Index: s.config.Index.Status(), Keeping: s.keeping(), Checked: s.config.Now()}
 	for _, st := range v.Archive.Streams {
-		if st.Stream == archive.Ledger {
+		if st.Stream.Ours() {
 			continue
 		}
 		v.Received += int64(st.Next)

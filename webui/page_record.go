@@ -26,7 +26,7 @@ type opened struct {
 // addressOf reads the address of a record from the path of a request.
 func addressOf(r *http.Request) (archive.Address, error) {
 	at, err := archive.ParseAddress(r.PathValue("stream") + "/" + r.PathValue("position"))
-	if err != nil || at.Stream == archive.Ledger {
+	if err != nil || at.Stream.Ours() {
 		return at, notFound("record")
 	}
 	return at, nil
@@ -41,9 +41,22 @@ func (s *Server) message(r *http.Request) (*opened, error) {
 	return s.openMessage(r.Context(), at)
 }
 
-// openMessage reads the message at an address; of a sighting, the one with
-// the bytes.
+// openMessage reads a message for the caller, and notes that: of a sighting also
+// the record with the bytes.
 func (s *Server) openMessage(ctx context.Context, at archive.Address) (*opened, error) {
+	m, err := s.readMessage(ctx, at)
+	if err == nil {
+		err = s.noteRead(ctx, slices.Compact([]archive.Address{at, m.doc.Address})...)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// readMessage reads the message at an address; of a sighting, the one with
+// the bytes. Nobody is to be shown it before that is noted: see openMessage.
+func (s *Server) readMessage(ctx context.Context, at archive.Address) (*opened, error) {
 	doc, err := s.config.Index.Document(ctx, at)
 	if errors.Is(err, archive.ErrNotFound) {
 		return nil, notFound("message; if it has just come, the index shows it in a moment")
@@ -254,5 +267,9 @@ func (s *Server) downloadPart(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return notFound("attachment")
 	}
-	return s.servePart(w, r, at, n)
+	m, err := s.openMessage(withHow(r.Context(), asPart+how(" "+strconv.Itoa(n))), at)
+	if err != nil {
+		return err
+	}
+	return servePart(w, r, m, n)
 }

@@ -62,7 +62,7 @@ func (s *Server) renderRetention(w http.ResponseWriter, r *http.Request, code in
 		v.AtText, v.At = "", s.config.Now()
 	}
 	for _, o := range s.outlook(v.At) {
-		v.Classes = append(v.Classes, classView{o, o.Class.Name == archive.Ledger})
+		v.Classes = append(v.Classes, classView{o, o.Class.Name.Ours()})
 		v.Rows = append(v.Rows, o.Rows...)
 	}
 	v.Chart = chart(leaving(v.Rows), "records go", nil)
@@ -210,7 +210,7 @@ func (s *Server) requestErasure(w http.ResponseWriter, r *http.Request) error {
 	for _, word := range strings.FieldsFunc(r.FormValue("records"), func(c rune) bool { return c == ',' || c <= ' ' }) {
 		at, err := archive.ParseAddress(word)
 		if err != nil {
-			return s.again(w, r, "erasure", &statusError{http.StatusUnprocessableEntity, sentence(err.Error()) + ".", nil})
+			return s.again(w, r, "erasure", invalid(err))
 		}
 		records = append(records, at)
 	}

@@ -85,7 +85,7 @@ func (s *Server) showSearch(w http.ResponseWriter, r *http.Request) error {
 	if v.Query != "" {
 		frame.Title = v.Query
 	}
-	result, err := s.config.Index.Search(r.Context(), index.Request{Query: v.Query, Limit: pageSize, Cursor: r.FormValue("cursor"), Sort: v.Sort, Now: s.config.Now()})
+	result, err := s.search(r.Context(), index.Request{Query: v.Query, Limit: pageSize, Cursor: r.FormValue("cursor"), Sort: v.Sort, Now: s.config.Now()})
 	var syntax *index.SyntaxError
 	if errors.As(err, &syntax) {
 		v.Error = pointAt(syntax)
@@ -106,7 +106,7 @@ func (s *Server) fillSearch(r *http.Request, v *searchView, result *index.Result
 	v.Result = result
 	link := searchLink{v.Query, string(v.Sort), r.FormValue("cursor"), ""}
 	at, err := archive.ParseAddress(r.FormValue("open"))
-	if err == nil && at.Stream != archive.Ledger {
+	if err == nil && !at.Stream.Ours() {
 		m, err := s.openMessage(r.Context(), at)
 		if err != nil {
 			return err
@@ -161,6 +161,15 @@ func pointAt(e *index.SyntaxError) *syntaxView {
 	return &syntaxView{e.Query[:at], e.Query[at:], e.Text}
 }
 
+// addresses are those of a list of messages.
+func addresses(list []index.Summary) []archive.Address {
+	out := make([]archive.Address, len(list))
+	for i, m := range list {
+		out[i] = m.Address
+	}
+	return out
+}
+
 // showThread shows a conversation, oldest message first.
 func (s *Server) showThread(w http.ResponseWriter, r *http.Request) error {
 	thread, err := s.config.Index.Thread(r.Context(), r.PathValue("id"))
@@ -173,8 +182,11 @@ func (s *Server) showThread(w http.ResponseWriter, r *http.Request) error {
 	page := windowOf(r, len(thread.Messages))
 	var messages []messageView
 	shown := map[archive.Address]bool{}
+	if err := s.noteRead(r.Context(), addresses(thread.Messages[page.From:page.End])...); err != nil {
+		return err
+	}
 	for _, m := range thread.Messages[page.From:page.End] {
-		o, err := s.openMessage(r.Context(), m.Address)
+		o, err := s.readMessage(r.Context(), m.Address)
 		if err != nil {
 			return err
 		}

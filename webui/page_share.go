@@ -1,6 +1,7 @@
 package webui
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"slices"
@@ -124,7 +125,7 @@ func (s *Server) sharedItem(r *http.Request, c casework.Citation, whole bool) (s
 	if removed, err := s.config.Index.Removed(r.Context(), c.Record); err != nil || removed != nil {
 		return sharedItem{ID: c.ID, Removed: true}, err // Why is not for guests.
 	}
-	m, err := s.openMessage(r.Context(), c.Record)
+	m, err := s.readMessage(r.Context(), c.Record) // OpenShare has noted it.
 	var known *statusError
 	if errors.As(err, &known) {
 		item.Missing = true
@@ -166,7 +167,11 @@ func (s *Server) showSharedPart(w http.ResponseWriter, r *http.Request) error {
 	if !slices.ContainsFunc(item.Attachments, func(a message.Attachment) bool { return a.N == part }) {
 		return s.guestError(w, r)
 	}
-	return s.servePart(w, r, item.Address, part)
+	m, err := s.readMessage(r.Context(), item.Address)
+	if err != nil {
+		return err
+	}
+	return servePart(w, r, m, part)
 }
 
 // builderView is the form that makes a share, with what the guest would see.
@@ -186,6 +191,9 @@ type builderView struct {
 
 func (s *Server) showShareBuilder(w http.ResponseWriter, r *http.Request) error {
 	snap, err := s.snapshot(r)
+	if err == nil {
+		err = s.noteCase(r.Context(), snap.c.Number)
+	}
 	if err != nil {
 		return err
 	}
@@ -205,6 +213,9 @@ func (s *Server) renderBuilder(w http.ResponseWriter, r *http.Request, code int,
 // createShare shows what the guest would see, or makes the link.
 func (s *Server) createShare(w http.ResponseWriter, r *http.Request) error {
 	snap, err := s.snapshot(r)
+	if err == nil {
+		err = s.noteCase(r.Context(), snap.c.Number)
+	}
 	if err != nil {
 		return err
 	}
@@ -219,7 +230,9 @@ func (s *Server) createShare(w http.ResponseWriter, r *http.Request) error {
 	}
 	share.Expires = day.AddDate(0, 0, 1) // To the end of that day.
 	if r.FormValue("do") == "preview" {
-		v.Preview, err = s.sharedView(r, share, snap)
+		if v.Preview, err = s.sharedView(r, share, snap); err == nil {
+			err = s.notePreview(r.Context(), v.Preview)
+		}
 		if err != nil {
 			return err
 		}
@@ -239,6 +252,17 @@ func (s *Server) createShare(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Cache-Control", "no-store")
 	v.Link = s.config.PublicURL + "/s/" + secret
 	return s.renderBuilder(w, r, http.StatusOK, snap, v)
+}
+
+// notePreview notes what a preview shows of messages.
+func (s *Server) notePreview(ctx context.Context, v *sharedView) error {
+	var shown []archive.Address
+	for _, item := range v.Items {
+		if !item.Missing && !item.Removed {
+			shown = append(shown, item.Address)
+		}
+	}
+	return s.noteRead(ctx, shown...)
 }
 
 func setOf(ids []int) map[int]bool {

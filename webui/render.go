@@ -101,6 +101,7 @@ type view struct {
 type person struct {
 	Name, FullName              string
 	Reads, Works, Admins, Keeps bool
+	Audits                      bool
 }
 
 // render writes a page. Templates are executed in full before the first byte
@@ -112,7 +113,7 @@ func (s *Server) render(w http.ResponseWriter, r *http.Request, code int, name s
 		v.Theme = c.Value
 	}
 	if c, ok := callerFrom(r.Context()); ok {
-		v.Caller = &person{c.actor, c.name, c.reads(), c.works(), c.admin(), c.may(mayKeep)}
+		v.Caller = &person{c.actor, c.name, c.reads(), c.works(), c.admin(), c.may(mayKeep), c.may(mayAudit)}
 		v.Live = s.live()
 		v.Flash = s.takeFlash(w, r)
 	}

@@ -4,82 +4,87 @@ import (
 	"net/http"
 )
 
-// route is a page, and what it asks of its caller.
+// route is a page, what it asks of its caller, and how what it shows of mail
+// is noted.
 type route struct {
 	pattern string
 	need    need
+	how     how
 	page    page
 }
 
-// routes lists every page. What guards a page is decided here and nowhere
-// else; /api/v1/ has a table of its own in api.go.
+// routes lists every page. What guards a page, and whether reading it is noted,
+// is decided here and nowhere else; /api/v1/ has a table of its own in api.go.
 func (s *Server) routes() []route {
 	return []route{
 		// Ways in.
-		{"GET /sign-in", open, s.showSignIn},
-		{"POST /sign-in", open, s.signIn},
-		{"GET /in/{secret}", open, s.showLink}, // One-time sign-in link; only POST uses it up.
-		{"POST /in/{secret}", open, s.useLink},
-		{"GET /setup/{token}", open, s.showSetup}, // While there is no user.
-		{"POST /setup/{token}", open, s.setUp},
-		{"POST /sign-out", signedIn, s.signOut},
-		{"GET /account", signedIn, s.showAccount},
-		{"POST /account/password", signedIn, s.changePassword},
-		{"POST /theme", open, s.changeTheme},
+		{"GET /sign-in", open, silent, s.showSignIn},
+		{"POST /sign-in", open, silent, s.signIn},
+		{"GET /in/{secret}", open, silent, s.showLink}, // One-time sign-in link; only POST uses it up.
+		{"POST /in/{secret}", open, silent, s.useLink},
+		{"GET /setup/{token}", open, silent, s.showSetup}, // While there is no user.
+		{"POST /setup/{token}", open, silent, s.setUp},
+		{"POST /sign-out", signedIn, silent, s.signOut},
+		{"GET /account", signedIn, silent, s.showAccount},
+		{"POST /account/password", signedIn, silent, s.changePassword},
+		{"POST /theme", open, silent, s.changeTheme},
 
 		// What guests see: the declared items of a share and nothing else.
-		{"GET /s/{token}", open, s.showShare},
-		{"GET /s/{token}/{citation}/{part}", open, s.showSharedPart},
+		{"GET /s/{token}", open, silent, s.showShare},
+		{"GET /s/{token}/{citation}/{part}", open, silent, s.showSharedPart},
 
 		// The record.
-		{"GET /{$}", signedIn, s.showHome},
-		{"GET /search", mayRead, s.showSearch},
-		{"GET /thread/{id}", mayRead, s.showThread},
-		{"GET /record/{stream}/{position}", mayRead, s.showRecord},
-		{"GET /record/{stream}/{position}/source", mayRead, s.showSource},
-		{"GET /record/{stream}/{position}/raw", mayRead, s.downloadRaw},
-		{"GET /record/{stream}/{position}/html", mayRead, s.showHTML},
-		{"GET /record/{stream}/{position}/parts/{part}", mayRead, s.downloadPart},
+		{"GET /{$}", signedIn, asPage, s.showHome}, // A search for everything, to those who may read.,
+		{"GET /search", mayRead, asPage, s.showSearch},
+		{"GET /thread/{id}", mayRead, asThread, s.showThread},
+		{"GET /record/{stream}/{position}", mayRead, asPage, s.showRecord},
+		{"GET /record/{stream}/{position}/source", mayRead, asSource, s.showSource},
+		{"GET /record/{stream}/{position}/raw", mayRead, asRaw, s.downloadRaw},
+		{"GET /record/{stream}/{position}/html", mayRead, asHTML, s.showHTML},
+		{"GET /record/{stream}/{position}/parts/{part}", mayRead, asPart, s.downloadPart},
 
 		// Cases.
-		{"GET /cases", mayRead, s.showCases},
-		{"POST /cases", mayWork, s.openCase},
-		{"GET /cases/{number}", mayRead, s.showCase},
-		{"POST /cases/{number}", mayWork, s.changeCase},
-		{"POST /cases/{number}/owner", mayWork, s.assignCase},
-		{"POST /cases/{number}/notes", mayWork, s.addNote},
-		{"POST /cases/{number}/citations/{id}/withdraw", mayWork, s.withdrawCitation},
-		{"POST /record/{stream}/{position}/cite", mayWork, s.cite},
+		{"GET /cases", mayRead, silent, s.showCases},
+		{"POST /cases", mayWork, silent, s.openCase},
+		{"GET /cases/{number}", mayRead, asPage, s.showCase},
+		{"POST /cases/{number}", mayWork, silent, s.changeCase},
+		{"POST /cases/{number}/owner", mayWork, silent, s.assignCase},
+		{"POST /cases/{number}/notes", mayWork, silent, s.addNote},
+		{"POST /cases/{number}/citations/{id}/withdraw", mayWork, silent, s.withdrawCitation},
+		{"POST /record/{stream}/{position}/cite", mayWork, asPage, s.cite},
 
 		// Shares.
-		{"GET /shares", mayRead, s.showShares},
-		{"GET /cases/{number}/share", mayWork, s.showShareBuilder},
-		{"POST /cases/{number}/share", mayWork, s.createShare},
-		{"POST /cases/{number}/shares/{id}/revoke", mayWork, s.revokeShare},
+		{"GET /shares", mayRead, silent, s.showShares},
+		{"GET /cases/{number}/share", mayWork, asPage, s.showShareBuilder},
+		{"POST /cases/{number}/share", mayWork, asPage, s.createShare},
+		{"POST /cases/{number}/shares/{id}/revoke", mayWork, silent, s.revokeShare},
 
 		// What is kept and what goes.
-		{"GET /retention", mayKeep, s.showRetention},
-		{"POST /retention/classes/{class}", mayKeep, s.setClass},
-		{"POST /retention/holds", mayHold, s.placeHold},
-		{"POST /retention/holds/{name}/release", mayHold, s.releaseHold},
-		{"POST /retention/erasures", mayHold, s.requestErasure},
-		{"POST /retention/erasures/{id}/approve", mayHold, s.approveErasure},
-		{"POST /retention/erasures/{id}/refuse", mayHold, s.refuseErasure},
-		{"POST /retention/policy", mayHold, s.setErasurePolicy},
+		{"GET /retention", mayKeep, silent, s.showRetention},
+		{"POST /retention/classes/{class}", mayKeep, silent, s.setClass},
+		{"POST /retention/holds", mayHold, asPage, s.placeHold},
+		{"POST /retention/holds/{name}/release", mayHold, silent, s.releaseHold},
+		{"POST /retention/erasures", mayHold, silent, s.requestErasure},
+		{"POST /retention/erasures/{id}/approve", mayHold, silent, s.approveErasure},
+		{"POST /retention/erasures/{id}/refuse", mayHold, silent, s.refuseErasure},
+		{"POST /retention/policy", mayHold, silent, s.setErasurePolicy},
+
+		// Who read what.
+		{"GET /audit", mayAudit, asPage, s.showAudit},
 
 		// The appliance.
-		{"GET /status", signedIn, s.showStatus},
-		{"GET /help", signedIn, s.showHelp},
-		{"GET /queues", mayManage, s.showQueues},
-		{"POST /queues", mayManage, s.addQueue},
-		{"POST /queues/{name}/remove", mayManage, s.removeQueue},
-		{"GET /users", mayManage, s.showUsers},
-		{"POST /users", mayManage, s.addUser},
-		{"POST /users/{name}", mayManage, s.changeUser},
-		{"POST /users/{name}/password", mayManage, s.resetPassword},
-		{"GET /tokens", mayManage, s.showTokens},
-		{"POST /tokens", mayManage, s.createToken},
-		{"POST /tokens/{name}/revoke", mayManage, s.revokeToken},
+		{"GET /status", signedIn, silent, s.showStatus},
+		{"GET /help", signedIn, silent, s.showHelp},
+		{"GET /queues", mayManage, silent, s.showQueues},
+		{"POST /queues", mayManage, silent, s.addQueue},
+		{"POST /queues/{name}/remove", mayManage, silent, s.removeQueue},
+		{"GET /users", mayManage, silent, s.showUsers},
+		{"POST /users", mayManage, silent, s.addUser},
+		{"POST /users/{name}", mayManage, silent, s.changeUser},
+		{"POST /users/{name}/password", mayManage, silent, s.resetPassword},
+		{"GET /tokens", mayManage, silent, s.showTokens},
+		{"POST /tokens", mayManage, silent, s.createToken},
+		{"POST /tokens/{name}/revoke", mayManage, silent, s.revokeToken},
 	}
 }
 
@@ -87,10 +92,10 @@ func (s *Server) routes() []route {
 func (s *Server) mount(api http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	for _, r := range s.routes() {
-		mux.Handle(r.pattern, s.guard(r.need, r.page))
+		mux.Handle(r.pattern, s.guard(r.need, r.how, r.page))
 	}
 	mux.Handle("GET /static/{file}", http.HandlerFunc(s.pages.serveAsset))
 	mux.Handle("/api/v1/", s.guardAPI(api))
-	mux.Handle("/", s.guard(open, func(http.ResponseWriter, *http.Request) error { return notFound("page") }))
+	mux.Handle("/", s.guard(open, silent, func(http.ResponseWriter, *http.Request) error { return notFound("page") }))
 	return secure(http.NewCrossOriginProtection().Handler(mux))
 }

@@ -1,8 +1,9 @@
 // Package webui serves the pages, the JSON API and the share links.
 //
 // It reads from the index and the archive and changes nothing but through a
-// command to the casework desk. Which route needs what right stands in
-// routes.go, and nowhere else.
+// command to the casework desk. What it shows of mail to somebody inside is in
+// the audit log before: what cannot be noted is not shown. Which route needs
+// what right and is noted how stands in routes.go and api.go, and nowhere else.
 package webui
 
 import (
@@ -39,6 +40,7 @@ type Archive interface {
 type Config struct {
 	Archive Archive
 	Desk    *casework.Desk
+	Audit   *casework.Audit // Notes who reads what, before it is shown.
 	Index   *index.Index
 
 	// Intake tells how the gateway is; the value is shown as JSON. Nil when no gateway runs.
@@ -77,8 +79,8 @@ type Server struct {
 // New checks the configuration.
 func New(c Config) (*Server, error) {
 	switch {
-	case c.Archive == nil || c.Desk == nil || c.Index == nil || c.Now == nil:
-		return nil, errors.New("set up web interface: archive, desk, index and clock are required")
+	case c.Archive == nil || c.Desk == nil || c.Audit == nil || c.Index == nil || c.Now == nil:
+		return nil, errors.New("set up web interface: archive, desk, audit log, index and clock are required")
 	case len(c.SessionKey) != sha256.Size:
 		return nil, fmt.Errorf("set up web interface: the session key has %d bytes, not %d", len(c.SessionKey), sha256.Size)
 	}
