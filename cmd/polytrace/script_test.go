@@ -41,6 +41,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"deliver":          deliver,
 			"cut":              cut,
+			"in-order":         inOrder,
 			"repeat":           repeat,
 			"wait-for-server":  waitForServer,
 			"wait-for-bucket":  waitForBucket,
@@ -63,6 +64,21 @@ func cut(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	name := ts.MkAbs(args[0])
 	ts.Check(os.Truncate(name, fileSize(name)-n))
+}
+
+// in-order FILE WANT succeeds when each line of FILE begins with the first word of
+// the line of WANT and has the rest of it.
+func inOrder(ts *testscript.TestScript, _ bool, args []string) {
+	got, want := strings.Split(strings.TrimSpace(ts.ReadFile(args[0])), "\n"), strings.Split(strings.TrimSpace(ts.ReadFile(args[1])), "\n")
+	if len(got) != len(want) {
+		ts.Fatalf("%d lines, want %d", len(got), len(want))
+	}
+	for i, line := range want {
+		first, rest, _ := strings.Cut(line, " ")
+		if !strings.HasPrefix(got[i], first+" ") || !strings.Contains(got[i], rest) {
+			ts.Fatalf("%q, want %q", got[i], line)
+		}
+	}
 }
 
 // repeat FILE TEXT N writes a file of N times the text.
