@@ -137,7 +137,7 @@ func TestPagesOfTheAuditLogLeaveNothingOut(t *testing.T) {
 	}
 	for _, f := range []AuditFilter{
 		{Actor: "kim"}, {Record: at(12)}, {Type: CaseRead}, {Actor: "nobody"}, {Actor: "lee", Record: at(3), Type: MessageRead},
-		{From: start.Add(900 * time.Minute)}, {Until: start.Add(300 * time.Minute)}, {From: start.Add(700 * time.Minute), Until: start.Add(701 * time.Minute)},
+		{From: start.Add(900 * time.Minute)}, {From: start.Add(300 * time.Minute)}, {Until: start.Add(300 * time.Minute)}, {From: start.Add(700 * time.Minute), Until: start.Add(701 * time.Minute)},
 	} {
 		var want []AuditEntry
 		for _, e := range all {
