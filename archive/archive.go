@@ -61,7 +61,7 @@ type Config struct {
 	PackAge   time.Duration // Seal an open pack this long after its first record; default 5 minutes.
 	LedgerAge time.Duration // The same for the ledger; default 2 seconds.
 	CacheSize int64         // Bytes of uploaded packs kept on local disk; default 4 GiB.
-	Reserve   int64         // Refuse to append (ErrFull) when the disk has less free; default 512 MiB.
+	Reserve   int64         // Refuse to append (ErrFull) when the disk has less free, but to the stream Audit; default 512 MiB.
 	Log       *slog.Logger  // Default: discard.
 
 	Acknowledge Acknowledge   // When Append returns; default OnDisk.

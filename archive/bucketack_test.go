@@ -154,3 +154,17 @@ func TestReadingWaitsForNoBucket(t *testing.T) {
 		}
 	})
 }
+
+// With less free than the reserve no mail is taken, and what was taken before
+// can still be read: who did is noted from the reserve.
+func TestReadingIsNotedFromTheReserve(t *testing.T) {
+	c := testConfig(newMemStore())
+	c.Reserve = 1 << 60
+	a := mustOpen(t, newMemDisk(), c)
+	if _, err := a.Append(t.Context(), Audit, Meta{Kind: KindEvent}, bytes.NewReader([]byte("{}"))); err != nil {
+		t.Error(err)
+	}
+	if _, err := a.Append(t.Context(), Mail, message(1), bytes.NewReader(mailText(1, 600))); !errors.Is(err, ErrFull) {
+		t.Errorf("mail: %v", err)
+	}
+}
