@@ -14,7 +14,7 @@ import (
 
 // Sealed packs that are in the bucket may also be on local disk. Those used
 // longest ago leave when together they are larger than Config.CacheSize;
-// those that are not in the bucket yet stay whatever it takes.
+// those that are not in the bucket yet, or that it has lost as far as is known, stay whatever it takes.
 
 type packKey struct {
 	stream Stream
@@ -311,7 +311,9 @@ func (a *Archive) copies() (copies []localCopy, total int64) {
 		}
 		s.mu.Unlock()
 	}
-	return copies, total
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.DeleteFunc(copies, func(c localCopy) bool { return a.lostLocked(c.p.key()) }), total
 }
 
 // drop removes the local copy of a pack. Who reads it keeps it until done.

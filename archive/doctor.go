@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -96,8 +95,8 @@ func takeLogObject(logs map[Stream]*logObjects, o Object) {
 	}
 	switch kind {
 	case "leaves":
-		if first, err := strconv.ParseUint(base, 10, 63); err == nil {
-			l.leaves[Position(first)] = Position(first) + Position(o.Size/hashSize)
+		if first, err := parseLeavesKey(o.Key); err == nil {
+			l.leaves[first] = first + Position(o.Size/hashSize)
 		}
 	case "checkpoints":
 		if size, again, ok := parseCheckpointBase(base); ok {
@@ -201,6 +200,13 @@ func (a *Archive) explained(key string) bool {
 		return ok && p != nil && p.first == first && p.as == as // It is being uploaded.
 	}
 	return false
+}
+
+// lostLocked reports whether an object was missing, or had another size, when the
+// bucket was looked through last. The caller holds mu.
+func (a *Archive) lostLocked(key string) bool {
+	d := a.lastDrift
+	return d != nil && (slices.Contains(d.Missing, key) || slices.Contains(d.WrongSize, key))
 }
 
 // Diagnose says in words what a drift means, "" when there is none.

@@ -144,6 +144,58 @@ func TestDriftIsNamed(t *testing.T) {
 	}
 }
 
+// What the bucket lost and the machine still has is put back as it was, and
+// until then it does not leave the cache.
+func TestMendPutsBackWhatIsKnownHere(t *testing.T) {
+	a, store := audited(t)
+	whole := maps.Clone(store.objects)
+	for key := range whole {
+		store.objects = maps.Clone(whole)
+		delete(store.objects, key)
+		mended, left, err := a.Mend(t.Context())
+		if err != nil {
+			t.Fatalf("%s is missing: %v", key, err)
+		}
+		last := false
+		for _, s := range a.all() {
+			last = last || key == checkpointKey(s.name, s.lastProven().Size, s.lastProven().Again)
+		}
+		if strings.HasPrefix(key, "timestamps/") || strings.HasPrefix(key, "checkpoints/") && !last {
+			continue // Nobody here knows it.
+		}
+		if !slices.Equal(mended, []string{key}) || left.Total() > 0 || !bytes.Equal(store.objects[key], whole[key]) {
+			t.Errorf("%s is missing: %q was put back, %+v is left", key, mended, left)
+		}
+	}
+	store.objects = maps.Clone(whole)
+	lost := a.lookup(Mail).packs[2]
+	for _, change := range []func(){
+		func() { delete(store.objects, lost.key()) },
+		func() { store.objects[lost.key()] = whole[lost.key()][1:] },
+	} {
+		store.objects = maps.Clone(whole)
+		change()
+		if _, err := a.Examine(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		a.config.CacheSize = 1
+		a.evict()
+		if !lost.local {
+			t.Fatal("the only copy left the cache")
+		}
+	}
+	if mended, left, err := a.Mend(t.Context()); err != nil || mended != nil || !slices.Equal(left.WrongSize, []string{lost.key()}) {
+		t.Errorf("an object of another size: %q put back, %+v, %v", mended, left, err)
+	}
+	store.objects = maps.Clone(whole)
+	if _, err := a.Examine(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if a.evict(); lost.local {
+		t.Error("it stays for ever")
+	}
+}
+
 // An object whose lock was lifted behind our back is named, and Relock gives
 // every pack the lock that is wanted now.
 func TestLocksAreGivenAndMissed(t *testing.T) {

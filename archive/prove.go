@@ -29,6 +29,12 @@ func leavesKey(s Stream, first Position) string {
 	return fmt.Sprintf("leaves/%s/%020d", s, uint64(first))
 }
 
+// parseLeavesKey is the inverse of leavesKey.
+func parseLeavesKey(key string) (first Position, err error) {
+	n, err := strconv.ParseUint(path.Base(key), 10, 63)
+	return Position(n), err
+}
+
 // checkpointKey names the checkpoint of a size. Those that tell of packs
 // written anew have the size of the one before them and a number.
 func checkpointKey(s Stream, size Position, again int) string {
@@ -261,13 +267,9 @@ func (s *stream) leavesOfPack(ctx context.Context, p *pack) ([]tlog.Hash, error)
 // got no further than that, its leaves may be those of fewer packs: then the
 // checkpoint is about these.
 func (s *stream) putLeaves(ctx context.Context, first Position, lines []packLine) ([]packLine, error) {
-	leaves, err := s.tree.leaves(first, lines[len(lines)-1].end())
+	raw, err := s.tree.leafBytes(first, lines[len(lines)-1].end())
 	if err != nil {
 		return nil, err
-	}
-	raw := make([]byte, 0, len(leaves)*hashSize)
-	for _, h := range leaves {
-		raw = append(raw, h[:]...)
 	}
 	key := leavesKey(s.name, first)
 	err = s.a.put(ctx, key, raw, s.a.lockOf(s, lines[len(lines)-1]))

@@ -159,6 +159,16 @@ func (t *tree) leaves(first, end Position) ([]tlog.Hash, error) {
 	return t.ReadHashes(at)
 }
 
+// leafBytes are these hashes as leaves/<stream>/<first> holds them.
+func (t *tree) leafBytes(first, end Position) ([]byte, error) {
+	leaves, err := t.leaves(first, end)
+	raw := make([]byte, 0, len(leaves)*hashSize)
+	for _, h := range leaves {
+		raw = append(raw, h[:]...)
+	}
+	return raw, err
+}
+
 // unreadableLeaf stands for a record whose metadata could not be read when it
 // was sealed.
 var unreadableLeaf = tlog.RecordHash(nil)

@@ -71,17 +71,33 @@ func (s *Server) apiConsistency(_ context.Context, in *consistencyIn) (*body[con
 	return reply(consistencyOut{c, s.config.Archive.Status().Key}), nil
 }
 
-// driftOut is what was found; nothing was made.
+type doctorIn struct {
+	Mend bool `query:"mend" doc:"Put back what is missing and is known here."`
+}
+
+// driftOut is what was found; nothing was made, but perhaps put back.
 type driftOut struct {
 	Status int
-	Body   archive.Drift
+	Body   Examined
+}
+
+// Examined is how the bucket is, and what was put back before.
+type Examined struct {
+	archive.Drift
+	Mended []string `json:"mended,omitempty" doc:"Keys of objects that were put back."`
 }
 
 // apiDoctor compares the bucket with what was put there.
-func (s *Server) apiDoctor(ctx context.Context, _ *none) (*driftOut, error) {
-	d, err := s.config.Archive.Examine(ctx)
+func (s *Server) apiDoctor(ctx context.Context, in *doctorIn) (*driftOut, error) {
+	var e Examined
+	var err error
+	if in.Mend {
+		e.Mended, e.Drift, err = s.config.Archive.Mend(ctx)
+	} else {
+		e.Drift, err = s.config.Archive.Examine(ctx)
+	}
 	if err != nil {
 		return nil, err
 	}
-	return &driftOut{http.StatusOK, d}, nil
+	return &driftOut{http.StatusOK, e}, nil
 }

@@ -34,6 +34,7 @@ type Archive interface {
 	Notary
 	ProveConsistency(archive.Stream, archive.Position) (archive.Consistency, error)
 	Examine(context.Context) (archive.Drift, error)
+	Mend(context.Context) (mended []string, left archive.Drift, err error)
 }
 
 // Config connects the pages to the rest of the appliance.

@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"time"
 
 	"polytrace/archive"
+	"polytrace/webui"
 
 	"github.com/dustin/go-humanize"
 )
@@ -137,12 +139,17 @@ func (v bucketFlags) writeTrusted(proven []archive.Proven) error {
 
 type doctorVerb struct {
 	JSON bool `help:"As JSON."`
+	Mend bool `help:"Put back what is missing and is still known here: packs in the cache, leaves, the last checkpoint. Nothing is overwritten."`
 }
 
 // Run fails when the bucket is not as the archive left it.
 func (v doctorVerb) Run(c *call) error {
-	var d archive.Drift
-	err := c.reading(func(api *client) error { return api.do(c.ctx, http.MethodPost, "/doctor", nil, nil, &d) })
+	var d webui.Examined
+	ask := url.Values{}
+	if v.Mend {
+		ask.Set("mend", "true")
+	}
+	err := c.reading(func(api *client) error { return api.do(c.ctx, http.MethodPost, "/doctor", ask, nil, &d) })
 	if err != nil {
 		return err
 	}
@@ -151,6 +158,9 @@ func (v doctorVerb) Run(c *call) error {
 			return err
 		}
 	} else {
+		for _, key := range d.Mended {
+			fmt.Fprintf(c.out, "%s was missing and is put back\n", printable(key))
+		}
 		for _, list := range []struct {
 			keys []string
 			what string
@@ -162,7 +172,7 @@ func (v doctorVerb) Run(c *call) error {
 		fmt.Fprintf(c.out, "%s objects are in the bucket, %d are not as they should be.\n", humanize.Comma(int64(d.Objects)), d.Total())
 	}
 	if d.Total() > 0 {
-		return errors.New("doctor: the bucket is not as the archive left it; polytrace verify reads what the objects hold")
+		return errors.New("doctor: the bucket is not as the archive left it; polytrace verify reads what the objects hold, polytrace doctor --mend puts back what is missing and known here")
 	}
 	return nil
 }
