@@ -254,9 +254,6 @@ func (s *stream) enqueue(e *entry) error {
 	if s.closed {
 		return ErrClosed
 	}
-	if err := s.a.brokenErr(); err != nil {
-		return err
-	}
 	if !s.writing {
 		s.writing = true
 		s.a.writers.Go(s.writeLoop)
@@ -461,7 +458,7 @@ func (s *stream) writeFailed(p *pack, end int64, cause error) error {
 		return s.a.breakDown(cause)
 	}
 	p.zeroed = end
-	if err := errors.Join(p.tar.Truncate(end), p.tar.Sync()); err != nil {
+	if err := p.tar.Truncate(end); err != nil {
 		return s.a.breakDown(errors.Join(cause, err))
 	}
 	return s.a.refused(cause)

@@ -191,7 +191,7 @@ func TestFailureAtEveryStep(t *testing.T) {
 	for step := 1; step <= steps; step++ {
 		for _, variant := range []int{step % 2, 2 + step/2%2} {
 			inNoTime(t, func(t *testing.T) {
-				cause, short := errFull, variant%2 == 1
+				cause, short := errFull, variant%2*4
 				if variant >= 2 {
 					cause = errDisk
 				}
@@ -215,7 +215,7 @@ func TestFailureAtEveryStep(t *testing.T) {
 				d.setFail(nil)
 				s.check(t, d, store)
 				if t.Failed() {
-					t.Fatalf("step %d, %s, half written: %v", step, failed, short)
+					t.Fatalf("step %d, %s, written: %d eighths", step, failed, short)
 				}
 			})
 		}

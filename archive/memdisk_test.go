@@ -27,7 +27,7 @@ type memDisk struct {
 	syncs    int // Of files.
 	failures int // Since the last start.
 	fail     func(op int, what, name string) error
-	short    bool        // Failing writes write half.
+	short    int         // So many eighths of what it is given a failing write writes.
 	off      bool        // No power: everything fails.
 	dark     func(error) // Told when something is asked for without power; may be nil.
 }
@@ -320,7 +320,9 @@ func (f *memFile) WriteAt(b []byte, off int64) (int, error) {
 	defer f.d.mu.Unlock()
 	err := f.d.change("write", f.name)
 	if err != nil {
-		if f.d.off || f.d.short {
+		if eighths := f.d.short; eighths > 0 {
+			f.writeLocked(b[:len(b)*eighths/8], off)
+		} else if f.d.off {
 			f.writeLocked(b[:len(b)/2], off)
 		}
 		return 0, err

@@ -72,6 +72,7 @@ type play struct {
 	now   time.Time // Of the bucket's clock.
 
 	acked   map[Address][]byte    // Acknowledged.
+	asides  map[string][]byte     // What was set aside as damaged, by file.
 	rotten  map[Address]bool      // A byte of it was changed on the disk.
 	removed map[Address]bool      // A removal of it returned.
 	doubted map[Address]bool      // A removal of it began.
@@ -91,11 +92,11 @@ func playScript(t *testing.T, seed uint64, say func(string, ...any)) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &play{
 			t: t, r: rand.New(rand.NewPCG(seed, 1)), say: say, disk: newMemDisk(), store: newMemStore(), now: received(0),
-			acked: map[Address][]byte{}, rotten: map[Address]bool{}, removed: map[Address]bool{}, doubted: map[Address]bool{}, orders: map[Address][]Removal{}, held: map[Address]bool{},
+			acked: map[Address][]byte{}, rotten: map[Address]bool{}, asides: map[string][]byte{}, removed: map[Address]bool{}, doubted: map[Address]bool{}, orders: map[Address][]Removal{}, held: map[Address]bool{},
 		}
 		p.store.now = func() time.Time { return p.now }
 		p.authority = authority.New(t)
-		p.open()
+		p.begin()
 		for range 5 + p.r.IntN(25) {
 			p.step()
 			if t.Failed() {
@@ -117,6 +118,7 @@ func playScript(t *testing.T, seed uint64, say func(string, ...any)) {
 func (p *play) config() Config {
 	c := crashConfig(p.store)
 	c.CacheSize = 12_000
+	c.Removed = func(at Address) bool { return p.removed[at] }
 	c.Held = func(at Address) bool { return p.held[at] }
 	c.Lock = func(PackInfo) Lock { return p.locked }
 	c.Stamp = func(_ context.Context, d Digest) ([]byte, error) {
@@ -128,21 +130,51 @@ func (p *play) config() Config {
 	return c
 }
 
+// begin opens the archive for the first time, perhaps not at the first try, and
+// the first record may not be stored at the first try either.
+func (p *play) begin() {
+	if p.r.IntN(4) > 0 {
+		p.open()
+		return
+	}
+	p.startBadly()
+	p.fault()
+	p.append(Mail, p.meta())
+	p.restart(0)
+}
+
 func (p *play) open() {
 	a, err := openOn(p.t.Context(), p.disk, p.config())
 	if err != nil {
 		p.t.Fatalf("open: %v", err)
 	}
+	p.opened(a)
+}
+
+// opened takes a new start. What was set aside before is there as it was.
+func (p *play) opened(a *Archive) {
 	p.a, p.failed, p.broken = a, nil, ""
+	for _, note := range a.Status().Damage {
+		name, _, _ := strings.Cut(strings.TrimPrefix(note, "/data/"), ": ")
+		now := p.disk.content(name)
+		if before, known := p.asides[name]; known && !bytes.Equal(now, before) {
+			p.t.Errorf("%s, which was set aside, had %d bytes and has %d, or others", name, len(before), len(now))
+		}
+		p.asides[name] = now
+	}
 }
 
 // step does one random thing.
 func (p *play) step() {
 	switch n := p.r.IntN(100); {
-	case n < 30:
+	case n < 29:
 		p.append(p.stream(), p.meta())
+	case n < 31:
+		p.lie()
+	case n < 33:
+		p.sight()
 	case n < 36:
-		p.appendMany()
+		p.appendMany(3000)
 	case n < 46:
 		p.flush()
 	case n < 52:
@@ -240,13 +272,53 @@ func (p *play) isBroken() string {
 	return p.broken
 }
 
-func (p *play) appendMany() {
+// lie appends what is not what it says: a body that is another one when it is
+// read again, or one with a wrong digest.
+func (p *play) lie() {
+	m, body := p.meta(), &fickleBody{text: scriptText(7, 20_000), change: true}
+	if p.r.IntN(2) == 0 {
+		m.SHA256, body.change = sumOf(nil), false
+	}
+	got, err := p.a.Append(p.t.Context(), Mail, m, body)
+	p.say("append a lie: %s %v", got.Address(), err)
+	if err == nil {
+		p.t.Errorf("a lie was taken as %s", got.Address())
+	}
+	if errors.Is(err, ErrBroken) {
+		p.blame(err)
+	}
+}
+
+// sight appends a sighting of another record.
+func (p *play) sight() {
+	at, ok := p.any()
+	if !ok || len(p.acked[at]) == 0 {
+		return
+	}
+	m := p.meta()
+	m.SameAs, m.SHA256, m.Size = &at, sumOf(p.acked[at]), int64(len(p.acked[at]))
+	p.appends(true)
+	got, err := p.a.Append(p.t.Context(), Mail, m, nil)
+	p.appends(false)
+	p.say("append a sighting of %s: %s %v", at, got.Address(), err)
+	if p.removed[at] {
+		if !errors.Is(err, ErrGone) {
+			p.t.Errorf("a sighting of %s, which was removed: %v", at, err)
+		}
+		return
+	}
+	p.refused(p.isBroken(), err)
+	p.took(got, nil, err)
+}
+
+// appendMany appends records of up to 300 bytes and most at once.
+func (p *play) appendMany(most int) {
 	n, before := 2+p.r.IntN(6), p.isBroken()
 	metas, bodies, errs := make([]Meta, n), make([][]byte, n), make([]error, n)
 	var senders sync.WaitGroup
 	p.appends(true)
 	for i := range n {
-		bodies[i] = scriptText(uint64(p.r.IntN(40)), 300+p.r.IntN(3000))
+		bodies[i] = scriptText(uint64(p.r.IntN(40)), 300+p.r.IntN(most))
 		senders.Go(func() {
 			metas[i], errs[i] = p.a.Append(p.t.Context(), Mail, message(i), bytes.NewReader(bodies[i]))
 		})
@@ -332,9 +404,9 @@ func (p *play) outage() {
 
 // fault makes the disk fail some time later.
 func (p *play) fault() {
-	after, short := p.r.IntN(12), p.r.IntN(2) == 0
+	after, short := p.r.IntN(12), p.r.IntN(3)*4 // Nothing is written, half or all of it.
 	cause := []error{errFull, errDisk, errPower, errPower}[p.r.IntN(4)]
-	p.say("the disk fails after %d operations: %v, half written: %v", after, cause, short)
+	p.say("the disk fails after %d operations: %v, written: %d eighths", after, cause, short)
 	p.disk.mu.Lock()
 	p.disk.short = short
 	p.disk.mu.Unlock()
@@ -355,17 +427,23 @@ func (p *play) fault() {
 // crammed is a disk that becomes full in the midst of a group, and has room
 // for something smaller before the program is started again.
 func (p *play) crammed() {
+	worse := p.r.IntN(3) == 0
+	p.say("the disk is full, and cannot take back what it wrote: %v", worse)
 	p.disk.mu.Lock()
-	p.disk.short = true
+	p.disk.short = 6
 	p.disk.mu.Unlock()
 	p.disk.setFail(func(_ int, what, name string) error {
-		if what != "write" || !strings.HasSuffix(name, ".tar") {
-			return nil
+		switch {
+		case what == "write" && strings.HasSuffix(name, ".tar"):
+			p.disk.failures++
+			return errFull
+		case what == "truncate" && worse && p.doubtful(what, name, errDisk):
+			p.broken = what + " of " + name
+			return errDisk
 		}
-		p.disk.failures++
-		return errFull
+		return nil
 	})
-	p.appendMany()
+	p.appendMany(9000)
 	p.disk.setFail(nil)
 	p.append(Mail, p.meta())
 	p.restart(p.r.IntN(2))
@@ -418,7 +496,7 @@ func (p *play) startBadly() {
 	p.fault()
 	a, err := openOn(p.t.Context(), p.disk, p.config())
 	if err == nil {
-		p.a, p.failed, p.broken = a, nil, ""
+		p.opened(a)
 		return
 	}
 	p.say("start: %v", err)
@@ -691,7 +769,7 @@ func (p *play) checkRestored() {
 		p.t.Errorf("restore: %v", err)
 		return
 	}
-	b := mustOpen(p.t, d, p.config())
+	b := mustOpen(p.t, d.powerCut(nil), p.config())
 	for _, s := range p.a.Streams() {
 		if b.Next(s) != p.a.Next(s) {
 			p.t.Errorf("restored, %s ends at %d instead of %d", s, b.Next(s), p.a.Next(s))
