@@ -495,13 +495,16 @@ func (p *play) disturb(cut int) {
 func (p *play) startBadly() {
 	p.fault()
 	a, err := openOn(p.t.Context(), p.disk, p.config())
-	if err == nil {
+	p.say("start: %v", err)
+	p.disk.setFail(nil)
+	switch {
+	case err != nil && p.disk.fails() == 0:
+		p.t.Errorf("nothing failed, but start: %v", err)
+	case err == nil && p.disk.powered():
 		p.opened(a)
 		return
-	}
-	p.say("start: %v", err)
-	if p.disk.fails() == 0 {
-		p.t.Errorf("nothing failed, but start: %v", err)
+	case err == nil:
+		a.Close() // It cannot any more.
 	}
 	p.disturb(p.r.IntN(3))
 	p.open()
@@ -794,6 +797,12 @@ func (s *memStore) failing() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.fail != nil
+}
+
+func (d *memDisk) powered() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return !d.off
 }
 
 // fails is how often the disk failed.
