@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bufio"
 	"bytes"
 	"crypto/sha256"
 	"errors"
@@ -52,9 +53,11 @@ func (s *spool) toFile(r io.Reader, dir string, limit int64) (err error) {
 		return fmt.Errorf("spool body: %w", err)
 	}
 	s.buf = bytes.Buffer{}
-	n, err := io.Copy(io.MultiWriter(s.file, s.hash), io.LimitReader(r, limit+1-s.size))
+	// The reader gives a line at a time.
+	w := bufio.NewWriterSize(io.MultiWriter(s.file, s.hash), 64<<10)
+	n, err := io.Copy(w, io.LimitReader(r, limit+1-s.size))
 	s.size += n
-	return err
+	return errors.Join(err, w.Flush())
 }
 
 func (s *spool) sum() archive.Digest { return archive.Digest(s.hash.Sum(nil)) }
