@@ -244,16 +244,22 @@ func (s *shelf) newest() map[Position]statement {
 	return newest
 }
 
-// tail lists the packs that are there and begin at or behind a position, of
-// those with the same first position the newest generation.
+// tail lists the packs that are there, of which no checkpoint tells, and begin
+// at or behind a position: of those with the same first position the one that was
+// never written anew, else the newest generation. A pack is written anew only behind a checkpoint;
+// where none is there any more, the old pack may be gone.
 func (s *shelf) tail(from Position) (ids []packID) {
+	best := map[Position]packID{}
 	for id := range s.objects {
-		if _, ok := s.stated[id]; !ok && id.first >= from && id.as.generation == 0 {
-			ids = append(ids, id)
+		if _, ok := s.stated[id]; ok || id.first < from {
+			continue
+		}
+		old, ok := best[id.first]
+		if g := id.as.generation; !ok || g == 0 || old.as.generation > 0 && g > old.as.generation {
+			best[id.first] = id
 		}
 	}
-	slices.SortFunc(ids, func(a, b packID) int { return cmp.Compare(a.first, b.first) })
-	return ids
+	return slices.SortedFunc(maps.Values(best), func(a, b packID) int { return cmp.Compare(a.first, b.first) })
 }
 
 // removalsOf reads what a record of the ledger removes.
