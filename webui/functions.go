@@ -30,7 +30,6 @@ func (p *pages) functions(now func() time.Time) template.FuncMap {
 		"marked":   marked,
 		"status":   func(s casework.Status) string { return strings.ReplaceAll(sentence(string(s)), "-", " ") },
 		"record":   recordPath,
-		"url":      template.URLQueryEscaper,
 		"complete": func(t time.Time) string { return completeTo(t, now()) },
 		"short":    func(d archive.Digest) string { return d.String()[:12] },
 		"role":     func(r casework.Role) string { return roleWords[r] },

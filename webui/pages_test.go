@@ -1,8 +1,10 @@
 package webui
 
 import (
+	"html"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -74,7 +76,35 @@ func TestPagesShowWhatTheyPromise(t *testing.T) {
 	}
 }
 
-// A query that cannot be read is shown with a mark at the place.
+// A link that carries a query leads to that query, whatever characters it has.
+func TestLinksKeepTheirQuery(t *testing.T) {
+	const query = `"a/b c" OR d+e OR f&g OR "100% é"`
+	f := newFixture(t)
+	f.users()
+	f.do(casework.OpenCase{Title: "Odd name", Account: query, Owner: "manager", Severity: 1})
+	f.do(casework.PlaceHold{Name: "odd", Query: query, Standing: true, Reason: "test"})
+	for _, c := range []struct {
+		who, path string
+		links     int
+	}{
+		{"manager", "/search?" + url.Values{"q": {query}}.Encode(), 3},
+		{"manager", "/cases/101", 1},
+		{"compliance", "/retention", 1},
+	} {
+		r := f.as(c.who).get(c.path)
+		links := regexp.MustCompile(`href="(/search\?q=[^"]+)"`).FindAllStringSubmatch(r.body, -1)
+		if len(links) != c.links {
+			t.Errorf("%s has %d links, want %d", c.path, len(links), c.links)
+		}
+		for _, l := range links {
+			to, err := url.Parse(html.UnescapeString(l[1]))
+			if err != nil || to.Query().Get("q") != query {
+				t.Errorf("%s: %s leads to %q (%v)", c.path, l[1], to.Query().Get("q"), err)
+			}
+		}
+	}
+}
+
 // On a telephone a table is without its head: what a number counts stands
 // beside it.
 func TestNumbersOfStackedTablesAreNamed(t *testing.T) {
@@ -99,6 +129,7 @@ func TestNumbersOfStackedTablesAreNamed(t *testing.T) {
 	}
 }
 
+// A query that cannot be read is shown with a mark at the place.
 func TestSyntaxErrorPointsAtThePlace(t *testing.T) {
 	f := newFixture(t)
 	f.users()
