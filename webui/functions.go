@@ -27,6 +27,7 @@ func (p *pages) functions(now func() time.Time) template.FuncMap {
 		"count":    func(n any, one, many string) string { return count(toInt(n), one, many) },
 		"people":   people,
 		"person":   nameOf,
+		"address":  breakable,
 		"marked":   marked,
 		"status":   func(s casework.Status) string { return strings.ReplaceAll(sentence(string(s)), "-", " ") },
 		"record":   recordPath,
@@ -157,6 +158,14 @@ func nameOf(m message.Mailbox) string {
 	}
 	return "unknown sender"
 }
+
+// breakable is a text with addresses in it that goes on in a new line after @
+// and dots, not inside a word. What is copied has nothing in between.
+func breakable(text string) template.HTML {
+	return template.HTML(breaks.Replace(template.HTMLEscapeString(text)))
+}
+
+var breaks = strings.NewReplacer("@", "@<wbr>", ".", ".<wbr>") // Escaping makes neither.
 
 // people names the first two receivers and counts the rest.
 func people(list []message.Mailbox) string {

@@ -105,6 +105,22 @@ func TestLinksKeepTheirQuery(t *testing.T) {
 	}
 }
 
+// Addresses go on in a new line at their parts only, are copied as they are, and
+// bring no markup in.
+func TestAddressesBreakBetweenWords(t *testing.T) {
+	f := newFixture(t)
+	at := escalation(f)
+	r := f.as("manager").get(recordPath(at))
+	if want := "&lt;jane@<wbr>acme.<wbr>example&gt;"; !strings.Contains(r.body, want) {
+		t.Errorf("the message does not say %s", want)
+	}
+	const hostile = `"<b>.&"@x.example`
+	got := string(breakable(hostile))
+	if strings.Contains(got, "<b>") || html.UnescapeString(strings.ReplaceAll(got, "<wbr>", "")) != hostile {
+		t.Errorf("%q became %q", hostile, got)
+	}
+}
+
 // On a telephone a table is without its head: what a number counts stands
 // beside it.
 func TestNumbersOfStackedTablesAreNamed(t *testing.T) {
