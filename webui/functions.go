@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html/template"
 	"math"
+	"regexp"
 	"strings"
 	"time"
 
@@ -31,6 +32,7 @@ func (p *pages) functions(now func() time.Time) template.FuncMap {
 		"marked":   marked,
 		"status":   func(s casework.Status) string { return strings.ReplaceAll(sentence(string(s)), "-", " ") },
 		"record":   recordPath,
+		"bucket":   BucketURL,
 		"complete": func(t time.Time) string { return completeTo(t, now()) },
 		"short":    func(d archive.Digest) string { return d.String()[:12] },
 		"role":     func(r casework.Role) string { return roleWords[r] },
@@ -90,6 +92,17 @@ func count(n int64, one, many string) string {
 	}
 	return humanize.Comma(n) + " " + many
 }
+
+// BucketURL writes the URL of a bucket, anywhere in a text, as people do: its
+// endpoint is not escaped. It means the same and can be used as a setting.
+func BucketURL(text string) string {
+	return bucketURLs.ReplaceAllStringFunc(text, asWritten.Replace)
+}
+
+var (
+	bucketURLs = regexp.MustCompile(`s3://\S+`)
+	asWritten  = strings.NewReplacer("/?", "?", "%3A", ":", "%2F", "/", "%5B", "[", "%5D", "]")
+)
 
 func recordPath(at archive.Address) string {
 	return fmt.Sprintf("/record/%s/%d", at.Stream, at.Position)

@@ -13,6 +13,7 @@ import (
 	"polytrace/archive"
 	"polytrace/archive/dirstore"
 	"polytrace/archive/s3store"
+	"polytrace/webui"
 )
 
 // openBucket opens the bucket at a URL, with the settings that belong to
@@ -68,7 +69,7 @@ func existing(file string) string {
 
 // explain adds to an error what it means and what to do.
 func explain(err error) string {
-	text := err.Error()
+	text := webui.BucketURL(err.Error())
 	switch {
 	case errors.Is(err, archive.ErrDenied):
 		return text + "\nCheck the credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the file named by bucket.credentials_file. They need the right to list, read and write in the bucket."

@@ -144,7 +144,7 @@ func (s *server) run(ctx context.Context) error {
 		{"index", s.follow},
 		{"archive", s.archive.Run},
 	}...)
-	s.log.Info("started", "version", version(), "smtp", s.settings.smtp.listen, "http", s.settings.http.listen, "ops", s.settings.ops.listen, "bucket", s.archive.Status().Bucket)
+	s.log.Info("started", "version", version(), "smtp", s.settings.smtp.listen, "http", s.settings.http.listen, "ops", s.settings.ops.listen, "bucket", webui.BucketURL(s.archive.Status().Bucket))
 	notify(s.log, daemon.SdNotifyReady)
 	s.ready()
 	err := runParts(ctx, parts, func() {

@@ -370,7 +370,7 @@ func (s statusAnswer) print(w io.Writer) error {
 	if s.Removed > 0 {
 		line("removed", "%s, by decisions", humanize.Comma(s.Removed))
 	}
-	line("bucket", "%s, %d packs, %s", s.Archive.Bucket, s.Archive.Packs, humanize.IBytes(uint64(s.Archive.PackBytes)))
+	line("bucket", "%s, %d packs, %s", webui.BucketURL(s.Archive.Bucket), s.Archive.Packs, humanize.IBytes(uint64(s.Archive.PackBytes)))
 	if s.Archive.Following {
 		line("signing key", "the machine that is followed has it: see polytrace status there")
 	} else {
