@@ -84,6 +84,14 @@ type statusView struct {
 	Checked  time.Time
 }
 
+// BucketFailure is what keeps packs from the bucket; "" when nothing does.
+func (v *statusView) BucketFailure() string {
+	if v.Archive.Failure == "" {
+		return ""
+	}
+	return BucketFailure(v.Archive.Failure, v.Intake)
+}
+
 // queueView is a queue, and when mail last came through it.
 type queueView struct {
 	setupCard

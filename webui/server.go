@@ -118,8 +118,22 @@ type Intake struct {
 	Refused     int64                  `json:"refused"`
 	LastRefused *RefusedAttempt        `json:"last_refused,omitempty"`
 	Certificate time.Time              `json:"certificate_ends,omitzero"` // When that for STARTTLS ends.
+	InBucket    bool                   `json:"acknowledged_in_bucket"`    // Mail is acknowledged when the bucket has it.
 	Queues      map[string]QueueIntake `json:"queues"`                    // by name
 }
+
+// BucketFailure is why the bucket takes no packs, and what that means for
+// mail. The archive says of each stream that packs wait, and does not know who
+// waits with them.
+func BucketFailure(why string, in *Intake) string {
+	why = packsWait.Replace(why)
+	if in != nil && in.InBucket {
+		return why + "; mail servers keep their mail until the bucket has it"
+	}
+	return why + "; mail waits on the local disk"
+}
+
+var packsWait = strings.NewReplacer(", packs wait on local disk", "", ". Mail is still taken and waits on local disk", "")
 
 // CertificateNotice is how long before its end a certificate is a problem.
 const CertificateNotice = 14 * 24 * time.Hour

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -67,12 +68,22 @@ func existing(file string) string {
 	return file
 }
 
+// unknownCA is what to do about a certificate that nobody here vouches for.
+const unknownCA = "This machine does not know who signed the certificate of the bucket. Add that CA to the system's store, or name a PEM file with it in the environment variable SSL_CERT_FILE, also for the service."
+
+// untrusted recognises the certificate in words: a failure of the bucket comes so from the server.
+func untrusted(text string) bool {
+	return strings.Contains(text, x509.UnknownAuthorityError{}.Error())
+}
+
 // explain adds to an error what it means and what to do.
 func explain(err error) string {
 	text := webui.BucketURL(err.Error())
 	switch {
 	case errors.Is(err, archive.ErrDenied):
 		return text + "\nCheck the credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the file named by bucket.credentials_file. They need the right to list, read and write in the bucket."
+	case untrusted(text):
+		return text + "\n" + unknownCA
 	case errors.Is(err, archive.ErrNoIdentity), strings.Contains(text, archive.ErrNoIdentity.Error()): // The index says it in words.
 		return text + "\nSet archive.identity_file to a file with the age secret keys that open the packs, one a line, old ones too."
 	case errors.Is(err, archive.ErrFull):

@@ -370,7 +370,7 @@ func notify(log *slog.Logger, state string) {
 // intakeStatus is how the gateway is, as the pages show it.
 func (s *server) intakeStatus() webui.Intake {
 	st := s.gateway.Status()
-	in := webui.Intake{Listening: s.smtp.Addr().String(), Sessions: st.Sessions, Accepted: st.Accepted, Deferred: st.Deferred, Refused: st.Refused, Certificate: s.certificate.ends(), Queues: map[string]webui.QueueIntake{}}
+	in := webui.Intake{Listening: s.smtp.Addr().String(), Sessions: st.Sessions, Accepted: st.Accepted, Deferred: st.Deferred, Refused: st.Refused, Certificate: s.certificate.ends(), InBucket: s.settings.archive.acknowledge == archive.InBucket, Queues: map[string]webui.QueueIntake{}}
 	if r := st.Last; r != nil {
 		in.LastRefused = &webui.RefusedAttempt{At: r.At, Peer: r.Peer, To: r.To, Reason: r.Reason}
 	}

@@ -418,7 +418,10 @@ func (s statusAnswer) problems() (list []string) {
 	case s.Archive.Failure != "" && s.Archive.Following:
 		list = append(list, "the bucket cannot be followed: "+s.Archive.Failure)
 	case s.Archive.Failure != "":
-		list = append(list, "the bucket does not take packs: "+s.Archive.Failure+"; mail waits on the local disk")
+		list = append(list, "the bucket does not take packs: "+webui.BucketFailure(s.Archive.Failure, s.Intake))
+	}
+	if untrusted(s.Archive.Failure) {
+		list[len(list)-1] += ". " + unknownCA
 	}
 	if d := s.Archive.Drift; d != nil && d.Total() > 0 {
 		list = append(list, "the bucket is not as it was left: "+d.Diagnose()+"; polytrace doctor lists all, polytrace verify reads what they hold")
