@@ -82,7 +82,7 @@ func (s *Server) proveLock(ctx context.Context, mode archive.LockMode) error {
 	}
 	switch {
 	case errors.Is(err, archive.ErrNoLock):
-		return &statusError{http.StatusUnprocessableEntity, "The bucket does not keep what is locked, so nothing was changed: " + err.Error() + ". Use an S3 bucket with object lock, or set the class without a lock.", nil}
+		return &statusError{http.StatusUnprocessableEntity, "The bucket does not keep what is locked, so nothing was changed: " + err.Error() + ", or set the class without a lock.", nil}
 	case err != nil:
 		return &statusError{http.StatusServiceUnavailable, "Nobody can tell at the moment whether the bucket keeps what is locked, so nothing was changed. Try again when the bucket answers.", err}
 	}

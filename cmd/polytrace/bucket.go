@@ -23,12 +23,12 @@ func openBucket(raw string, s settings) (archive.Store, error) {
 	credentials := s.bucket.credentials
 	u, err := url.Parse(raw)
 	if err != nil {
-		return nil, errors.New("the bucket URL cannot be read; write file:///dir or s3://BUCKET?endpoint=https://HOST")
+		return nil, fmt.Errorf("%w: the bucket URL cannot be read; write file:///dir or s3://BUCKET?endpoint=https://HOST", errUsage)
 	}
 	switch u.Scheme {
 	case "file":
 		if u.Host != "" || u.Path == "" {
-			return nil, fmt.Errorf("bucket URL %s: write file:/// and the whole path, e.g. file:///srv/polytrace", u.Redacted())
+			return nil, fmt.Errorf("%w: bucket URL %s: write file:/// and the whole path, e.g. file:///srv/polytrace", errUsage, u.Redacted())
 		}
 		if s.follow {
 			return dirstore.Existing(u.Path)
@@ -37,7 +37,7 @@ func openBucket(raw string, s settings) (archive.Store, error) {
 	case "s3":
 		at, err := s3store.ParseURL(raw)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%w: %w", errUsage, err)
 		}
 		if dir := os.Getenv("CREDENTIALS_DIRECTORY"); credentials == "" && dir != "" {
 			credentials = existing(filepath.Join(dir, "bucket"))
@@ -48,7 +48,7 @@ func openBucket(raw string, s settings) (archive.Store, error) {
 		}
 		return s3store.Open(s3store.Config{Location: at, Credentials: s3store.FindCredentials(credentials), Encryption: encryption})
 	}
-	return nil, fmt.Errorf("bucket URL: %q is not a kind of bucket; write file:///dir or s3://BUCKET?endpoint=https://HOST", u.Scheme)
+	return nil, fmt.Errorf("%w: bucket URL: %q is not a kind of bucket; write file:///dir or s3://BUCKET?endpoint=https://HOST", errUsage, u.Scheme)
 }
 
 // openOther opens a bucket of another archive, to read it.

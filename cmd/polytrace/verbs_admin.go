@@ -64,6 +64,9 @@ func (v userAdd) Run(c *call) error {
 // password asks twice on a terminal, and reads one line of anything else. It
 // never comes from the command line, where others could see it.
 func (c *call) password(file string) (string, error) {
+	if err := c.decides(); err != nil {
+		return "", err
+	}
 	in := c.in
 	if file != "" {
 		f, err := os.Open(file)
@@ -84,6 +87,20 @@ func (c *call) password(file string) (string, error) {
 		return "", fmt.Errorf("%w: a password is needed: type it, pipe it in, or name a file with --password-file", errUsage)
 	}
 	return line, nil
+}
+
+// decides refuses where the server follows another machine, before anybody
+// types what is of no use.
+func (c *call) decides() error {
+	if !running(c.ctx, c.dir) {
+		return nil
+	}
+	var s statusAnswer
+	err := c.using(func(api *client) error { return api.get(c.ctx, "/status", nil, &s) })
+	if err == nil && s.Archive.Following {
+		err = errors.New("this machine only follows another one; change users there")
+	}
+	return err
 }
 
 func (c *call) askPassword(fd int) (string, error) {

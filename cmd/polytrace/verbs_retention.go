@@ -312,14 +312,31 @@ func (v erasureRefuse) Run(c *call) error {
 }
 
 type erasurePolicy struct {
-	SecondPerson string `required:"" help:"yes: who requests an erasure may not approve it; no: may." enum:"yes,no" placeholder:"yes|no"`
+	SecondPerson string `help:"yes: who requests an erasure may not approve it; no: may. Default: print which it is." enum:"yes,no," default:"" placeholder:"yes|no"`
 	Reason       string `help:"Why; kept in the log." placeholder:"TEXT"`
 }
 
+// persons says how many persons an erasure takes.
+func persons(two bool) string {
+	if two {
+		return "An erasure takes a second person."
+	}
+	return "An erasure takes one person."
+}
+
 func (v erasurePolicy) Run(c *call) error {
+	if v.SecondPerson == "" {
+		if v.Reason != "" {
+			return fmt.Errorf("%w: --reason is for a change; say which with --second-person", errUsage)
+		}
+		var now struct {
+			SecondPerson bool `json:"second_person"`
+		}
+		return c.list("/erasures", &now, func(out io.Writer) { fmt.Fprintln(out, persons(now.SecondPerson)) })
+	}
 	in := map[string]any{"second_person": v.SecondPerson == "yes"}
 	if v.Reason != "" {
 		in["reason"] = v.Reason
 	}
-	return c.change(http.MethodPut, "/erasures/policy", nil, in, map[string]string{"yes": "An erasure takes a second person.", "no": "An erasure takes one person."}[v.SecondPerson])
+	return c.change(http.MethodPut, "/erasures/policy", nil, in, persons(v.SecondPerson == "yes"))
 }
