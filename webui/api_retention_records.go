@@ -27,7 +27,7 @@ func (r Records) CaughtUp(context.Context) error {
 	case st.Failure != "":
 		return errors.New("search has stopped: " + st.Failure)
 	case st.Lag > 0:
-		return fmt.Errorf("%s still to be indexed", count(st.Lag, "record is", "records are"))
+		return fmt.Errorf("%s still to be indexed", Count(st.Lag, "record is", "records are"))
 	}
 	return nil
 }

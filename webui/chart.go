@@ -10,7 +10,7 @@ import (
 
 // chart draws counts over time as bars. With link, each bar leads to what it
 // counts. It needs no style: colours come from the classes.
-func chart(buckets []index.Bucket, what string, link func(index.Bucket) string) template.HTML {
+func chart(buckets []index.Bucket, one, many string, link func(index.Bucket) string) template.HTML {
 	if len(buckets) == 0 {
 		return ""
 	}
@@ -21,7 +21,7 @@ func chart(buckets []index.Bucket, what string, link func(index.Bucket) string) 
 	const height = 40
 	var out strings.Builder
 	first, last := buckets[0], buckets[len(buckets)-1]
-	label := fmt.Sprintf("%s %s from %s to %s, at most %d in a bar", number(total), what, first.Start.Format("2 Jan 2006"), last.End.Format("2 Jan 2006"), most)
+	label := fmt.Sprintf("%s from %s to %s, at most %d in a bar", Count(total, one, many), first.Start.Format("2 Jan 2006"), last.End.Format("2 Jan 2006"), most)
 	fmt.Fprintf(&out, `<svg class="chart" viewBox="0 0 %d %d" preserveAspectRatio="none" role="img" aria-label="%s">`, len(buckets)*4, height, label)
 	for i, b := range buckets {
 		tall := b.Count * (height - 2) / most

@@ -25,7 +25,7 @@ func (p *pages) functions(now func() time.Time) template.FuncMap {
 		"day":      func(t time.Time) string { return t.Format("2 Jan 2006") },
 		"number":   number,
 		"size":     func(n any) string { return humanize.IBytes(uint64(toInt(n))) },
-		"count":    func(n any, one, many string) string { return count(toInt(n), one, many) },
+		"count":    func(n any, one, many string) string { return Count(toInt(n), one, many) },
 		"people":   people,
 		"person":   nameOf,
 		"address":  breakable,
@@ -86,11 +86,12 @@ func toInt(n any) int64 {
 
 func number(n any) string { return humanize.Comma(toInt(n)) }
 
-func count(n int64, one, many string) string {
+// Count is a number with what it counts, in words for one and for many.
+func Count[N ~int | ~int64 | ~uint64](n N, one, many string) string {
 	if n == 1 {
 		return "1 " + one
 	}
-	return humanize.Comma(n) + " " + many
+	return humanize.Comma(int64(n)) + " " + many
 }
 
 // BucketURL writes the URL of a bucket, anywhere in a text, as people do: its

@@ -288,7 +288,7 @@ func density(items []timelineItem) template.HTML {
 	for _, it := range items {
 		buckets[min(int(it.At.Sub(first)/width), bars-1)].Count++
 	}
-	return chart(buckets, "entries", nil)
+	return chart(buckets, "entry", "entries", nil)
 }
 
 // showCases lists the cases, the one that was changed last first.

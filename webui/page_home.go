@@ -51,7 +51,7 @@ func (s *Server) showHome(w http.ResponseWriter, r *http.Request) error {
 	for _, item := range result.Items {
 		v.Latest = append(v.Latest, resultRow{Summary: item, Link: recordPath(item.Address)})
 	}
-	v.Chart = chart(result.Volume, "messages", func(b index.Bucket) string { return within("", b) })
+	v.Chart = chart(result.Volume, "message", "messages", func(b index.Bucket) string { return within("", b) })
 	if v.Total == 0 {
 		v.Cards = s.setupCards()
 	}
@@ -126,7 +126,7 @@ func (s *Server) statusView(r *http.Request) (*statusView, error) {
 	}
 	s.config.Desk.Read(func(state *casework.State) { v.Unknown = state.Unknown() })
 	days, err := s.config.Index.Volume(r.Context(), s.config.Now().AddDate(0, 0, -60))
-	v.Chart = chart(days, "records received", nil)
+	v.Chart = chart(days, "record received", "records received", nil)
 	return v, err
 }
 

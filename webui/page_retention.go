@@ -65,7 +65,7 @@ func (s *Server) renderRetention(w http.ResponseWriter, r *http.Request, code in
 		v.Classes = append(v.Classes, classView{o, o.Class.Name.Ours()})
 		v.Rows = append(v.Rows, o.Rows...)
 	}
-	v.Chart = chart(leaving(v.Rows), "records go", nil)
+	v.Chart = chart(leaving(v.Rows), "record goes", "records go", nil)
 	v.table(r)
 	v.Keeper = s.keeping()
 	if who, _ := callerFrom(r.Context()); who.may(mayHold) {

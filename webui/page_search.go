@@ -37,7 +37,7 @@ func (s *Server) live() live {
 	case a.Blind:
 		return live{"warn", "mail is not read here"}
 	case st.Lag > 0:
-		return live{"busy", "indexing, " + count(st.Lag, "record", "records") + " to go"}
+		return live{"busy", "indexing, " + Count(st.Lag, "record", "records") + " to go"}
 	}
 	return live{"good", completeTo(st.CompleteTo, s.config.Now())}
 }
@@ -120,7 +120,7 @@ func (s *Server) fillSearch(r *http.Request, v *searchView, result *index.Result
 		row.open = item.Address.String()
 		v.Rows = append(v.Rows, resultRow{item, row.String(), v.Open != nil && v.Open.Address == item.Address})
 	}
-	v.Chart = chart(result.Volume, "hits", func(b index.Bucket) string { return within(v.Query, b) })
+	v.Chart = chart(result.Volume, "hit", "hits", func(b index.Bucket) string { return within(v.Query, b) })
 	if result.Next != "" {
 		v.Next = searchLink{v.Query, string(v.Sort), result.Next, ""}.String()
 	}

@@ -10,6 +10,7 @@ import (
 
 	"polytrace/archive"
 	"polytrace/index"
+	"polytrace/webui"
 
 	"github.com/dustin/go-humanize"
 )
@@ -43,7 +44,7 @@ func rebuild(c *call, a *app) error {
 	if err != nil {
 		return fmt.Errorf("rebuild: %w; what was indexed is kept, and the next start goes on", err)
 	}
-	_, err = fmt.Fprintf(c.out, "%s messages are searchable, %s could not be read.\n", humanize.Comma(st.Documents), humanize.Comma(st.Unsearchable))
+	_, err = fmt.Fprintf(c.out, "%s searchable, %s could not be read.\n", webui.Count(st.Documents, "message is", "messages are"), humanize.Comma(st.Unsearchable))
 	return err
 }
 
@@ -91,7 +92,7 @@ func (v restoreVerb) Run(c *call) error {
 	if err != nil && !errors.Is(err, archive.ErrDamaged) {
 		return err
 	}
-	fmt.Fprintf(c.out, "%s records in %s packs, %s, are restored.\n", humanize.Comma(last.Records), humanize.Comma(int64(last.Packs)), humanize.IBytes(uint64(last.Bytes)))
+	fmt.Fprintf(c.out, "Restored: %s in %s, %s.\n", webui.Count(last.Records, "record", "records"), webui.Count(last.Packs, "pack", "packs"), humanize.IBytes(uint64(last.Bytes)))
 	if v.From != c.settings.bucket.url {
 		fmt.Fprintf(c.out, "Set the bucket before you start the server: [bucket] url = %q\n", v.From)
 	}

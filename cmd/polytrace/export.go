@@ -16,6 +16,7 @@ import (
 	"syscall"
 
 	"polytrace/archive/evidence"
+	"polytrace/webui"
 
 	"github.com/dustin/go-humanize"
 )
@@ -50,7 +51,7 @@ func (v exportVerb) Run(c *call) error {
 	if v.isMbox() {
 		size += fileSize(v.To + evidence.MboxEvidence)
 	}
-	fmt.Fprintf(c.err, "%s messages, %s, in %s\n", humanize.Comma(p.messages.n-p.messages.lists), humanize.IBytes(uint64(size)), v.To)
+	fmt.Fprintf(c.err, "%s, %s, in %s\n", webui.Count(p.messages.n-p.messages.lists, "message", "messages"), humanize.IBytes(uint64(size)), v.To)
 	return err
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"polytrace/archive/evidence"
+	"polytrace/webui"
 
 	"github.com/dustin/go-humanize"
 )
@@ -22,26 +23,26 @@ func verifyExport(c *call, name, key string) error {
 		return fmt.Errorf("verify %s: %w", name, err)
 	}
 	h := r.Header
-	fmt.Fprintf(c.out, "%s messages of %s, all as archived; signed by %s\n", humanize.Comma(r.Messages), queryWords(h.Query), printable(h.Key))
+	fmt.Fprintf(c.out, "%s of %s, all as archived; signed by %s\n", webui.Count(r.Messages, "message", "messages"), queryWords(h.Query), printable(h.Key))
 	fmt.Fprintf(c.out, "The query was asked at %s.\n", h.Time.Local().Format(time.DateTime))
 	for _, why := range []evidence.Problem{evidence.Removed, evidence.Damaged, evidence.Unproven} {
 		if n := r.Problems[why]; n > 0 {
-			fmt.Fprintf(c.out, "%s more %s; the first is %s.\n", humanize.Comma(n), missing[why], r.First[why])
+			fmt.Fprintf(c.out, "%s more, %s; the first is %s.\n", humanize.Comma(n), missing[why], r.First[why])
 		}
 	}
 	if key == "" {
 		fmt.Fprintln(c.out, "The key was taken from the export itself: compare it with the one that polytrace status shows.")
 	}
 	if n := r.Problems[evidence.Damaged] + r.Problems[evidence.Unproven]; n > 0 {
-		return fmt.Errorf("verify %s: %d messages are not proven; export them again when the archive is repaired", name, n)
+		return fmt.Errorf("verify %s: %s not proven; export again when the archive is repaired", name, webui.Count(n, "message is", "messages are"))
 	}
 	return nil
 }
 
 var missing = map[evidence.Problem]string{
-	evidence.Removed:  "were removed from the archive while it was exported",
-	evidence.Damaged:  "were damaged in the archive already",
-	evidence.Unproven: "are as exported, but without a proof of this key",
+	evidence.Removed:  "removed from the archive while it was exported",
+	evidence.Damaged:  "damaged in the archive already",
+	evidence.Unproven: "as exported, but without a proof of this key",
 }
 
 func queryWords(query string) string {

@@ -5,7 +5,10 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"strings"
 	"time"
+
+	"polytrace/webui"
 
 	"github.com/dustin/go-humanize"
 	"github.com/schollz/progressbar/v3"
@@ -61,7 +64,7 @@ func (p *progress) line() {
 		fmt.Fprintf(p.out, "%s: %s of %s\n", p.what, humanize.IBytes(uint64(p.n)), humanize.IBytes(uint64(p.all)))
 		return
 	}
-	fmt.Fprintf(p.out, "%s: %s of %s %s\n", p.what, humanize.Comma(p.n), humanize.Comma(p.all), p.unit)
+	fmt.Fprintf(p.out, "%s: %s of %s\n", p.what, humanize.Comma(p.n), webui.Count(p.all, strings.TrimSuffix(p.unit, "s"), p.unit))
 }
 
 func (p *progress) end() {

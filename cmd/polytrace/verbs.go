@@ -124,7 +124,7 @@ func printable(s string) string {
 
 // summary says beside the hits how many there are and how complete that is.
 func (v searchVerb) summary(c *call, page searchPage, printed int) error {
-	text := fmt.Sprintf("%s of %s results, %s", humanize.Comma(int64(printed)), humanize.Comma(int64(page.Total)), completeTo(page.CompleteTo))
+	text := fmt.Sprintf("%s of %s, %s", humanize.Comma(int64(printed)), webui.Count(page.Total, "result", "results"), completeTo(page.CompleteTo))
 	if page.Unsearchable > 0 {
 		text += fmt.Sprintf(", %d could not be read (is:unsearchable)", page.Unsearchable)
 	}
@@ -287,11 +287,11 @@ func (v verifyVerb) Run(c *call) error {
 	}
 	removed := ""
 	if last.Removed > 0 {
-		removed = fmt.Sprintf(" %s were removed by decisions,", humanize.Comma(last.Removed))
+		removed = fmt.Sprintf(" %s removed by decisions,", webui.Count(last.Removed, "was", "were"))
 	}
-	fmt.Fprintf(c.out, "%s of %s records are as they were received,%s %s packs in the bucket as they were put there.\n", humanize.Comma(last.Records), humanize.Comma(last.AllRecords), removed, humanize.Comma(int64(last.Packs)))
+	fmt.Fprintf(c.out, "%s of %s,%s %s.\n", humanize.Comma(last.Records), webui.Count(last.AllRecords, "record is as it was received", "records are as they were received"), removed, webui.Count(last.Packs, "pack in the bucket as it was put there", "packs in the bucket as they were put there"))
 	if n := len(last.Problems); n > 0 {
-		return fmt.Errorf("verify: %d problems, the first at %s; restore what is damaged from another copy of the bucket", n, last.Problems[0].Where)
+		return fmt.Errorf("verify: %s, the first at %s; restore what is damaged from another copy of the bucket", webui.Count(n, "problem", "problems"), last.Problems[0].Where)
 	}
 	return nil
 }
@@ -370,7 +370,7 @@ func (s statusAnswer) print(w io.Writer) error {
 	if s.Removed > 0 {
 		line("removed", "%s, by decisions", humanize.Comma(s.Removed))
 	}
-	line("bucket", "%s, %d packs, %s", webui.BucketURL(s.Archive.Bucket), s.Archive.Packs, humanize.IBytes(uint64(s.Archive.PackBytes)))
+	line("bucket", "%s, %s, %s", webui.BucketURL(s.Archive.Bucket), webui.Count(s.Archive.Packs, "pack", "packs"), humanize.IBytes(uint64(s.Archive.PackBytes)))
 	if s.Archive.Following {
 		line("signing key", "the machine that is followed has it: see polytrace status there")
 	} else {
@@ -378,10 +378,10 @@ func (s statusAnswer) print(w io.Writer) error {
 	}
 	line("free on disk", "%s", humanize.IBytes(uint64(s.Archive.Free)))
 	for _, st := range s.Archive.Streams {
-		line("stream "+string(st.Stream), "%d records, %d in the bucket, %d proven", st.Next, st.InBucket, st.Proven)
+		line("stream "+string(st.Stream), "%s, %d in the bucket, %d proven", webui.Count(st.Next, "record", "records"), st.InBucket, st.Proven)
 	}
 	if in := s.Intake; in != nil {
-		line("gateway", "%s, %d sessions, %d accepted, %d deferred, %d refused", in.Listening, in.Sessions, in.Accepted, in.Deferred, in.Refused)
+		line("gateway", "%s, %s, %d accepted, %d deferred, %d refused", in.Listening, webui.Count(in.Sessions, "session", "sessions"), in.Accepted, in.Deferred, in.Refused)
 		if r := in.LastRefused; r != nil {
 			line("last refused", "%s from %s: %s", r.At.Local().Format(time.DateTime), r.Peer, printable(r.Reason))
 		}
@@ -398,7 +398,7 @@ func (s statusAnswer) print(w io.Writer) error {
 		line("waits to be deleted", "%s, locked until %s", p.Key, until)
 	}
 	if d := s.Archive.Drift; d != nil {
-		line("bucket looked through", "%s, %d objects, %d not as they should be", d.At.Local().Format(time.DateTime), d.Objects, d.Total())
+		line("bucket looked through", "%s, %s, %d not as they should be", d.At.Local().Format(time.DateTime), webui.Count(d.Objects, "object", "objects"), d.Total())
 	}
 	for _, problem := range s.problems() {
 		line("PROBLEM", "%s", problem)

@@ -12,6 +12,7 @@ import (
 
 	"polytrace/archive"
 	"polytrace/casework"
+	"polytrace/webui"
 
 	"github.com/dustin/go-humanize"
 )
@@ -128,7 +129,7 @@ func printOutlook(w io.Writer, classes []casework.Outlook) error {
 	for _, o := range classes {
 		for _, v := range o.Rows {
 			if v.Due || v.Why == casework.OnHold {
-				fmt.Fprintf(out, "%s/%d\t%d records\t%s\t%s\n", v.Pack.Stream, v.Pack.First, v.Pack.Records, humanize.IBytes(uint64(v.Pack.Bytes)), v.Text())
+				fmt.Fprintf(out, "%s/%d\t%s\t%s\t%s\n", v.Pack.Stream, v.Pack.First, webui.Count(v.Pack.Records, "record", "records"), humanize.IBytes(uint64(v.Pack.Bytes)), v.Text())
 			}
 		}
 	}
@@ -139,7 +140,7 @@ func sum(s casework.Sum) string {
 	if s.Packs == 0 {
 		return "nothing"
 	}
-	return fmt.Sprintf("%d records, %s", s.Records, humanize.IBytes(uint64(s.Bytes)))
+	return fmt.Sprintf("%s, %s", webui.Count(s.Records, "record", "records"), humanize.IBytes(uint64(s.Bytes)))
 }
 
 type holdPlace struct {
@@ -156,7 +157,7 @@ func (v holdPlace) Run(c *call) error {
 		if err := api.do(c.ctx, http.MethodPost, "/holds", nil, in, &h); err != nil {
 			return searchVerb{Query: []string{v.Query}}.pointAt(c, err)
 		}
-		_, err := fmt.Fprintf(c.err, "The hold %s keeps %s records.\n", h.Name, humanize.Comma(int64(h.Records)))
+		_, err := fmt.Fprintf(c.err, "The hold %s keeps %s.\n", h.Name, webui.Count(h.Records, "record", "records"))
 		return err
 	})
 }
@@ -230,7 +231,7 @@ func (v eraseVerb) Run(c *call) error {
 		if err := api.do(c.ctx, http.MethodPost, "/erasures", nil, in, &e); err != nil {
 			return err
 		}
-		fmt.Fprintf(c.err, "Erasure %d of %d records is requested. Nothing goes before it is approved: polytrace erasure approve %d\n", e.ID, e.Count, e.ID)
+		fmt.Fprintf(c.err, "Erasure %d of %s is requested. Nothing goes before it is approved: polytrace erasure approve %d\n", e.ID, webui.Count(e.Count, "record", "records"), e.ID)
 		_, err := fmt.Fprintln(c.out, e.ID)
 		return err
 	})

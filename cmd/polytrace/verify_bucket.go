@@ -14,8 +14,6 @@ import (
 
 	"polytrace/archive"
 	"polytrace/webui"
-
-	"github.com/dustin/go-humanize"
 )
 
 // bucketFlags are those of verify that are about a bucket without its server.
@@ -59,16 +57,16 @@ func (v bucketFlags) verifyBucket(c *call) error {
 			fmt.Fprintf(c.out, "%s: nothing is proven.\n", s.Stream)
 			continue
 		}
-		fmt.Fprintf(c.out, "%s: %s records are proven, signed until %s.\n", s.Stream, humanize.Comma(int64(s.Records)), s.Until.Local().Format(time.DateTime))
+		fmt.Fprintf(c.out, "%s: %s proven, signed until %s.\n", s.Stream, webui.Count(s.Records, "record is", "records are"), s.Until.Local().Format(time.DateTime))
 		if t := s.Stamped; s.StampedTo > 0 {
-			fmt.Fprintf(c.out, "%s: %s records were there at %s, says %s%s.\n", s.Stream, humanize.Comma(int64(s.StampedTo)), t.Time.Local().Format(time.DateTime), printable(t.Authority), v.trust(t))
+			fmt.Fprintf(c.out, "%s: %s there at %s, says %s%s.\n", s.Stream, webui.Count(s.StampedTo, "record was", "records were"), t.Time.Local().Format(time.DateTime), printable(t.Authority), v.trust(t))
 		}
 	}
 	if v.Key == "" {
 		fmt.Fprintln(c.out, "The key was taken from the bucket itself. Give the one that polytrace status shows with --key, so that nobody can have signed anew.")
 	}
 	if n := len(done.Problems); n > 0 {
-		return fmt.Errorf("verify: %d problems, the first at %s", n, done.Problems[0].Where)
+		return fmt.Errorf("verify: %s, the first at %s", webui.Count(n, "problem", "problems"), done.Problems[0].Where)
 	}
 	return v.writeTrusted(done.Proven)
 }
@@ -169,7 +167,7 @@ func (v doctorVerb) Run(c *call) error {
 				fmt.Fprintf(c.out, "%s %s\n", printable(key), list.what)
 			}
 		}
-		fmt.Fprintf(c.out, "%s objects are in the bucket, %d are not as they should be.\n", humanize.Comma(int64(d.Objects)), d.Total())
+		fmt.Fprintf(c.out, "%s in the bucket, %d not as they should be.\n", webui.Count(d.Objects, "object is", "objects are"), d.Total())
 	}
 	if d.Total() > 0 {
 		return errors.New("doctor: the bucket is not as the archive left it; polytrace verify reads what the objects hold, polytrace doctor --mend puts back what is missing and known here")
