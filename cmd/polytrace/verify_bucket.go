@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/x509"
 	"encoding/json"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -49,6 +51,9 @@ func (v bucketFlags) verifyBucket(c *call) error {
 	if err != nil {
 		return fmt.Errorf("verify: %w", err)
 	}
+	if err := v.foreign(c.ctx, store, done); err != nil {
+		return fmt.Errorf("verify: %w", err)
+	}
 	for _, p := range done.Problems {
 		fmt.Fprintf(c.out, "%s: %s\n", p.Where, printable(p.What))
 	}
@@ -69,6 +74,26 @@ func (v bucketFlags) verifyBucket(c *call) error {
 		return fmt.Errorf("verify: %s, the first at %s", webui.Count(n, "problem", "problems"), done.Problems[0].Where)
 	}
 	return v.writeTrusted(done.Proven)
+}
+
+// foreign says in one line that the key is of another archive: without a
+// checkpoint that holds, each object of the bucket is a problem.
+func (v bucketFlags) foreign(ctx context.Context, store archive.Store, done archive.Verified) error {
+	if v.Key == "" || slices.ContainsFunc(done.Proven, func(s archive.Proven) bool { return s.Checkpoint != "" }) {
+		return nil
+	}
+	name, _, _ := strings.Cut(v.Key, "+")
+	var own []string
+	for o, err := range store.List(ctx, "keys/") {
+		if err != nil {
+			return err
+		}
+		own = append(own, printable(strings.TrimPrefix(o.Key, "keys/")))
+	}
+	if len(own) == 0 || slices.Contains(own, name) {
+		return nil
+	}
+	return fmt.Errorf("the bucket has no checkpoint signed by the key that you trust; its own key is %s, so it is of another archive, or was signed anew", strings.Join(own, ", "))
 }
 
 // trust says how far the authority of a time stamp was checked.
