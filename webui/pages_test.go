@@ -54,7 +54,7 @@ func TestPagesShowWhatTheyPromise(t *testing.T) {
 		{manager, "/cases/101/share", []string{"Opens until the end of", "2026-11-17", "firmware by Friday"}},
 		{manager, "/shares", []string{"Nothing is shared"}},
 		{manager, "/status", []string{"received", "in the bucket", "searchable", "unreadable"}},
-		{manager, "/help", []string{"from:acme.example"}},
+		{manager, "/help", []string{"from:acme.example", "How long mail is kept", "Holds", "Erasure", "polytrace verify acme.zip", "polytrace verify --from"}},
 		{manager, "/account", []string{"The manager", "New password again"}},
 		{admin, "/queues", []string{"postfix-7f3k2@journal.example", "127.0.0.1:2525"}},
 		{admin, "/users", []string{"The observer", "active"}},
