@@ -144,7 +144,8 @@ type Archive struct {
 	keyPut atomic.Bool // The public key is in the bucket.
 
 	opened  *lru[packKey, *openedPack]
-	frames  *lru[frameKey, []byte]
+	frames  *lru[frameKey, *cachedFrame]
+	spare   sync.Pool // of *cachedFrame that nobody uses.
 	fetches singleflight.Group
 	uploads chan struct{} // Holds a token for each upload under way.
 	wake    chan struct{} // Tells Run that there may be work.
@@ -219,7 +220,7 @@ func newArchive(d disk, c Config) (*Archive, error) {
 		config: c, disk: d, store: c.Store, log: c.Log, lock: lock,
 		space: &space{disk: d, reserve: c.Reserve}, sealer: sealer,
 		opened:  newLRU[packKey](32, (*openedPack).close),
-		frames:  newLRU[frameKey, []byte](16<<20, nil),
+		frames:  newLRU[frameKey](16<<20, (*cachedFrame).release),
 		uploads: make(chan struct{}, 2*inFlight), wake: make(chan struct{}, 1),
 		streams: map[Stream]*stream{},
 	}

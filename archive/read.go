@@ -9,6 +9,8 @@ import (
 	"hash"
 	"io"
 	"iter"
+	"sync"
+	"sync/atomic"
 )
 
 // view is a pack opened for reading: its tar, and where each record is in it.
@@ -77,25 +79,52 @@ func (a *Archive) view(ctx context.Context, at Address, how access) (*view, erro
 	if err != nil {
 		return nil, err
 	}
-	get := a.cachedFrames(p, o.sealedPack)
+	with := a.cachedFrames(p, o.sealedPack)
 	if how == inOrder {
-		get = o.inOrder()
+		with = o.inOrder()
 	}
-	return &view{frameReader{o.sealedPack, get}, p.first, o.starts, o.h.release}, nil
+	return &view{frameReader{o.sealedPack, with}, p.first, o.starts, o.h.release}, nil
 }
 
 // cachedFrames keeps decompressed frames for those who read at random.
-func (a *Archive) cachedFrames(p *pack, o *sealedPack) func(id int64) ([]byte, error) {
-	return func(id int64) ([]byte, error) {
+func (a *Archive) cachedFrames(p *pack, o *sealedPack) frameSource {
+	return func(id int64, do func(raw []byte)) error {
 		key := frameKey{p.cacheKey(), id}
-		if raw, ok := a.frames.get(key, nil); ok {
-			return raw, nil
+		f, ok := a.frames.get(key, (*cachedFrame).retain)
+		if !ok {
+			spare, _ := a.spare.Get().(*cachedFrame)
+			if spare == nil {
+				spare = &cachedFrame{spare: &a.spare}
+			}
+			raw, err := o.frame(id, spare.raw)
+			if err != nil {
+				return err
+			}
+			f = spare
+			f.raw = raw
+			f.users.Store(2) // The cache and this one.
+			a.frames.put(key, f, int64(len(raw)))
 		}
-		raw, err := o.frame(id, nil)
-		if err == nil {
-			a.frames.put(key, raw, int64(len(raw)))
-		}
-		return raw, err
+		do(f.raw)
+		f.release()
+		return nil
+	}
+}
+
+// cachedFrame is a frame that may be in use when it leaves the cache. Behind
+// the last use its memory is used again: fresh memory for each frame took
+// longer than a third of all decompressing, and now and then much longer.
+type cachedFrame struct {
+	raw   []byte
+	users atomic.Int32
+	spare *sync.Pool
+}
+
+func (f *cachedFrame) retain() { f.users.Add(1) }
+
+func (f *cachedFrame) release() {
+	if f.users.Add(-1) == 0 {
+		f.spare.Put(f)
 	}
 }
 

@@ -272,12 +272,15 @@ func (p *sealedPack) frame(id int64, dst []byte) ([]byte, error) {
 	return raw, nil
 }
 
-// frameReader reads the tar inside of a sealed pack. Frames come from get,
-// which may know them already.
+// frameReader reads the tar inside of a sealed pack.
 type frameReader struct {
-	p   *sealedPack
-	get func(id int64) ([]byte, error)
+	p    *sealedPack
+	with frameSource
 }
+
+// frameSource has something done with the bytes of a frame, which it may know
+// already. They are another frame's afterwards.
+type frameSource func(id int64, do func(raw []byte)) error
 
 // ReadAt implements io.ReaderAt.
 func (f frameReader) ReadAt(b []byte, off int64) (n int, err error) {
@@ -286,28 +289,28 @@ func (f frameReader) ReadAt(b []byte, off int64) (n int, err error) {
 		if !ok {
 			return n, io.EOF
 		}
-		raw, err := f.get(e.ID)
+		err := f.with(e.ID, func(raw []byte) { n += copy(b[n:], raw[uint64(off)+uint64(n)-e.DecompressedOffset:]) })
 		if err != nil {
 			return n, err
 		}
-		n += copy(b[n:], raw[uint64(off)+uint64(n)-e.DecompressedOffset:])
 	}
 	return n, nil
 }
 
-// inOrder is a get that keeps the last frame, for those who read from the
-// beginning to the end and should not push out what others read at random.
-func (p *sealedPack) inOrder() func(id int64) ([]byte, error) {
+// inOrder keeps the last frame, for those who read from the beginning to the
+// end and should not push out what others read at random.
+func (p *sealedPack) inOrder() frameSource {
 	last, raw := int64(-1), []byte(nil)
-	return func(id int64) ([]byte, error) {
-		if id == last {
-			return raw, nil
-		}
-		last = -1
-		next, err := p.frame(id, raw)
-		if err == nil {
+	return func(id int64, do func(raw []byte)) error {
+		if id != last {
+			last = -1
+			next, err := p.frame(id, raw)
+			if err != nil {
+				return err
+			}
 			last, raw = id, next
 		}
-		return next, err
+		do(raw)
+		return nil
 	}
 }
