@@ -203,6 +203,45 @@ func TestWhatRecoveryFindsIsDurable(t *testing.T) {
 	}
 }
 
+// A start that puts markers in the place of lost records may lose power at
+// every step: the others are never in danger.
+func TestPowerCutAtEveryStepOfARepair(t *testing.T) {
+	damaged := func() (*memDisk, *memStore) {
+		d, store := newMemDisk(), newMemStore()
+		a := mustOpen(t, d, testConfig(store))
+		for i := range 3 {
+			mustAppend(t, a, Mail, message(i), mailText(uint64(i), 9000))
+		}
+		start := a.lookup(Mail).packs[0].starts[1]
+		mustClose(t, a)
+		d.edit("streams/mail/00000000000000000000.tar", flip(int(start)))
+		return d, store
+	}
+	for step := 0; ; step++ {
+		d, store := damaged()
+		left, cut := step, false
+		d.setFail(func(int, string, string) error {
+			if left--; left < 0 {
+				cut = true
+				return errPower
+			}
+			return nil
+		})
+		if a, err := openOn(t.Context(), d, testConfig(store)); err == nil {
+			a.Close() // Without power it cannot.
+		}
+		a := mustOpen(t, d.powerCut(nil), testConfig(store))
+		checkBody(t, a, Address{Mail, 0}, mailText(0, 9000))
+		checkBody(t, a, Address{Mail, 2}, mailText(2, 9000))
+		if t.Failed() {
+			t.Fatalf("power was cut at step %d of the start", step)
+		}
+		if !cut {
+			break
+		}
+	}
+}
+
 // The same holds for what a first start left that failed.
 func TestSecondStartMakesTheFirstDurable(t *testing.T) {
 	for failing := range 8 {
