@@ -200,7 +200,7 @@ func (k *kernel) done(call, args string) {
 func (k *kernel) unsynced() (names []string) {
 	all := slices.Sorted(maps.Keys(k.files))
 	for _, name := range append(all, slices.Sorted(maps.Keys(k.dirs))...) {
-		inside := strings.HasPrefix(name, k.dir+"/")
+		inside := name == k.dir || strings.HasPrefix(name, k.dir+"/")
 		if inside && filepath.Base(name) != "lock" && filepath.Base(name) != ".incoming" {
 			names = append(names, strings.TrimPrefix(name, k.dir+"/"))
 		}
