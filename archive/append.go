@@ -458,7 +458,7 @@ func (s *stream) writeFailed(p *pack, end int64, cause error) error {
 		return s.a.breakDown(cause)
 	}
 	p.zeroed = end
-	if err := p.tar.Truncate(end); err != nil {
+	if err := errors.Join(p.tar.Truncate(end), p.tar.Sync()); err != nil {
 		return s.a.breakDown(errors.Join(cause, err))
 	}
 	return s.a.refused(cause)

@@ -311,9 +311,10 @@ func (a *Archive) copies() (copies []localCopy, total int64) {
 		}
 		s.mu.Unlock()
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return slices.DeleteFunc(copies, func(c localCopy) bool { return a.lostLocked(c.p.key()) }), total
+	if lost := a.lost(); len(lost) > 0 {
+		copies = slices.DeleteFunc(copies, func(c localCopy) bool { return slices.Contains(lost, c.p.key()) })
+	}
+	return copies, total
 }
 
 // drop removes the local copy of a pack. Who reads it keeps it until done.

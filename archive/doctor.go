@@ -202,11 +202,15 @@ func (a *Archive) explained(key string) bool {
 	return false
 }
 
-// lostLocked reports whether an object was missing, or had another size, when the
-// bucket was looked through last. The caller holds mu.
-func (a *Archive) lostLocked(key string) bool {
-	d := a.lastDrift
-	return d != nil && (slices.Contains(d.Missing, key) || slices.Contains(d.WrongSize, key))
+// lost lists objects that were missing, or had another size, when the bucket
+// was looked through last.
+func (a *Archive) lost() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.lastDrift == nil {
+		return nil
+	}
+	return slices.Concat(a.lastDrift.Missing, a.lastDrift.WrongSize)
 }
 
 // Diagnose says in words what a drift means, "" when there is none.
