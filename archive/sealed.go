@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"slices"
+	"sync"
 	"time"
 
 	seekable "github.com/SaveTheRbtz/zstd-seekable-format-go/pkg"
@@ -94,7 +96,7 @@ func newSealer(frame int64, level zstd.EncoderLevel, unzip *zstd.Decoder) (*seal
 // starts, to w. It fills SHA256 and Blocks of m. Each frame is decompressed
 // again and compared, because afterwards the tar is removed.
 func (s *sealer) seal(w io.Writer, tar io.ReaderAt, starts []int64, m *Manifest) error {
-	table, err := seekable.NewEncoder(s.zip)
+	table, err := seekable.NewEncoder(&sameMemory{zip: s.zip})
 	if err != nil {
 		return err
 	}
@@ -139,6 +141,18 @@ func (s *sealer) seal(w io.Writer, tar io.ReaderAt, starts []int64, m *Manifest)
 	}
 	_, err = w.Write(end)
 	return err
+}
+
+// sameMemory compresses each frame into the memory of the one before.
+type sameMemory struct {
+	zip *zstd.Encoder
+	dst []byte
+}
+
+// EncodeAll implements seekable.ZSTDEncoder, which gives no memory.
+func (s *sameMemory) EncodeAll(src, _ []byte) []byte {
+	s.dst = s.zip.EncodeAll(src, s.dst[:0])
+	return s.dst
 }
 
 // frames yields where frames begin and end: as many whole records as fit, or
@@ -245,6 +259,10 @@ const mostDense = 1 << 15
 // errFrame marks that a pack is not as it was sealed; a copy of it may be.
 var errFrame = errors.New("frame is damaged")
 
+// packedFrames keeps memory for frames as they are read. Without it each read
+// of a message leaves half a MiB behind to be collected.
+var packedFrames = sync.Pool{New: func() any { return new([]byte) }}
+
 // frame decompresses a frame, into dst when that is large enough. zstd checks
 // its checksum.
 func (p *sealedPack) frame(id int64, dst []byte) ([]byte, error) {
@@ -252,7 +270,10 @@ func (p *sealedPack) frame(id int64, dst []byte) ([]byte, error) {
 	if !ok || e.DecompressedSize > maxManifest {
 		return nil, fmt.Errorf("%w: there is no frame %d", errFrame, id)
 	}
-	packed := make([]byte, e.CompressedSize)
+	buffer := packedFrames.Get().(*[]byte)
+	defer packedFrames.Put(buffer)
+	*buffer = slices.Grow((*buffer)[:0], int(e.CompressedSize))
+	packed := (*buffer)[:e.CompressedSize]
 	if _, err := p.r.ReadAt(packed, int64(e.CompressedOffset)); err != nil {
 		if err = asDamage(err); errors.Is(err, ErrDamaged) {
 			err = fmt.Errorf("%w: %w", errFrame, err) // What is encrypted is checked when it is decrypted.
