@@ -5,7 +5,9 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
+	"filippo.io/age"
 	"github.com/klauspost/compress/zstd"
 )
 
@@ -117,5 +119,111 @@ func TestRestoreIsDurable(t *testing.T) {
 			t.Errorf("the next record would be mail/%d", b.Next(Mail))
 		}
 		mustClose(t, b)
+	}
+}
+
+// unlisted is an archive that sealed a pack and could not list it, as it is
+// after the program was killed.
+func unlisted(t *testing.T, c Config) (d *memDisk, body []byte) {
+	t.Helper()
+	d, body = newMemDisk(), mailText(1, 900)
+	a := mustOpen(t, d, c)
+	mustAppend(t, a, Mail, message(0), body)
+	a.lookup(Mail).rotate(time.Now())
+	d.setFail(func(_ int, what, name string) error {
+		if what == "write" && strings.HasSuffix(name, "packs.jsonl") {
+			return errDisk
+		}
+		return nil
+	})
+	if err := a.lookup(Mail).sealAll(t.Context()); err == nil {
+		t.Fatal("listed")
+	}
+	d.setFail(nil)
+	mustClose(t, a)
+	if d.content(openTar) == nil || d.content(sealedTar) == nil && d.content(openTar+".zst.age") == nil {
+		t.Fatal("not both are there")
+	}
+	return d, body
+}
+
+// A gateway that cannot read what it sealed starts nevertheless when it was
+// killed before the pack was listed: it seals the tar again.
+func TestGatewayWithoutIdentityStartsBetweenSealAndList(t *testing.T) {
+	id, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := testConfig(newMemStore())
+	c.Recipients = []age.Recipient{id.Recipient()}
+	d, body := unlisted(t, c)
+	a := mustOpen(t, d, c)
+	mustFlush(t, a)
+	mustClose(t, a)
+	c.Identities = []age.Identity{id}
+	checkBody(t, mustOpen(t, d, c), Address{Mail, 0}, body)
+}
+
+// A sealed pack that no list and no bucket knows, whose tar was removed, is
+// found: it is all there is.
+func TestSealedPackOutlivesItsList(t *testing.T) {
+	for _, cut := range []bool{false, true} {
+		store := newMemStore()
+		c := testConfig(store)
+		d, body := unlisted(t, c)
+		if err := d.Remove(openTar); err != nil {
+			t.Fatal(err)
+		}
+		a := mustOpen(t, d, c)
+		if cut { // It is listed from now on.
+			d = d.powerCut(nil)
+			mustClose(t, a)
+			a = mustOpen(t, d, c)
+		}
+		checkBody(t, a, Address{Mail, 0}, body)
+		if m := mustAppend(t, a, Mail, message(1), body); m.Position != 1 {
+			t.Errorf("the next record is %d", m.Position)
+		}
+		mustFlush(t, a)
+		if keys := store.packKeys(); len(keys) != 2 {
+			t.Errorf("the bucket holds %q", keys)
+		}
+	}
+}
+
+// The tree behind the last checkpoint may be in memory only, when its sync
+// failed before the program was started again: it is made again.
+func TestTreeWhoseSyncFailedGrowsAgain(t *testing.T) {
+	d, c := newMemDisk(), testConfig(newMemStore())
+	a := mustOpen(t, d, c)
+	fill := func(a *Archive) { // More than a page of hashes.
+		for i := range page / hashSize {
+			mustAppend(t, a, Mail, message(i), []byte("x"))
+		}
+		a.lookup(Mail).rotate(time.Now())
+	}
+	fill(a)
+	d.setFail(func(_ int, what, name string) error {
+		if what == "sync" && strings.HasSuffix(name, "/tree") {
+			return errDisk
+		}
+		return nil
+	})
+	if err := a.lookup(Mail).sealAll(t.Context()); err == nil {
+		t.Fatal("the tree grew")
+	}
+	d.setFail(nil)
+	mustClose(t, a)
+	for range 2 {
+		a = mustOpen(t, d, c)
+		fill(a)
+		mustFlush(t, a)
+		if proof, err := a.Prove(t.Context(), Address{Mail, 1}); err != nil {
+			t.Error(err)
+		} else if _, err := proof.Check(a.PublicKey()); err != nil {
+			t.Error(err)
+		}
+		mustClose(t, a)
+		d = d.powerCut(nil)
 	}
 }

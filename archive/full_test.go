@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io/fs"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -324,4 +325,23 @@ func (b *fickleBody) ReadAt(p []byte, off int64) (int, error) {
 		p[0] ^= 1
 	}
 	return n, nil
+}
+
+// What was refused does not come back when the power goes right after: its
+// sender was told that it is not stored, and sends it again.
+func TestRefusedStaysAwayAfterAPowerCut(t *testing.T) {
+	for seed := range uint64(40) {
+		d, store := newMemDisk(), newMemStore()
+		a := mustOpen(t, d, testConfig(store))
+		first := mailText(0, 100)
+		mustAppend(t, a, Mail, message(0), first)
+		d.short = 8 // All of it was written, and yet.
+		failing(d, "write", unix.ENOSPC)
+		if _, err := a.Append(t.Context(), Mail, message(1), bytes.NewReader(mailText(1, 2000))); !errors.Is(err, ErrFull) {
+			t.Fatal(err)
+		}
+		after := mustOpen(t, d.powerCut(rand.New(rand.NewPCG(seed, 1))), testConfig(store))
+		checkScan(t, after, Mail, 0, [][]byte{first})
+		mustClose(t, after)
+	}
 }

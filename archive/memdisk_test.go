@@ -44,6 +44,7 @@ func (d *memDisk) noPower(what, name string) error {
 type inode struct {
 	data, durable []byte
 	dirty         map[int]bool // Pages that differ.
+	cut           *inode       // As it was before it was truncated; nil once that is durable.
 }
 
 const page = 4096
@@ -113,6 +114,9 @@ func (d *memDisk) lost(name string) bool {
 
 func (n *inode) powerCut(r *rand.Rand) *inode {
 	left := slices.Clone(n.durable)
+	if r != nil && n.cut != nil && r.IntN(2) == 0 {
+		return n.cut.powerCut(r)
+	}
 	if r != nil {
 		if r.IntN(2) == 0 {
 			left = resize(left, len(n.data))
@@ -347,6 +351,9 @@ func (f *memFile) Truncate(size int64) error {
 		return err
 	}
 	if size < int64(len(f.n.data)) {
+		if f.n.cut == nil {
+			f.n.cut = &inode{data: slices.Clone(f.n.data), durable: slices.Clone(f.n.durable), dirty: maps.Clone(f.n.dirty)}
+		}
 		clear(f.n.data[size:])
 	}
 	f.n.data = resize(f.n.data, int(size))
@@ -365,6 +372,7 @@ func (f *memFile) Sync() error {
 		return err
 	}
 	f.d.syncs++
+	n.cut = nil
 	n.durable = resize(n.durable, len(n.data))
 	for p := range n.dirty {
 		if p*page < len(n.data) {

@@ -29,9 +29,7 @@ func openTree(d disk, dir string) (*tree, error) {
 	name := dir + "/tree"
 	f, err := d.Open(name)
 	if errors.Is(err, fs.ErrNotExist) {
-		if f, err = d.Create(name); err == nil {
-			err = d.SyncDir(dir)
-		}
+		f, err = d.Create(name) // Without a sync of the directory: what goes with it grows again.
 	}
 	if err != nil {
 		return nil, err
