@@ -363,7 +363,8 @@ func cover(packs []*pack) []*pack {
 // Pending is an object that is to go and is locked.
 type Pending struct {
 	Key   string    `json:"key"`
-	Until time.Time `json:"until,omitzero"` // End of its retention; zero: a legal hold, or not known.
+	Until time.Time `json:"until,omitzero"` // End of its retention; zero: it has none that lasts, or none is known.
+	Hold  bool      `json:"hold,omitempty"` // It is under a legal hold.
 }
 
 // untidied is for firstPack: whether there may be objects to delete. The
@@ -394,7 +395,7 @@ func (s *stream) tidy(ctx context.Context) error {
 			err = s.release(ctx, o.Key, p)
 		}
 		if errors.Is(err, ErrRetained) {
-			pending = append(pending, s.keptUntil(ctx, o.Key))
+			pending = append(pending, s.keptBy(ctx, o.Key))
 			continue
 		}
 		if err != nil {
@@ -428,13 +429,17 @@ func (s *stream) release(ctx context.Context, key string, p *pack) error {
 	return s.a.store.Delete(ctx, key)
 }
 
-// keptUntil asks until when an object is kept.
-func (s *stream) keptUntil(ctx context.Context, key string) Pending {
+// keptBy asks what keeps an object. Retention that is over does not.
+func (s *stream) keptBy(ctx context.Context, key string) Pending {
 	o, err := s.a.store.Stat(ctx, key)
-	if err != nil || o.Lock.Hold {
+	if err != nil {
 		return Pending{Key: key}
 	}
-	return Pending{key, o.Lock.Until}
+	kept := Pending{Key: key, Hold: o.Lock.Hold}
+	if o.Lock.Mode != Unlocked && (!kept.Hold || o.Lock.Until.After(time.Now())) {
+		kept.Until = o.Lock.Until
+	}
+	return kept
 }
 
 // superseding returns the pack that an object's records are in now, or that

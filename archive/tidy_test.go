@@ -1,6 +1,9 @@
 package archive
 
-import "testing"
+import (
+	"testing"
+	"time"
+)
 
 // What a crash left of a pack that was being written anew is found when the
 // bucket is looked through, and goes, also when it was given a legal hold
@@ -41,5 +44,29 @@ func TestLeftoverOfARewriteGoes(t *testing.T) {
 			t.Errorf("held %v: it is still there, %+v", held, st.Pending)
 		}
 		checkScan(t, a, Mail, 0, [][]byte{mailText(0, 300)})
+	}
+}
+
+// What keeps an object that is to go is told whole: its retention and its
+// legal hold.
+func TestPendingTellsEveryReason(t *testing.T) {
+	until := time.Now().Add(48 * time.Hour)
+	over := time.Now().Add(-time.Hour)
+	const key = "packs/mail/00000000000000000000.tar.zst"
+	store := newMemStore()
+	a := mustOpen(t, newMemDisk(), testConfig(store))
+	mustAppend(t, a, Mail, message(0), mailText(0, 300))
+	mustFlush(t, a)
+	for lock, want := range map[Lock]Pending{
+		{}:                               {Key: key},
+		{Hold: true}:                     {Key: key, Hold: true},
+		{Mode: Governance, Until: until}: {Key: key, Until: until},
+		{Mode: Compliance, Until: until, Hold: true}: {Key: key, Until: until, Hold: true},
+		{Mode: Compliance, Until: over, Hold: true}:  {Key: key, Hold: true},
+	} {
+		store.locks[key] = lock
+		if got := a.lookup(Mail).keptBy(t.Context(), key); got != want {
+			t.Errorf("%+v: %+v", lock, got)
+		}
 	}
 }

@@ -3,6 +3,7 @@ package webui
 import (
 	"context"
 	"errors"
+	"iter"
 	"net/http"
 	"slices"
 	"strconv"
@@ -219,7 +220,8 @@ type erasureOut struct {
 	casework.Erasure
 	Count    int       `json:"count" doc:"Records, with every arrival of the same bytes."`
 	Progress string    `json:"progress" doc:"requested, refused, ordered (the server carries it out), locked (nobody can read it; the bucket keeps the bytes until a lock ends) or done."`
-	Until    time.Time `json:"locked_until,omitzero" doc:"When the last lock ends; absent when there is none or it is a legal hold."`
+	Until    time.Time `json:"locked_until,omitzero" doc:"When the last lock ends; absent when there is none."`
+	Hold     bool      `json:"locked_by_hold,omitempty" doc:"The bucket keeps it under a legal hold, however long that lasts."`
 }
 
 type erasuresOut struct {
@@ -253,37 +255,36 @@ func (s *Server) progress(e casework.Erasure, st archive.Status) erasureOut {
 			return out
 		}
 	}
-	var locked bool
-	if out.Until, locked = s.lockedUntil(e.Records, st.Pending); locked {
-		out.Progress = "locked"
-	} else {
-		out.Progress = "done"
+	out.Progress = "done"
+	for p := range s.locked(e.Records, st.Pending) {
+		out.Progress, out.Hold = "locked", out.Hold || p.Hold
+		if p.Until.After(out.Until) {
+			out.Until = p.Until
+		}
 	}
 	return out
 }
 
-// lockedUntil finds the objects in the bucket that still have erased bytes.
+// locked finds the objects in the bucket that still have erased bytes.
 // Their names begin as packs/STREAM/FIRST.
-func (s *Server) lockedUntil(records []casework.Range, pending []archive.Pending) (until time.Time, locked bool) {
-	for _, r := range records {
-		if len(pending) == 0 {
-			break
-		}
-		for _, p := range s.config.Archive.Packs(r.Stream) {
-			if p.First >= r.First+archive.Position(r.Records) || p.First+archive.Position(p.Records) <= r.First {
-				continue
+func (s *Server) locked(records []casework.Range, pending []archive.Pending) iter.Seq[archive.Pending] {
+	return func(yield func(archive.Pending) bool) {
+		for _, r := range records {
+			if len(pending) == 0 {
+				return
 			}
-			for _, object := range pending {
-				if strings.HasPrefix(object.Key, packKey(p)) {
-					locked = true
-					if object.Until.After(until) {
-						until = object.Until
+			for _, p := range s.config.Archive.Packs(r.Stream) {
+				if p.First >= r.First+archive.Position(r.Records) || p.First+archive.Position(p.Records) <= r.First {
+					continue
+				}
+				for _, object := range pending {
+					if strings.HasPrefix(object.Key, packKey(p)) && !yield(object) {
+						return
 					}
 				}
 			}
 		}
 	}
-	return until, locked
 }
 
 func packKey(p archive.PackInfo) string {

@@ -22,6 +22,7 @@ func (p *pages) functions(now func() time.Time) template.FuncMap {
 		"asset":    func(name string) string { return p.links[name] },
 		"icon":     icon,
 		"when":     func(what string, t time.Time) template.HTML { return when(what, t, now()) },
+		"kept":     Kept,
 		"day":      func(t time.Time) string { return t.Format("2 Jan 2006") },
 		"number":   number,
 		"size":     func(n any) string { return humanize.IBytes(uint64(toInt(n))) },
@@ -117,6 +118,21 @@ func when(what string, t, now time.Time) template.HTML {
 	}
 	return template.HTML(fmt.Sprintf(`<time datetime="%s" title="%s %s">%s</time>`,
 		t.Format(time.RFC3339), template.HTMLEscapeString(what), t.Format("Mon 2 Jan 2006 15:04:05 -07:00"), relative(t, now)))
+}
+
+// Kept says how long the bucket keeps an object: until its retention ends
+// (zero: it has none, or nobody knows), and while it is under a legal hold.
+func Kept(until time.Time, hold bool) string {
+	day := "until " + until.Local().Format("2 Jan 2006")
+	switch {
+	case until.IsZero() && !hold:
+		return "until a lock ends that the bucket does not tell of"
+	case until.IsZero():
+		return "as long as its legal hold lasts"
+	case hold:
+		return day + " and as long as its legal hold lasts"
+	}
+	return day
 }
 
 // relative is short: near times as a distance, far ones as a date.

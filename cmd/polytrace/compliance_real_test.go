@@ -54,7 +54,7 @@ func TestOwnCredentialsCannotDeleteBeforeTheDate(t *testing.T) {
 
 	s.run("erase", "mail/0", "--reason", "Art. 17")
 	s.run("erasure", "approve", "1")
-	waitUntil(t.Fatalf, "the server to try", func() bool { return strings.Contains(s.run("erasure", "list"), "the bucket is locked until") })
+	waitUntil(t.Fatalf, "the server to try", func() bool { return strings.Contains(s.run("erasure", "list"), "the bucket keeps it until") })
 	if !bytes.Equal(s.bytesOf(pack), body) || s.lockOf(pack) != lock {
 		t.Error("the server changed what is locked")
 	}

@@ -391,11 +391,7 @@ func (s statusAnswer) print(w io.Writer) error {
 		line("gateway", "no server runs on this data directory")
 	}
 	for _, p := range s.Archive.Pending {
-		until := "its legal hold is lifted"
-		if !p.Until.IsZero() {
-			until = p.Until.Local().Format(time.DateTime)
-		}
-		line("waits to be deleted", "%s, locked until %s", p.Key, until)
+		line("waits to be deleted", "%s, locked %s", p.Key, webui.Kept(p.Until, p.Hold))
 	}
 	if d := s.Archive.Drift; d != nil {
 		line("bucket looked through", "%s, %s, %d not as they should be", d.At.Local().Format(time.DateTime), webui.Count(d.Objects, "object", "objects"), d.Total())

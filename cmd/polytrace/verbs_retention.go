@@ -211,6 +211,7 @@ type erasureAnswer struct {
 	Count    int       `json:"count"`
 	Progress string    `json:"progress"`
 	Until    time.Time `json:"locked_until"`
+	Hold     bool      `json:"locked_by_hold"`
 }
 
 // Run asks and no more: what cannot be undone is decided by a second step.
@@ -283,10 +284,7 @@ func (e erasureAnswer) state() string {
 	case "ordered":
 		return "approved by " + e.DecidedBy + ", the server removes it"
 	case "locked":
-		if e.Until.IsZero() {
-			return "unreadable, the bucket is locked by a hold"
-		}
-		return "unreadable, the bucket is locked until " + e.Until.Local().Format(time.DateOnly)
+		return "unreadable, the bucket keeps it " + webui.Kept(e.Until, e.Hold)
 	}
 	return "removed"
 }
