@@ -301,3 +301,30 @@ func TestRestoreFromTheBucketAlone(t *testing.T) {
 		t.Errorf("a pack is changed: %v", err)
 	}
 }
+
+// What was set aside is there after a power cut: it may be all there is of
+// the records in it.
+func TestSetAsideIsDurable(t *testing.T) {
+	d, c := newMemDisk(), testConfig(newMemStore())
+	a := mustOpen(t, d, c)
+	mustAppend(t, a, Ledger, Meta{Kind: KindEvent, Received: received(1)}, []byte("{}"))
+	mustClose(t, a)
+	const name = "streams/ledger/00000000000000000009.tar.zst"
+	f, err := d.Create(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteAt([]byte("no pack"), 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(f.Sync(), f.Close(), d.SyncDir("streams/ledger")); err != nil {
+		t.Fatal(err)
+	}
+	a = mustOpen(t, d, c)
+	if err := d.SyncDir("streams/ledger"); err != nil { // As the next pack does.
+		t.Fatal(err)
+	}
+	if raw := d.powerCut(nil).content("damaged/ledger-00000000000000000009.tar.zst"); string(raw) != "no pack" {
+		t.Errorf("set aside is %q; status: %q", raw, a.Status().Damage)
+	}
+}

@@ -40,3 +40,35 @@ func TestFailedLineLeavesNothingBehind(t *testing.T) {
 		t.Errorf("%+v, %d unreadable, %v", lines, unreadable, err)
 	}
 }
+
+// What a start has found in the list stays, also when an earlier sync failed
+// and the line was in memory only: the sealed pack of a line may be the only
+// place of its records.
+func TestWhatTheListShowsIsDurable(t *testing.T) {
+	d := newMemDisk()
+	if err := d.MkdirAll("streams/mail"); err != nil {
+		t.Fatal(err)
+	}
+	log, _, _, err := openPackLog(d, "streams/mail")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.setFail(func(_ int, what, _ string) error {
+		if what == "sync" {
+			return errDisk
+		}
+		return nil
+	})
+	if err := log.add(packLine{First: 0, Records: 1, Size: 1}); err == nil {
+		t.Fatal("nothing failed")
+	}
+	d.setFail(nil)
+	_, shown, _, err := openPackLog(d, "streams/mail")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, _, err := openPackLog(d.powerCut(nil), "streams/mail")
+	if err != nil || len(shown) != len(after) {
+		t.Errorf("%d lines were there, %d are after a power cut (%v)", len(shown), len(after), err)
+	}
+}
