@@ -40,19 +40,55 @@ func (a *Archive) readDamage() error {
 	return nil
 }
 
-// asideName is where a file goes that is set aside: damaged/mail-<position>.tar.
+// asideName is where a file goes that is set aside: damaged/mail-<position>.tar,
+// and others of that name as …tar.2, …tar.3.
 func asideName(name string) string {
 	return "damaged/" + strings.ReplaceAll(strings.TrimPrefix(name, "streams/"), "/", "-")
 }
 
-// keepCopy copies a file aside, once.
-func (a *Archive) keepCopy(f file, size int64, name, note string) error {
+// freeAside finds a name for what is set aside, passing over what is there: it
+// may be all there is of something else. It looks at each with known, and
+// returns "" when that says that nothing has to be kept.
+func (a *Archive) freeAside(name string, known func(file) (bool, error)) (string, error) {
 	if err := a.disk.MkdirAll("damaged"); err != nil {
+		return "", err
+	}
+	for n := 1; ; n++ {
+		aside := asideName(name)
+		if n > 1 {
+			aside = fmt.Sprintf("%s.%d", aside, n)
+		}
+		old, err := a.disk.Open(aside)
+		if errors.Is(err, fs.ErrNotExist) {
+			return aside, nil
+		}
+		if err != nil {
+			return "", err
+		}
+		same, err := known(old)
+		if err := errors.Join(err, old.Close()); err != nil || same {
+			return "", err
+		}
+	}
+}
+
+// keepCopy copies a file aside. When the file stays as it is, one copy is
+// enough; else one that has the same bytes.
+func (a *Archive) keepCopy(f file, size int64, name, note string, stays bool) error {
+	sum, err := sumFile(f, size)
+	if err != nil {
 		return err
 	}
-	aside := asideName(name)
-	if old, err := a.disk.Open(aside); err == nil {
-		return old.Close()
+	aside, err := a.freeAside(name, func(old file) (bool, error) {
+		length, err := old.Size()
+		if err != nil || stays || length != size {
+			return stays, err
+		}
+		there, err := sumFile(old, length)
+		return there == sum, err
+	})
+	if err != nil || aside == "" {
+		return err
 	}
 	if err := removeIfThere(a.disk, aside+".tmp"); err != nil {
 		return err
@@ -76,10 +112,10 @@ func (a *Archive) keepCopy(f file, size int64, name, note string) error {
 
 // setAside moves a file away.
 func (a *Archive) setAside(name, note string) error {
-	if err := a.disk.MkdirAll("damaged"); err != nil {
+	aside, err := a.freeAside(name, func(file) (bool, error) { return false, nil })
+	if err != nil {
 		return err
 	}
-	aside := asideName(name)
 	if err := a.note(aside, note); err != nil {
 		return err
 	}

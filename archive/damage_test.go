@@ -3,6 +3,7 @@ package archive
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -326,5 +327,49 @@ func TestSetAsideIsDurable(t *testing.T) {
 	}
 	if raw := d.powerCut(nil).content("damaged/ledger-00000000000000000009.tar.zst"); string(raw) != "no pack" {
 		t.Errorf("set aside is %q; status: %q", raw, a.Status().Damage)
+	}
+}
+
+// What was set aside before is not overwritten by other bytes of the same
+// name, and the same bytes are set aside once, however often a start finds them.
+func TestSetAsideIsNotOverwritten(t *testing.T) {
+	d, store, _ := filled(t, false)
+	var found []string
+	for _, at := range []string{metaName(1), metaName(3)} {
+		d.edit(openTar, func(raw []byte) []byte { // Its header is gone: the pack is written anew.
+			clear(raw[bytes.Index(raw, []byte(at)):][:blockSize])
+			return raw
+		})
+		found = append(found, string(d.content(openTar)))
+		for range 2 {
+			mustClose(t, mustOpen(t, d, testConfig(store)))
+		}
+	}
+	const first = "damaged/mail-00000000000000000000.tar"
+	for i, name := range []string{first, first + ".2"} {
+		if string(d.content(name)) != found[i] {
+			t.Errorf("%s is not the pack as it was found the %d. time", name, i+1)
+		}
+		if note := string(d.content(name + ".txt")); !strings.Contains(note, fmt.Sprintf("mail/%d", 2*i+1)) {
+			t.Errorf("the note of %s: %q", name, note)
+		}
+	}
+	if names, err := d.List("damaged"); err != nil || len(names) != 4 {
+		t.Errorf("damaged/ holds %q", names)
+	}
+}
+
+// A damaged record that stays where it is is set aside once, though its pack
+// grows and is looked through at each start.
+func TestDamageIsSetAsideOnce(t *testing.T) {
+	d, store, _ := filled(t, false)
+	d.edit(openTar, flip(bytes.Index(d.content(openTar), []byte("Subject: Order"))))
+	for i := range 3 {
+		a := mustOpen(t, d, testConfig(store))
+		mustAppend(t, a, Mail, message(i), mailText(9, 500))
+		mustClose(t, a)
+	}
+	if names, err := d.List("damaged"); err != nil || len(names) != 2 {
+		t.Errorf("damaged/ holds %q, %v", names, err)
 	}
 }

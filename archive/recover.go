@@ -383,7 +383,7 @@ func (s *stream) repair(p *pack, f file, size int64, found *survey) (file, error
 	}
 	note := fmt.Sprintf("recovery could not read %s. If power was lost while they were received, their senders were not told that they are stored, and send them again; else the disk is damaged. "+
 		"The pack as it was found is kept", strings.Join(bad, ", "))
-	if err := s.a.keepCopy(f, size, p.tarName(), note); err != nil || !lost {
+	if err := s.a.keepCopy(f, size, p.tarName(), note, !lost); err != nil || !lost {
 		return f, err
 	}
 	again, err := s.rewrite(p, f, found)
