@@ -217,7 +217,7 @@ func (s *stream) growTree(ctx context.Context, end, signed Position) error {
 		if err != nil {
 			return err
 		}
-		if raw == "" {
+		if len(raw) < hashSize {
 			break
 		}
 		if err := s.tree.add(first, hashesOf(raw)); err != nil {
@@ -245,22 +245,28 @@ func (s *stream) growTree(ctx context.Context, end, signed Position) error {
 // leavesOfPack computes the leaves of a pack. Those of one that cannot be read
 // any more are unknown for ever.
 func (s *stream) leavesOfPack(ctx context.Context, p *pack) ([]tlog.Hash, error) {
-	v, err := s.a.view(ctx, Address{s.name, p.first}, inOrder)
-	if err == nil {
-		leaves, err := v.leavesOf(s.name)
-		if err = errors.Join(asDamage(err), v.close()); err == nil {
-			return leaves, nil
-		}
-	}
-	if !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrNoObject) {
-		return nil, err
+	leaves, err := s.readLeaves(ctx, p)
+	if err == nil || !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrNoObject) {
+		return leaves, err
 	}
 	s.a.log.Error("records that cannot be read enter the log as unreadable", "pack", p.key(), "error", err)
-	leaves := make([]tlog.Hash, p.records)
+	leaves = make([]tlog.Hash, p.records)
 	for i := range leaves {
 		leaves[i] = unreadableLeaf
 	}
 	return leaves, nil
+}
+
+func (s *stream) readLeaves(ctx context.Context, p *pack) ([]tlog.Hash, error) {
+	v, err := s.a.view(ctx, Address{s.name, p.first}, inOrder)
+	if err != nil {
+		return nil, err
+	}
+	leaves, err := v.leavesOf(s.name)
+	if err == nil && len(leaves) != p.records {
+		err = fmt.Errorf("it has %d records, not %d", len(leaves), p.records)
+	}
+	return leaves, errors.Join(asDamage(err), v.close())
 }
 
 // putLeaves puts the leaves of packs into the bucket. When an earlier attempt

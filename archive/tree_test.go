@@ -4,8 +4,10 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
 )
@@ -231,5 +233,87 @@ func TestDamagedTreeIsNotSigned(t *testing.T) {
 	}
 	if err := s.prove(t.Context()); !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "remove") {
 		t.Errorf("a checkpoint over a damaged tree: %v", err)
+	}
+}
+
+// stored is an archive whose one pack is in the bucket and not in the tree, as
+// it is when the program was killed before it made a checkpoint.
+func stored(t *testing.T) (*Archive, *memDisk, *memStore) {
+	t.Helper()
+	d, store := newMemDisk(), newMemStore()
+	a := mustOpen(t, d, testConfig(store))
+	for i := range 3 {
+		mustAppend(t, a, Mail, message(i), mailText(uint64(i), 900))
+	}
+	s := a.lookup(Mail)
+	s.rotate(time.Now())
+	if err := errors.Join(s.sealAll(t.Context()), s.uploadAll(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	mustClose(t, a)
+	a = mustOpen(t, d, testConfig(store))
+	if a.lookup(Mail).tree.Size() > 0 {
+		t.Fatal("the tree is there")
+	}
+	return a, d, store
+}
+
+// A disk that cannot be read now says nothing about the records: the checkpoint
+// waits, and neither signs them as unreadable nor tries for ever at once.
+func TestCheckpointWaitsForADiskThatDoesNotAnswer(t *testing.T) {
+	a, d, _ := stored(t)
+	d.mu.Lock()
+	d.off = true
+	d.mu.Unlock()
+	s := a.lookup(Mail)
+	if err := s.prove(t.Context()); !errors.Is(err, errPower) || s.lastProven() != nil {
+		t.Errorf("%v, %+v", err, s.lastProven())
+	}
+	d.mu.Lock()
+	d.off = false
+	d.mu.Unlock()
+	if err := s.prove(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if _, err := a.Prove(t.Context(), Address{Mail, 1}); err != nil {
+		t.Error(err)
+	}
+}
+
+// Records whose pack is damaged for good, here and in the bucket, enter the
+// log as unreadable, so that others behind them can be proven.
+func TestDamagedPackEntersTheLogAsUnreadable(t *testing.T) {
+	a, d, store := stored(t)
+	const frame = 40 // A byte within the first one.
+	d.edit(sealedTar, flip(frame))
+	store.objects[packName] = flip(frame)(slices.Clone(store.objects[packName]))
+	s := a.lookup(Mail)
+	if err := s.prove(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if leaf, err := s.tree.leaf(2); err != nil || leaf != unreadableLeaf {
+		t.Errorf("%v %v", leaf, err)
+	}
+	m := mustAppend(t, a, Mail, message(3), mailText(3, 900))
+	mustFlush(t, a)
+	if _, err := a.Prove(t.Context(), m.Address()); err != nil {
+		t.Error(err)
+	}
+}
+
+// Leaves of the bucket that are no hash, or a pack that has fewer records than
+// its line says, do not keep the machine busy for ever.
+func TestTreeDoesNotGrowFromNothing(t *testing.T) {
+	a, _, store := stored(t)
+	s := a.lookup(Mail)
+	store.objects[leavesKey(Mail, 0)] = []byte("short")
+	if err := s.growTree(t.Context(), 3, 3); err != nil || s.tree.Size() != 3 {
+		t.Errorf("%v, %d records", err, s.tree.Size())
+	}
+	s.tree.cut(0)
+	p := s.byFirst(0)
+	p.records = 4
+	if err := s.growTree(t.Context(), 4, 0); err != nil || s.tree.Size() != 4 {
+		t.Errorf("%v, %d records", err, s.tree.Size())
 	}
 }
