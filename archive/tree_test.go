@@ -262,6 +262,9 @@ func stored(t *testing.T) (*Archive, *memDisk, *memStore) {
 // waits, and neither signs them as unreadable nor tries for ever at once.
 func TestCheckpointWaitsForADiskThatDoesNotAnswer(t *testing.T) {
 	a, d, _ := stored(t)
+	if _, err := a.Read(t.Context(), Address{Mail, 0}); err != nil { // Its pack is open from now on.
+		t.Fatal(err)
+	}
 	d.mu.Lock()
 	d.off = true
 	d.mu.Unlock()
