@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"polytrace/archive"
@@ -58,11 +59,12 @@ func (s *State) checkLocal(local string) error {
 }
 
 func checkFormat(format string) error {
-	switch format {
-	case message.FormatAuto, message.FormatExchange, message.FormatPostfix, message.FormatPlain:
+	all := message.Formats()
+	if slices.Contains(all, format) {
 		return nil
 	}
-	return refuse(Invalid, "Format", "%q is not a format: choose auto, exchange, postfix or plain.", format)
+	last := len(all) - 1
+	return refuse(Invalid, "Format", "%q is not a format: choose %s or %s.", format, strings.Join(all[:last], ", "), all[last])
 }
 
 func checkClass(class archive.Stream) error {

@@ -133,6 +133,10 @@ func (z *analyzer) finish(a *analysis, reading *message.Reading) {
 	}
 	if reading != nil {
 		w.person("", reading.Sender, fieldFrom, fieldParticipant)
+		w.whole(fieldMailbox, reading.Mailbox)
+		if reading.Subject != reading.Original.Subject {
+			w.words(fieldSubject, reading.Subject, 0)
+		}
 		if reading.Report != nil {
 			w.whole(fieldIs, isJournal)
 		}

@@ -72,6 +72,33 @@ func TestJournalReportIsFoundAsItsMessage(t *testing.T) {
 	}
 }
 
+// A copy that names the mailbox it was taken of is found by it, and by the
+// recipients that its fields claim, which are no proven ones.
+func TestCopyIsFoundByTheMailboxItNames(t *testing.T) {
+	a := newMemArchive()
+	raw := mail("pump\n", "X-Sieve-Redirected-From: kim@contoso.example", "From: jane@contoso.example", "To: team@contoso.example", "Message-ID: <1@contoso.example>")
+	a.append(archive.Meta{Source: archive.Source{Queue: "support", Format: "sieve"}, Envelope: &archive.Envelope{To: []string{"s-1@journal.example.net"}}}, raw)
+	a.append(archive.Meta{Source: archive.Source{Queue: "support", Format: "plain"}, Envelope: &archive.Envelope{To: []string{"s-1@journal.example.net"}}}, raw+"again\n")
+	x := follow(t, a)
+	caughtUp(t, x, a)
+	finds(t, x, map[string]string{"mailbox:kim@contoso.example": "0", "to:kim": "0", "rcpt:kim": "", "to:team": "1 0"})
+}
+
+// A report knows the subject that the original's field has lost.
+func TestSubjectOfTheReportIsFound(t *testing.T) {
+	raw, err := os.ReadFile("testdata/journal-report.eml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := newMemArchive()
+	report := strings.Index(string(raw), "Sender: jane.doe")
+	at := report + strings.Index(string(raw[report:]), "Subject: ")
+	a.append(archive.Meta{Source: archive.Source{Queue: "support", Format: "exchange"}}, string(raw[:at])+"Subject: gauge\r\nX-Old-"+string(raw[at:]))
+	x := follow(t, a)
+	caughtUp(t, x, a)
+	finds(t, x, map[string]string{"subject:gauge": "0", "subject:pump": "0"})
+}
+
 // The same bytes again are one document with two arrivals, found by what either tells.
 func TestSameBytesAreOneDocument(t *testing.T) {
 	a := newMemArchive()

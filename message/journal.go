@@ -18,15 +18,24 @@ const maxLevels = 5
 func Read(raw []byte, d Delivery) *Reading {
 	m := Parse(raw)
 	r := &Reading{Original: m, Format: FormatPlain}
-	if d.Format == FormatExchange || d.Format == FormatAuto {
+	switch {
+	case d.Format == FormatExchange || d.Format == FormatAuto:
 		r.unwrap(m, d)
+	case d.Format == FormatZimbra:
+		r.uncover(m)
+	}
+	if d.Format != "" && d.Format != FormatExchange && d.Format != FormatAuto && isReport(m) {
+		r.defect("report-untrusted", "it looks like a journal report, which this queue does not expect: anybody could have sent it")
 	}
 	if r.Levels == 0 {
-		r.plain(d)
+		r.copied(d)
 	}
 	r.fromHeader()
 	if r.MessageID == "" || r.Levels > 0 {
 		r.MessageID = r.Original.MessageID
+	}
+	if r.Subject == "" {
+		r.Subject = r.Original.Subject
 	}
 	if r.Sender == "" && len(r.Original.From) > 0 {
 		r.Sender = r.Original.From[0].Address
@@ -75,9 +84,12 @@ func (r *Reading) adopt(m *Message, report report) {
 	if report.sender != "" {
 		r.Sender = report.sender
 	}
-	r.MessageID = report.messageID
+	r.MessageID, r.Subject = report.messageID, report.subject
 	if t := tenant(m); t != "" {
 		r.Tenant = t
+	}
+	if report.mailbox != "" {
+		r.Mailbox = report.mailbox
 	}
 	if len(report.recipients) > 0 {
 		r.Recipients = report.recipients // The innermost knows the people.
@@ -158,6 +170,8 @@ func bounced(m *Message) *Message {
 type report struct {
 	sender     string
 	messageID  string
+	subject    string
+	mailbox    string
 	recipients []Recipient
 	original   *Message
 	defects    []Defect
@@ -231,6 +245,10 @@ func (r *report) readEnvelope(text string) {
 		switch key = strings.ToLower(strings.TrimSpace(key)); key {
 		case "sender":
 			r.sender = journalAddress(value)
+		case "subject":
+			r.subject = value
+		case "mailbox":
+			r.mailbox = journalAddress(value)
 		case "message-id":
 			seenID = true
 			if ids := parseIDs(value); len(ids) > 0 {
@@ -300,27 +318,6 @@ func tenant(m *Message) string {
 	return ""
 }
 
-// plain reads what a copy without a wrapper says about its recipients.
-func (r *Reading) plain(d Delivery) {
-	if d.Format == FormatPostfix || d.Format == FormatAuto {
-		for _, to := range d.To {
-			r.token(to)
-		}
-	}
-	claims := []string{"X-Envelope-To", "X-Original-To", "Delivered-To", "Envelope-To", "X-Gm-Original-To"}
-	for _, name := range claims {
-		for i := range r.Original.Header {
-			f := &r.Original.Header[i]
-			if !strings.EqualFold(f.Name, name) {
-				continue
-			}
-			for _, m := range parseMailboxes(f.unfolded()) {
-				r.addRecipient(Recipient{Address: m.Address, Role: "recipient", Provenance: "claimed:" + strings.ToLower(name)})
-			}
-		}
-	}
-}
-
 // token reads an address to which Postfix's maps have added whom the message
 // was for: queue+to=local=domain@host or queue+from=local=domain@host.
 func (r *Reading) token(to string) {
@@ -373,8 +370,10 @@ func rank(provenance string) int {
 		return 0
 	case strings.HasPrefix(provenance, "claimed:"):
 		return 1
+	case strings.HasPrefix(provenance, "inferred:"):
+		return 2
 	}
-	return 2
+	return 3
 }
 
 // fromHeader adds those whom the original's own header names. A report is
@@ -389,7 +388,7 @@ func (r *Reading) fromHeader() {
 			if m.Address == "" || !strings.Contains(m.Address, "@") {
 				continue
 			}
-			if r.Levels > 0 {
+			if r.Format == FormatExchange {
 				r.name(m)
 				continue
 			}

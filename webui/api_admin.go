@@ -129,7 +129,7 @@ func (s *Server) apiQueues(context.Context, *none) (*body[queuesOut], error) {
 type addQueueIn struct {
 	Body struct {
 		Name    string   `json:"name"`
-		Format  string   `json:"format,omitempty" doc:"auto, exchange, postfix or plain; default auto."`
+		Format  string   `json:"format,omitempty" doc:"auto, exchange, google, postfix, exim, zimbra, sieve, domino, kerio, mdaemon or plain; default auto."`
 		Sources []string `json:"sources,omitempty" doc:"Addresses or networks that may send; default this machine and private networks."`
 		Class   string   `json:"class,omitempty" doc:"Stream that its mail goes to; default mail."`
 	}

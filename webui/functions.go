@@ -1,6 +1,7 @@
 package webui
 
 import (
+	"cmp"
 	"fmt"
 	"html/template"
 	"math"
@@ -23,6 +24,7 @@ func (p *pages) functions(now func() time.Time) template.FuncMap {
 		"icon":     icon,
 		"when":     func(what string, t time.Time) template.HTML { return when(what, t, now()) },
 		"kept":     Kept,
+		"format":   formatName,
 		"day":      func(t time.Time) string { return t.Format("2 Jan 2006") },
 		"number":   number,
 		"size":     func(n any) string { return humanize.IBytes(uint64(toInt(n))) },
@@ -118,6 +120,16 @@ func when(what string, t, now time.Time) template.HTML {
 	}
 	return template.HTML(fmt.Sprintf(`<time datetime="%s" title="%s %s">%s</time>`,
 		t.Format(time.RFC3339), template.HTMLEscapeString(what), t.Format("Mon 2 Jan 2006 15:04:05 -07:00"), relative(t, now)))
+}
+
+// formatName is what people call the mail servers that send in a format.
+func formatName(format string) string {
+	names := map[string]string{
+		message.FormatExchange: "Exchange, Microsoft 365, WorkMail", message.FormatGoogle: "Google Workspace", message.FormatPostfix: "Postfix BCC",
+		message.FormatExim: "Exim", message.FormatZimbra: "Zimbra", message.FormatSieve: "Sieve redirect", message.FormatDomino: "HCL Domino",
+		message.FormatKerio: "Kerio Connect", message.FormatMDaemon: "MDaemon", message.FormatPlain: "plain copies",
+	}
+	return cmp.Or(names[format], "find out from the mail")
 }
 
 // Kept says how long the bucket keeps an object: until its retention ends

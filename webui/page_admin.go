@@ -55,7 +55,7 @@ func (s *Server) renderQueues(w http.ResponseWriter, r *http.Request, code int, 
 		return err
 	}
 	v.Queues = status.Queues
-	v.Formats = []string{message.FormatAuto, message.FormatExchange, message.FormatPostfix, message.FormatPlain}
+	v.Formats = message.Formats()
 	s.config.Desk.Read(func(state *casework.State) { v.Removed = state.RemovedQueues() })
 	return s.render(w, r, code, "queues", view{Title: "Queues", Nav: "queues", Page: v})
 }

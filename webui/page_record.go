@@ -174,6 +174,8 @@ func provenance(p string) string {
 		return "proven by " + detail
 	case kind == "claimed":
 		return "claimed by the " + detail + " field"
+	case kind == "inferred":
+		return "inferred from the trace of the mail servers"
 	}
 	return "named in the header"
 }

@@ -243,7 +243,7 @@ func (v tokenRevoke) Run(c *call) error {
 
 type queueAdd struct {
 	Name   string   `arg:""`
-	Format string   `help:"How the copies are wrapped: auto, exchange, postfix or plain." default:"auto"`
+	Format string   `help:"What sends the copies: auto, exchange, google, postfix, exim, zimbra, sieve, domino, kerio, mdaemon or plain." default:"auto"`
 	Source []string `help:"Address or network that may send; may be given several times. Default: this machine and private networks." placeholder:"CIDR"`
 	Class  string   `help:"Stream that its mail goes to." default:"mail"`
 }
