@@ -227,3 +227,33 @@ func TestTreeWhoseSyncFailedGrowsAgain(t *testing.T) {
 		d = d.powerCut(nil)
 	}
 }
+
+// An upload whose answer was lost left the lock of its time. The one that
+// finds the object there gives it the present lock.
+func TestFoundUploadGetsThePresentLock(t *testing.T) {
+	store := newMemStore()
+	c := testConfig(store)
+	var lock Lock
+	c.Lock = func(PackInfo) Lock { return lock }
+	a := mustOpen(t, newMemDisk(), c)
+	mustAppend(t, a, Mail, message(0), mailText(1, 900))
+	s := a.lookup(Mail)
+	s.rotate(time.Now())
+	store.setFail(func(op, _ string) error {
+		if op == "created" {
+			return errors.New("the answer is lost")
+		}
+		return nil
+	})
+	if err := errors.Join(s.sealAll(t.Context()), s.uploadAll(t.Context())); err == nil {
+		t.Fatal("nothing failed")
+	}
+	store.setFail(nil)
+	lock = Lock{Hold: true}
+	if err := s.uploadAll(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := store.locks[packName]; got != lock {
+		t.Errorf("it is kept by %+v, want %+v", got, lock)
+	}
+}
