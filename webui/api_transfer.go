@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"polytrace/archive"
+	"polytrace/message"
 
 	"github.com/danielgtaylor/huma/v2"
 )
@@ -27,6 +28,7 @@ func importParams() []*huma.Param {
 	return []*huma.Param{
 		{Name: "mailbox", In: "query", Required: true, Description: "Address of the mailbox that the message belongs to.", Schema: &huma.Schema{Type: "string"}},
 		{Name: "import", In: "query", Required: true, Description: "Name of the file it was read from.", Schema: &huma.Schema{Type: "string"}},
+		{Name: "reports", In: "query", Description: "true: it is a journal report of Exchange or Microsoft 365, or a bounce of one, and is read as such. Only for a mailbox that nobody but the mail server writes to.", Schema: &huma.Schema{Type: "boolean"}},
 		{Name: "offset", In: "query", Description: "Its byte offset in an mbox file.", Schema: &huma.Schema{Type: "integer"}},
 	}
 }
@@ -73,6 +75,13 @@ func importSource(q url.Values) (archive.Source, error) {
 	src := archive.Source{Mailbox: strings.TrimSpace(q.Get("mailbox")), Import: q.Get("import")}
 	if src.Mailbox == "" || src.Import == "" {
 		return src, &statusError{http.StatusUnprocessableEntity, "An import needs mailbox, the address it belongs to, and import, the file it was read from.", nil}
+	}
+	switch reports := q.Get("reports"); reports {
+	case "", "false":
+	case "true":
+		src.Format = message.FormatExchange
+	default:
+		return src, &statusError{http.StatusUnprocessableEntity, "reports is true or false, not " + strconv.Quote(reports) + ".", nil}
 	}
 	if offset := q.Get("offset"); offset != "" {
 		n, err := strconv.ParseInt(offset, 10, 64)

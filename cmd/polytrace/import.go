@@ -22,6 +22,7 @@ type importVerb struct {
 	Paths   []string `arg:"" name:"path" help:"Files and folders; folders are read with all that is in them."`
 	Mailbox string   `required:"" help:"Address of the mailbox that the mail belongs to." placeholder:"ADDR"`
 	Format  string   `help:"auto, eml, mbox or maildir." default:"auto" enum:"auto,eml,mbox,maildir"`
+	Reports bool     `help:"The mailbox holds journal reports of Exchange or Microsoft 365, or bounces of them, and nobody else writes to it: read them as such."`
 }
 
 // importing is an import under way.
@@ -109,6 +110,9 @@ const importInMemory = 4 << 20 // Larger messages are sent one at a time, from t
 // send takes one message in.
 func (i *importing) send(ctx context.Context, m gateway.Found, size int64, body io.Reader) error {
 	q := url.Values{"mailbox": {i.verb.Mailbox}, "import": {m.Path}, "offset": {strconv.FormatInt(m.Offset, 10)}}
+	if i.verb.Reports {
+		q.Set("reports", "true")
+	}
 	resp, err := i.api.send(ctx, http.MethodPost, "/import", q, body, size)
 	var refused *apiError
 	if errors.As(err, &refused) && refused.status == http.StatusUnprocessableEntity {
