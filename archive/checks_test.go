@@ -3,6 +3,7 @@ package archive
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -255,5 +256,109 @@ func TestFoundUploadGetsThePresentLock(t *testing.T) {
 	}
 	if got := store.locks[packName]; got != lock {
 		t.Errorf("it is kept by %+v, want %+v", got, lock)
+	}
+}
+
+// No decision removes decisions.
+func TestLedgerIsNotRemoved(t *testing.T) {
+	a := mustOpen(t, newMemDisk(), testConfig(newMemStore()))
+	order := mustAppend(t, a, Ledger, Meta{Kind: KindEvent, Received: received(1)}, []byte(`{"type":"erasure.ordered","data":{"removes":[{"stream":"ledger","first":0,"records":1}]}}`))
+	mustFlush(t, a)
+	if err := a.Remove(t.Context(), order.Address(), []Removal{{Ledger, 0, 1}}); err == nil || !strings.Contains(err.Error(), "decisions are not removed") {
+		t.Errorf("%v", err)
+	}
+	if _, err := a.Read(t.Context(), order.Address()); err != nil {
+		t.Error(err)
+	}
+}
+
+// What is removed before it was put into the bucket is put there first: others
+// have to see that it was there, and by which decision it went.
+func TestRemovedRecordsWereInTheBucket(t *testing.T) {
+	for _, what := range []Removal{{Mail, 0, 2}, {Mail, 1, 1}} {
+		store := newMemStore()
+		a := mustOpen(t, newMemDisk(), testConfig(store))
+		body := fmt.Sprintf(`{"polytrace":1,"type":"erasure.ordered","actor":"kim","at":"2026-11-03T09:00:00Z","reason":"test","data":{"removes":[{"stream":"mail","first":%d,"records":%d}]}}`, what.First, what.Records)
+		order := mustAppend(t, a, Ledger, Meta{Kind: KindEvent, Received: received(60)}, []byte(body))
+		mustFlush(t, a)
+		for i := range 2 {
+			mustAppend(t, a, Mail, message(i), mailText(uint64(i), 900))
+		}
+		if err := a.Remove(t.Context(), order.Address(), []Removal{what}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := a.Read(t.Context(), Address{Mail, 1}); !errors.Is(err, ErrGone) {
+			t.Errorf("%s: %v", what, err)
+		}
+		mustFlush(t, a)
+		s := a.lookup(Mail)
+		if err := s.tidy(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if s.lastProven() == nil || s.lastProven().Size != 2 {
+			t.Errorf("%s: proven is %+v", what, s.lastProven())
+		}
+		if v := audit(t, store, Inspection{Key: a.PublicKey()}); len(v.Problems) > 0 {
+			t.Errorf("%s: %+v", what, v.Problems)
+		}
+	}
+}
+
+// A checkpoint of our own name in the bucket that is over other records, or
+// that our key did not sign, is not taken for ours: not where the last one is
+// asked for, and not where one that was put there is expected.
+func TestForeignCheckpointIsNotTaken(t *testing.T) {
+	for _, first := range []bool{false, true} {
+		for _, forged := range []bool{false, true} {
+			store := newMemStore()
+			a := mustOpen(t, newMemDisk(), testConfig(store))
+			mustAppend(t, a, Mail, message(0), mailText(1, 900))
+			s, size := a.lookup(Mail), Position(1)
+			if !first {
+				mustFlush(t, a)
+				mustAppend(t, a, Mail, message(1), mailText(1, 900))
+				size = 2
+			}
+			s.rotate(time.Now())
+			if err := errors.Join(s.sealAll(t.Context()), s.uploadAll(t.Context())); err != nil {
+				t.Fatal(err)
+			}
+			_, lines := s.toProve()
+			if err := s.growTree(t.Context(), size, 0); err != nil {
+				t.Fatal(err)
+			}
+			root, err := s.tree.root(size)
+			if err != nil {
+				t.Fatal(err)
+			}
+			other := Checkpoint{Origin: a.signer.Name() + "/" + string(Mail), Size: size, Root: Digest(root), Time: received(1), Packs: lines}
+			if !forged {
+				other.Root = Digest{1}
+			}
+			signed, err := a.Sign(other.text())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if forged {
+				signed = strings.Replace(signed, "time 2026", "time 2025", 1)
+			}
+			before := s.lastProven()
+			store.objects[checkpointKey(Mail, size, 0)] = []byte(signed)
+			err = s.prove(t.Context())
+			if first && !forged { // It is ours, and the next one finds that it is not of these records.
+				mustAppend(t, a, Mail, message(1), mailText(1, 900))
+				s.rotate(time.Now())
+				if err := errors.Join(err, s.sealAll(t.Context()), s.uploadAll(t.Context())); err != nil {
+					t.Fatal(err)
+				}
+				if err = s.prove(t.Context()); !errors.Is(err, ErrDamaged) {
+					t.Errorf("%v", err)
+				}
+				continue
+			}
+			if !errors.Is(err, ErrDiverged) || s.lastProven() != before {
+				t.Errorf("first: %v, forged: %v: %v, proven is %+v", first, forged, err, s.lastProven())
+			}
+		}
 	}
 }

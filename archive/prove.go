@@ -190,12 +190,28 @@ func (s *stream) recall(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	c, err := s.a.readNote(key, signed)
+	if err != nil {
+		return err
+	}
+	return s.took(c, signed)
+}
+
+// readNote reads a checkpoint of the bucket. One that bears the name of our key
+// has to be signed with it: whoever can write to the bucket must not make us
+// believe that we signed something.
+func (a *Archive) readNote(key, signed string) (Checkpoint, error) {
 	text, _, _ := strings.Cut(signed, "\n\n")
 	c, err := parseCheckpoint(text + "\n")
 	if err != nil {
-		return fmt.Errorf("%s: %w", key, err)
+		return c, fmt.Errorf("%s: %w", key, err)
 	}
-	return s.took(c, signed)
+	if a.signed(&latest{c, signed}) {
+		if _, err := openCheckpoint(signed, a.signer.public); err != nil {
+			return c, fmt.Errorf("%w: %s bears the name of the key of this archive: %w", ErrDiverged, key, err)
+		}
+	}
+	return c, nil
 }
 
 // maxNote is how long a note may be.
@@ -357,8 +373,7 @@ func (s *stream) sign(ctx context.Context, size Position, lines []packLine, stam
 		if err != nil {
 			return c, "", err
 		}
-		text, _, _ := strings.Cut(there, "\n\n")
-		old, err := parseCheckpoint(text + "\n")
+		old, err := s.a.readNote(key, there)
 		if err != nil || old.Size != size || old.Root != c.Root {
 			return c, "", fmt.Errorf("%w: %s in the bucket is not of the records here (%w)", ErrDiverged, key, errors.Join(err, errors.New("another root")))
 		}
