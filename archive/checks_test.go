@@ -362,3 +362,21 @@ func TestForeignCheckpointIsNotTaken(t *testing.T) {
 		}
 	}
 }
+
+// A pack is written anew under a name that is free: an attempt whose answer was
+// lost left an object that no checkpoint tells of; that one goes.
+func TestTakenNameIsPassedOver(t *testing.T) {
+	store := newMemStore()
+	a := mustOpen(t, newMemDisk(), testConfig(store))
+	for i := range 2 {
+		mustAppend(t, a, Mail, message(i), mailText(uint64(i), 900))
+	}
+	mustFlush(t, a)
+	const taken = "packs/mail/00000000000000000000.r1.tar.zst"
+	store.objects[taken] = []byte("half")
+	mustRemove(t, a, "erasure.ordered", Removal{Mail, 0, 1})
+	if store.objects[taken] != nil || store.objects["packs/mail/00000000000000000000.r2.tar.zst"] == nil {
+		t.Errorf("the bucket holds %q", store.packKeys())
+	}
+	checkBody(t, a, Address{Mail, 1}, mailText(1, 900))
+}
