@@ -380,3 +380,32 @@ func TestTakenNameIsPassedOver(t *testing.T) {
 	}
 	checkBody(t, a, Address{Mail, 1}, mailText(1, 900))
 }
+
+// A pack counts as stored once the bucket has it, not before: after a restart
+// between the two its only copy would leave the cache.
+func TestPackIsNotStoredBeforeTheBucketHasIt(t *testing.T) {
+	d, store := newMemDisk(), newMemStore()
+	c := testConfig(store)
+	c.CacheSize = 1
+	a := mustOpen(t, d, c)
+	body := mailText(1, 900)
+	mustAppend(t, a, Mail, message(0), body)
+	s := a.lookup(Mail)
+	s.rotate(time.Now())
+	store.setFail(func(string, string) error { return errors.New("the bucket is away") })
+	if err := errors.Join(s.sealAll(t.Context()), s.uploadAll(t.Context())); err == nil {
+		t.Fatal("nothing failed")
+	}
+	mustClose(t, a)
+	a = mustOpen(t, d, c)
+	if st := a.Status(); st.Packs != 0 {
+		t.Errorf("%d packs are said to be in the bucket", st.Packs)
+	}
+	a.evict()
+	store.setFail(nil)
+	mustFlush(t, a)
+	checkBody(t, a, Address{Mail, 0}, body)
+	if store.objects[packName] == nil {
+		t.Errorf("the bucket holds %q", store.packKeys())
+	}
+}

@@ -52,7 +52,7 @@ func TestEverySyncReachesTheKernel(t *testing.T) {
 			}
 		}
 	}
-	if k.promises != 13 || k.syncs < 20 {
+	if k.promises != 14 || k.syncs < 20 {
 		t.Errorf("%d promises and %d syncs were seen", k.promises, k.syncs)
 	}
 }
@@ -92,6 +92,8 @@ func traced(t *testing.T, dir string) {
 		return store.Create(t.Context(), key, bytes.NewReader(text), sha256.Sum256(text), archive.Lock{})
 	}
 	must("created", create("packs/other/1"))
+	abandoned(t, filepath.Join(bucket, "alone/within"))
+	must("created alone", create("alone/within/1"))
 	// What another writer did who did not come to sync.
 	if err := os.Link(store.Path("packs/other/1"), store.Path("packs/other/2")); err != nil {
 		t.Fatal(err)
