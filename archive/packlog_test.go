@@ -5,9 +5,8 @@ import (
 	"testing"
 )
 
-// A line that could not be written leaves nothing behind the one that is
-// written in its place.
-func TestFailedLineLeavesNothingBehind(t *testing.T) {
+func emptyLog(t *testing.T) (*memDisk, *packLog) {
+	t.Helper()
 	d := newMemDisk()
 	if err := d.MkdirAll("streams/mail"); err != nil {
 		t.Fatal(err)
@@ -16,6 +15,13 @@ func TestFailedLineLeavesNothingBehind(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return d, log
+}
+
+// A line that could not be written leaves nothing behind the one that is
+// written in its place.
+func TestFailedLineLeavesNothingBehind(t *testing.T) {
+	d, log := emptyLog(t)
 	line := packLine{First: 0, Records: 1, Size: 1}
 	long := line
 	long.Stored, long.Stated, long.Lock = true, true, Lock{Compliance, received(1), true}
@@ -45,14 +51,7 @@ func TestFailedLineLeavesNothingBehind(t *testing.T) {
 // and the line was in memory only: the sealed pack of a line may be the only
 // place of its records.
 func TestWhatTheListShowsIsDurable(t *testing.T) {
-	d := newMemDisk()
-	if err := d.MkdirAll("streams/mail"); err != nil {
-		t.Fatal(err)
-	}
-	log, _, _, err := openPackLog(d, "streams/mail")
-	if err != nil {
-		t.Fatal(err)
-	}
+	d, log := emptyLog(t)
 	d.setFail(func(_ int, what, _ string) error {
 		if what == "sync" {
 			return errDisk
