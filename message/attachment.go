@@ -9,13 +9,14 @@ import (
 )
 
 // Attachments lists the parts of the message, embedded messages included as
-// one file each, that people see as files.
+// one file each, that people see as files. What only holds others, as a
+// winmail.dat, is left out where all in it was found.
 func (m *Message) Attachments() []Attachment {
 	var files []Attachment
 	body := m.bodyParts()
 	for i := range m.Parts {
 		p := &m.Parts[i]
-		if strings.HasPrefix(p.Type, "multipart/") && m.hasChildren(i) || slices.Contains(body, i) || p.isPlumbing() {
+		if strings.HasPrefix(p.Type, "multipart/") && m.hasChildren(i) || slices.Contains(body, i) || p.opened || p.spare || p.isPlumbing() {
 			continue
 		}
 		content := m.Content(i)

@@ -25,10 +25,16 @@ type Message struct {
 	References  []string // Without angle brackets, in order.
 	ThreadIndex string   // Exchange's Thread-Index, as written.
 
-	Parts   []Part // Depth first, in order of the bytes; Parts[0] is the message itself.
+	Class string // Message class that TNEF tells (MS-OXCMSG section 2.2.1.3), e.g. "IPM.Note"; "" as a rule.
+
+	// Parts are the MIME parts, depth first in order of the bytes; Parts[0] is
+	// the message itself. Behind them are those that were found inside of them
+	// in other forms (see Part.Form).
+	Parts   []Part
 	Defects []Defect
 
-	lines []byte // Raw, or a copy of the same length in which LF ends the lines.
+	lines        []byte // Raw, or a copy of the same length in which LF ends the lines.
+	innerSubject string // That TNEF tells.
 }
 
 // Field is a header field.
@@ -62,6 +68,18 @@ type Part struct {
 	Body        int      // Offset of the first byte behind the header.
 	End         int      // Offset behind the last byte of the body.
 	Embedded    *Message // Of a message/rfc822 part.
+
+	// Form is how the file was encoded inside the part that holds it, where it
+	// is no MIME part of its own: "tnef"; "" as a rule. Then Start, Body and End
+	// are those of what it was decoded out of, in which it has no offset of its
+	// own, and Path counts on behind the parts that are.
+	Form string
+
+	held     []byte // With a Form: the body, its transfer encoding not undone.
+	depth    int    // Parts around it, those of messages around this one included.
+	revealed int    // Parts that were found in it in other forms.
+	opened   bool   // All that it holds was found.
+	spare    bool   // A body that is read where there is no other.
 }
 
 // Defect is one thing that was not as the standards ask.

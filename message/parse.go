@@ -2,7 +2,6 @@ package message
 
 import (
 	"bytes"
-	"strconv"
 	"strings"
 )
 
@@ -10,13 +9,19 @@ import (
 // Defects and everything else is there. The work is linear in the length of
 // raw for any bytes.
 func Parse(raw []byte) *Message {
-	return (&parser{parts: maxParts}).message(raw, 0)
+	return newParser().message(raw, 0)
 }
 
 // parser counts what a message and those embedded in it may cost together.
 type parser struct {
-	parts int // that may still be made
-	m     *Message
+	parts   int // that may still be made
+	room    int // bytes that may still be kept decoded
+	perPart int // bytes of one part that may be kept decoded
+	m       *Message
+}
+
+func newParser() *parser {
+	return &parser{parts: maxParts, room: maxDecoded, perPart: maxPart}
 }
 
 func (p *parser) message(raw []byte, depth int) *Message {
@@ -32,8 +37,10 @@ func (p *parser) message(raw []byte, depth int) *Message {
 	}
 	start := skipPreamble(m.lines)
 	p.part(start, len(raw), -1, "", depth)
+	p.reveal()
 	m.Header = m.Parts[0].Header
 	m.readHeader()
+	m.Subject = or(m.Subject, m.innerSubject)
 	return m
 }
 
@@ -74,7 +81,7 @@ func (p *parser) part(start, end, parent int, path string, depth int) {
 	p.parts--
 	fields, body, codes := scanHeader(m.lines, start, end)
 	n := len(m.Parts)
-	m.Parts = append(m.Parts, Part{N: n, Path: path, Parent: parent, Header: fields, Start: start, Body: body, End: end})
+	m.Parts = append(m.Parts, Part{N: n, Path: path, Parent: parent, Header: fields, Start: start, Body: body, End: end, depth: depth})
 	part := &m.Parts[n]
 	for _, code := range codes {
 		p.defect(code, path, "")
@@ -197,11 +204,7 @@ func (p *parser) child(start, end, parent int, number *int, depth int) {
 		return
 	}
 	*number++
-	path := strconv.Itoa(*number)
-	if above := p.m.Parts[parent].Path; above != "" {
-		path = above + "." + path
-	}
-	p.part(start, end, parent, path, depth+1)
+	p.part(start, end, parent, childPath(p.m.Parts[parent].Path, *number), depth+1)
 }
 
 // delimiterLine is a line that begins or ends a part.
@@ -272,11 +275,14 @@ func (p *parser) embedded(n, depth int) {
 		p.defect("depth-limit", part.Path, "")
 		return
 	}
-	content := p.m.lines[part.Body:part.End]
+	content := p.m.encoded(part)
 	if !identity(part.Encoding) {
 		// QUIRK: RFC 2046 section 5.2.1 allows identity encodings only.
 		p.defect("embedded-message-encoded", part.Path, part.Encoding)
 		content = decodeTransfer(part.Encoding, content)
+		if !p.take(len(content), part.Path) {
+			return
+		}
 	}
 	m := p.message(content, depth+1)
 	p.m.Parts[n].Embedded = m

@@ -7,9 +7,39 @@ import (
 // maxText is how much text of one message is read: more than any person wrote.
 const maxText = 32 << 20
 
-// Text returns the readable body of the message.
+// Text returns the readable body of the message: its own words, or else those
+// that a TNEF part holds.
 func (m *Message) Text() Text {
-	parts := m.bodyParts()
+	t := m.textOf(m.bodyParts())
+	if strings.TrimSpace(t.Body) == "" {
+		if spare := m.textOf(m.spareParts()); strings.TrimSpace(spare.Body) != "" {
+			t = spare
+		}
+	}
+	t.Zones = zones(t.Body)
+	if m.Automatic() {
+		for i := range t.Zones {
+			if t.Zones[i].Kind == zoneAuthor {
+				t.Zones[i].Kind = zoneAutomatic
+			}
+		}
+	}
+	return t
+}
+
+// spareParts lists the bodies that are read where there is no other.
+func (m *Message) spareParts() []int {
+	var parts []int
+	for i := range m.Parts {
+		if m.Parts[i].spare {
+			parts = append(parts, i)
+		}
+	}
+	return parts
+}
+
+// textOf reads parts one below the other, without zones.
+func (m *Message) textOf(parts []int) Text {
 	t := Text{Part: -1}
 	var bodies []string
 	for _, i := range parts {
@@ -38,14 +68,6 @@ func (m *Message) Text() Text {
 		t.Body = normalise(htmlText(t.HTML))
 		t.Part = m.htmlPart(parts)
 	}
-	t.Zones = zones(t.Body)
-	if m.Automatic() {
-		for i := range t.Zones {
-			if t.Zones[i].Kind == zoneAuthor {
-				t.Zones[i].Kind = zoneAutomatic
-			}
-		}
-	}
 	return t
 }
 
@@ -72,8 +94,12 @@ func (m *Message) alternativeOf(i int, parts []int) bool {
 	return false
 }
 
-// alternativeAbove finds the multipart/alternative that a part is in.
+// alternativeAbove finds the multipart/alternative, or the TNEF stream with
+// several forms of its body, that a part is in.
 func (m *Message) alternativeAbove(i int) int {
+	if m.Parts[i].spare {
+		return m.Parts[i].Parent
+	}
 	for i = m.Parts[i].Parent; i >= 0; i = m.Parts[i].Parent {
 		if m.Parts[i].Type == "multipart/alternative" {
 			return i
@@ -95,7 +121,7 @@ func (m *Message) bodyParts() []int {
 				continue
 			}
 		}
-		if p.Disposition == "attachment" || p.Filename != "" && i > 0 {
+		if p.spare || p.Disposition == "attachment" || p.Filename != "" && i > 0 {
 			continue
 		}
 		parts = append(parts, i)

@@ -12,7 +12,7 @@ func (m *Message) Content(part int) []byte {
 		return nil
 	}
 	p := &m.Parts[part]
-	return decodeTransfer(p.Encoding, m.lines[p.Body:p.End])
+	return decodeTransfer(p.Encoding, m.encoded(p))
 }
 
 // decodeTransfer undoes a Content-Transfer-Encoding (RFC 2045 section 6).

@@ -1,0 +1,328 @@
+package message
+
+import (
+	"bytes"
+	"encoding/binary"
+	"strconv"
+	"strings"
+)
+
+// rtfDictionary is what the window of the compression holds at the beginning
+// (MS-OXRTFCP section 2.1.2.1).
+const rtfDictionary = `{\rtf1\ansi\mac\deff0\deftab720{\fonttbl;}{\f0\fnil \froman \fswiss \fmodern \fscript \fdecor MS Sans SerifSymbolArialTimes New RomanCourier{\colortbl\red0\green0\blue0` +
+	"\r\n" + `\par \pard\plain\f0\fs20\b\i\u\tab\tx`
+
+// decompressRTF undoes MS-OXRTFCP: size(4) raw size(4) type(4) CRC(4), then
+// LZ77 over a window of 4 KiB. It returns what it could and the code of the
+// defect. At most maxText bytes come out, and at most nine for each that goes
+// in.
+func decompressRTF(b []byte) (rtf []byte, code string) {
+	const header = 16
+	if len(b) < header {
+		return nil, "rtf-truncated"
+	}
+	rawSize := uint64(binary.LittleEndian.Uint32(b[4:]))
+	switch string(b[8:12]) {
+	case "MELA": // Not compressed.
+		return b[header:][:min(rawSize, uint64(len(b)-header))], ""
+	case "LZFu":
+	default:
+		return nil, "rtf-unreadable"
+	}
+	b = b[header:]
+	var window [4096]byte
+	at := copy(window[:], rtfDictionary)
+	put := func(c byte) {
+		rtf = append(rtf, c)
+		window[at] = c
+		at = (at + 1) % len(window)
+	}
+	for len(b) > 0 {
+		control := b[0]
+		b = b[1:]
+		for bit := 0; bit < 8; bit++ {
+			if len(rtf) >= maxText {
+				return rtf, "text-limit"
+			}
+			if control>>bit&1 == 0 {
+				if len(b) == 0 {
+					return rtf, "rtf-truncated"
+				}
+				put(b[0])
+				b = b[1:]
+				continue
+			}
+			if len(b) < 2 {
+				return rtf, "rtf-truncated"
+			}
+			reference := int(binary.BigEndian.Uint16(b))
+			b = b[2:]
+			from := reference >> 4
+			if from == at { // Section 2.1.3.1.4: the end.
+				return rtf, ""
+			}
+			for range reference&15 + 2 {
+				put(window[from])
+				from = (from + 1) % len(window)
+			}
+		}
+	}
+	return rtf, "rtf-truncated"
+}
+
+// readRTF takes out of RTF the HTML or text that it was made of (MS-OXRTFEX),
+// or the text alone where it was written as RTF.
+func readRTF(b []byte) (text string, isHTML bool) {
+	r := rtfReader{rest: b, fonts: map[int]int{}, codepage: 1252, state: rtfState{unicodeSkip: 1}}
+	for len(r.rest) > 0 {
+		c := r.rest[0]
+		r.rest = r.rest[1:]
+		switch c {
+		case '{':
+			r.open()
+		case '}':
+			r.close()
+		case '\\':
+			r.control()
+		case '\r', '\n':
+			r.star = false
+		default:
+			r.octet(c)
+		}
+	}
+	r.flush()
+	return r.out.String(), r.isHTML
+}
+
+// rtfState is what a group inherits and its end restores.
+type rtfState struct {
+	skip        bool // Nothing of the group is text.
+	fontTable   bool
+	tag         bool // Inside \*\htmltag: markup.
+	rtfOnly     bool // Behind \htmlrtf: for readers of RTF.
+	codepage    int  // Of the font; 0 for that of the document.
+	unicodeSkip int  // Octets behind \u that say the same.
+}
+
+// rtfReader goes through RTF once.
+type rtfReader struct {
+	rest     []byte
+	out      strings.Builder
+	pending  []byte // Octets that wait for the rest of their character.
+	state    rtfState
+	outer    []rtfState
+	deep     int  // Groups that are open and not in outer, since too deep.
+	star     bool // \* was before this.
+	ignore   int  // Octets that repeat a \u.
+	isHTML   bool
+	codepage int
+	fonts    map[int]int // Code page of each font.
+	font     int         // In the font table: the one that is described.
+}
+
+func (r *rtfReader) open() {
+	r.flush()
+	r.star, r.ignore = false, 0
+	if len(r.outer) >= 1000 {
+		r.deep++
+		return
+	}
+	r.outer = append(r.outer, r.state)
+}
+
+func (r *rtfReader) close() {
+	r.flush()
+	r.star, r.ignore = false, 0
+	switch n := len(r.outer); {
+	case r.deep > 0:
+		r.deep--
+	case n > 0:
+		r.state, r.outer = r.outer[n-1], r.outer[:n-1]
+	}
+}
+
+func (r *rtfReader) shown() bool {
+	return !r.state.skip && !r.state.fontTable && (r.state.tag || !r.state.rtfOnly)
+}
+
+func (r *rtfReader) octet(c byte) {
+	r.star = false
+	if r.ignore > 0 {
+		r.ignore--
+		return
+	}
+	if r.shown() {
+		r.pending = append(r.pending, c)
+	}
+}
+
+func (r *rtfReader) write(s string) {
+	r.flush()
+	if r.shown() {
+		r.out.WriteString(s)
+	}
+}
+
+func (r *rtfReader) flush() {
+	if len(r.pending) == 0 {
+		return
+	}
+	page := r.state.codepage
+	if page == 0 {
+		page = r.codepage
+	}
+	r.out.WriteString(decodeCharset(charsetOf(page), r.pending))
+	r.pending = r.pending[:0]
+}
+
+// control reads what a backslash introduces: a symbol, or a word with a number.
+func (r *rtfReader) control() {
+	if len(r.rest) == 0 {
+		return
+	}
+	if c := r.rest[0]; c|0x20 < 'a' || c|0x20 > 'z' {
+		r.rest = r.rest[1:]
+		r.symbol(c)
+		return
+	}
+	n := 0
+	for n < len(r.rest) && r.rest[n]|0x20 >= 'a' && r.rest[n]|0x20 <= 'z' && n < 32 {
+		n++
+	}
+	word := string(r.rest[:n])
+	r.rest = r.rest[n:]
+	n = 0
+	for n < len(r.rest) && n < 11 && (r.rest[n] >= '0' && r.rest[n] <= '9' || n == 0 && r.rest[n] == '-') {
+		n++
+	}
+	number, err := strconv.Atoi(string(r.rest[:n]))
+	r.rest = r.rest[n:]
+	if len(r.rest) > 0 && r.rest[0] == ' ' {
+		r.rest = r.rest[1:]
+	}
+	r.word(word, number, err == nil)
+	r.star = false
+}
+
+func (r *rtfReader) symbol(c byte) {
+	switch c {
+	case '*':
+		r.star = true
+		return
+	case '\'':
+		if len(r.rest) >= 2 && isHex(r.rest[0]) && isHex(r.rest[1]) {
+			v := unhex(r.rest[0])<<4 | unhex(r.rest[1])
+			r.rest = r.rest[2:]
+			r.octet(v)
+		}
+	case '~':
+		r.write("\u00a0")
+	case '_':
+		r.write("-")
+	case '\\', '{', '}':
+		r.octet(c)
+	case '\r', '\n':
+		r.write("\n")
+	}
+	r.star = false
+}
+
+func (r *rtfReader) word(word string, number int, given bool) {
+	switch word {
+	case "htmltag":
+		r.flush()
+		r.state.tag = r.star
+	case "htmlrtf":
+		r.flush()
+		r.state.rtfOnly = !given || number != 0
+	case "fromhtml":
+		r.isHTML = true
+	case "ansicpg":
+		if charsetOf(number) != "" {
+			r.codepage = number
+		}
+	case "fonttbl":
+		r.state.fontTable = true
+	case "f":
+		r.setFont(number)
+	case "fcharset":
+		if page := fontCodepage(number); r.state.fontTable && page != 0 {
+			r.fonts[r.font] = page
+		}
+	case "uc":
+		r.state.unicodeSkip = max(0, min(number, 16))
+	case "u":
+		r.unicode(number)
+	case "bin":
+		r.rest = r.rest[max(0, min(number, len(r.rest))):]
+	case "colortbl", "stylesheet", "info", "pict", "header", "footer", "mhtmltag":
+		r.flush()
+		r.state.skip = true
+	default:
+		if r.star {
+			r.flush()
+			r.state.skip = true
+			return
+		}
+		if s, ok := rtfCharacters[word]; ok {
+			r.write(s)
+		}
+	}
+}
+
+var rtfCharacters = map[string]string{
+	"par": "\n", "line": "\n", "row": "\n", "sect": "\n", "page": "\n", "tab": "\t", "cell": "\t",
+	"lquote": "‘", "rquote": "’", "ldblquote": "“", "rdblquote": "”", "bullet": "•", "endash": "–", "emdash": "—",
+}
+
+func (r *rtfReader) setFont(n int) {
+	if r.state.fontTable {
+		r.font = n
+		return
+	}
+	r.flush()
+	r.state.codepage = r.fonts[n]
+}
+
+// unicode writes the character of \uN: a signed UTF-16 unit. Halves of a pair
+// come one after the other.
+func (r *rtfReader) unicode(n int) {
+	unit := rune(uint16(n))
+	if unit >= 0xd800 && unit < 0xdc00 {
+		unit = r.pair(unit)
+	}
+	r.write(string(unit)) // Half of a pair alone becomes U+FFFD.
+	r.ignore = r.state.unicodeSkip
+}
+
+// pair joins the first half of a pair with the second that follows it.
+func (r *rtfReader) pair(first rune) rune {
+	ahead := r.rest[:min(len(r.rest), 40)]
+	at := bytes.Index(ahead, []byte(`\u`))
+	if at < 0 {
+		return '\uFFFD'
+	}
+	digits := ahead[at+2:]
+	n := 0
+	for n < len(digits) && (digits[n] == '-' || digits[n] >= '0' && digits[n] <= '9') {
+		n++
+	}
+	v, err := strconv.Atoi(string(digits[:n]))
+	second := rune(uint16(v))
+	if err != nil || second < 0xdc00 || second >= 0xe000 {
+		return '\uFFFD'
+	}
+	r.rest = r.rest[at+2+n:]
+	if len(r.rest) > 0 && r.rest[0] == ' ' {
+		r.rest = r.rest[1:]
+	}
+	return 0x10000 + (first-0xd800)<<10 + (second - 0xdc00)
+}
+
+// fontCodepage is the code page of \fcharset; 0 when the document's counts.
+func fontCodepage(charset int) int {
+	return map[int]int{
+		77: 10000, 128: 932, 129: 949, 134: 936, 136: 950, 161: 1253, 162: 1254, 163: 1258,
+		177: 1255, 178: 1256, 186: 1257, 204: 1251, 222: 874, 238: 1250,
+	}[charset]
+}
