@@ -70,9 +70,9 @@ type Part struct {
 	Embedded    *Message // Of a message/rfc822 part.
 
 	// Form is how the file was encoded inside the part that holds it, where it
-	// is no MIME part of its own: "tnef"; "" as a rule. Then Start, Body and End
-	// are those of what it was decoded out of, in which it has no offset of its
-	// own, and Path counts on behind the parts that are.
+	// is no MIME part of its own: "tnef", "uuencode", "yenc"; "" as a rule. Then Start, Body and End
+	// are those of what it was decoded out of: the body of the part that holds
+	// it, or in a text that is not encoded the lines of the file.
 	Form string
 
 	held     []byte // With a Form: the body, its transfer encoding not undone.
@@ -80,6 +80,7 @@ type Part struct {
 	revealed int    // Parts that were found in it in other forms.
 	opened   bool   // All that it holds was found.
 	spare    bool   // A body that is read where there is no other.
+	files    []span // Of its content, that are other parts and no text.
 }
 
 // Defect is one thing that was not as the standards ask.

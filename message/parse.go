@@ -121,6 +121,9 @@ func (p *parser) describe(part *Part) {
 	if part.Filename == "" {
 		part.Filename = baseName(params["name"])
 	}
+	if part.Filename == "" {
+		part.Filename = baseName(nameInText(part.Encoding, p.m.lines[part.Body:part.End]))
+	}
 	if ids := parseIDs(rawValue(part.Header, "Content-ID")); len(ids) > 0 {
 		part.ContentID = ids[0]
 	}

@@ -16,6 +16,8 @@ const (
 // Forms of a part that is not in the message as MIME.
 const (
 	formTNEF = "tnef"
+	formUU   = "uuencode"
+	formYEnc = "yenc"
 )
 
 // reveal opens the parts that hold files in other ways than MIME. What is in
@@ -29,6 +31,8 @@ func (p *parser) reveal() {
 		switch content, ok := p.m.tnefIn(n); {
 		case ok:
 			p.openTNEF(n, content)
+		case part.Type == "text/plain" && part.Disposition != "attachment":
+			p.openText(n)
 		case part.Form != "" && part.Type == "message/rfc822":
 			p.embedded(n, part.depth)
 		}

@@ -8,7 +8,8 @@ import (
 const maxText = 32 << 20
 
 // Text returns the readable body of the message: its own words, or else those
-// that a TNEF part holds.
+// that a TNEF part holds. The lines of files that are encoded between those of
+// the text are left out; zones and offsets are those of what is returned.
 func (m *Message) Text() Text {
 	t := m.textOf(m.bodyParts())
 	if strings.TrimSpace(t.Body) == "" {
@@ -129,10 +130,14 @@ func (m *Message) bodyParts() []int {
 	return parts
 }
 
-// decodeText is the content of a text part as UTF-8.
+// decodeText is the content of a text part as UTF-8, without the files that
+// stand between its lines.
 func (m *Message) decodeText(i int) string {
 	p := &m.Parts[i]
 	content := m.Content(i)
+	if len(p.files) > 0 {
+		content = without(content, p.files)
+	}
 	if len(content) > maxText {
 		content = content[:maxText]
 	}

@@ -24,6 +24,8 @@ func decodeTransfer(encoding string, b []byte) []byte {
 		return decodeQuotedPrintable(b)
 	case "x-uuencode", "uuencode", "x-uue", "uue":
 		return decodeUU(b)
+	case "x-yencode", "yencode", "x-yenc", "yenc":
+		return decodeYEnc(b)
 	}
 	return b // 7bit, 8bit, binary, and what nobody knows.
 }
@@ -40,7 +42,7 @@ func cleanEncoding(s string) string {
 // identity reports whether the encoded bytes are the content.
 func identity(encoding string) bool {
 	switch encoding {
-	case "base64", "quoted-printable", "x-uuencode", "uuencode", "x-uue", "uue":
+	case "base64", "quoted-printable", "x-uuencode", "uuencode", "x-uue", "uue", "x-yencode", "yencode", "x-yenc", "yenc":
 		return false
 	}
 	return true
