@@ -70,7 +70,8 @@ type Part struct {
 	Embedded    *Message // Of a message/rfc822 part.
 
 	// Form is how the file was encoded inside the part that holds it, where it
-	// is no MIME part of its own: "tnef", "uuencode", "yenc"; "" as a rule. Then Start, Body and End
+	// is no MIME part of its own: "tnef", "uuencode", "yenc", "smime"
+	// (all parts of what an opaque signature holds); "" as a rule. Then Start, Body and End
 	// are those of what it was decoded out of: the body of the part that holds
 	// it, or in a text that is not encoded the lines of the file.
 	Form string

@@ -18,6 +18,8 @@ const (
 	formTNEF = "tnef"
 	formUU   = "uuencode"
 	formYEnc = "yenc"
+
+	formSMIME = "smime"
 )
 
 // reveal opens the parts that hold files in other ways than MIME. What is in
@@ -31,6 +33,8 @@ func (p *parser) reveal() {
 		switch content, ok := p.m.tnefIn(n); {
 		case ok:
 			p.openTNEF(n, content)
+		case part.isSMIME():
+			p.openSMIME(n)
 		case part.Type == "text/plain" && part.Disposition != "attachment":
 			p.openText(n)
 		case part.Form != "" && part.Type == "message/rfc822":
