@@ -8,13 +8,17 @@ import (
 const maxText = 32 << 20
 
 // Text returns the readable body of the message: its own words, or else those
-// that a TNEF part holds. The lines of files that are encoded between those of
+// that a TNEF part holds, an invitation tells (RFC 5545) or an AMP alternative
+// shows. The lines of files that are encoded between those of
 // the text are left out; zones and offsets are those of what is returned.
 func (m *Message) Text() Text {
 	t := m.textOf(m.bodyParts())
-	if strings.TrimSpace(t.Body) == "" {
-		if spare := m.textOf(m.spareParts()); strings.TrimSpace(spare.Body) != "" {
-			t = spare
+	for _, other := range []func() Text{m.spareText, m.calendarOf, m.ampOf} {
+		if strings.TrimSpace(t.Body) != "" {
+			break
+		}
+		if o := other(); strings.TrimSpace(o.Body) != "" {
+			t = o
 		}
 	}
 	t.Zones = zones(t.Body)
@@ -28,21 +32,22 @@ func (m *Message) Text() Text {
 	return t
 }
 
-// spareParts lists the bodies that are read where there is no other.
-func (m *Message) spareParts() []int {
+// spareText reads the bodies that count where there is no other.
+func (m *Message) spareText() Text {
 	var parts []int
 	for i := range m.Parts {
 		if m.Parts[i].spare {
 			parts = append(parts, i)
 		}
 	}
-	return parts
+	return m.textOf(parts)
 }
 
 // textOf reads parts one below the other, without zones.
 func (m *Message) textOf(parts []int) Text {
 	t := Text{Part: -1}
 	var bodies []string
+	var plain map[int]bool
 	for _, i := range parts {
 		p := &m.Parts[i]
 		decoded := m.decodeText(i)
@@ -51,7 +56,10 @@ func (m *Message) textOf(parts []int) Text {
 			if t.HTML == "" {
 				t.HTML = decoded
 			}
-			if m.alternativeOf(i, parts) {
+			if plain == nil {
+				plain = m.plainAlternatives(parts)
+			}
+			if plain[m.alternativeAbove(i)] {
 				continue
 			}
 			decoded = htmlText(decoded)
@@ -81,18 +89,17 @@ func (m *Message) htmlPart(parts []int) int {
 	return -1
 }
 
-// alternativeOf reports whether the HTML part i says the same as a plain one.
-func (m *Message) alternativeOf(i int, parts []int) bool {
-	above := m.alternativeAbove(i)
-	if above < 0 {
-		return false
-	}
+// plainAlternatives are the alternatives in which a plain part says the same
+// as an HTML one.
+func (m *Message) plainAlternatives(parts []int) map[int]bool {
+	plain := map[int]bool{}
 	for _, j := range parts {
-		if m.Parts[j].Type == "text/plain" && m.alternativeAbove(j) == above && strings.TrimSpace(m.decodeText(j)) != "" {
-			return true
+		above := m.alternativeAbove(j)
+		if above >= 0 && m.Parts[j].Type == "text/plain" && !plain[above] {
+			plain[above] = strings.TrimSpace(m.decodeText(j)) != ""
 		}
 	}
-	return false
+	return plain
 }
 
 // alternativeAbove finds the multipart/alternative, or the TNEF stream with
