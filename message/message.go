@@ -59,15 +59,16 @@ type Part struct {
 	Header      []Field
 	Type        string // Lower case, e.g. "text/plain"; the default when absent or broken.
 	Params      map[string]string
-	Disposition string   // "inline", "attachment" or "".
-	Filename    string   // Decoded (RFC 2231, RFC 2047 in the wild), no path; "" when absent.
-	Charset     string   // As declared, lower case.
-	Encoding    string   // Content-Transfer-Encoding as declared, lower case.
-	ContentID   string   // Without angle brackets.
-	Start       int      // Offset in Message.Raw of the part's header.
-	Body        int      // Offset of the first byte behind the header.
-	End         int      // Offset behind the last byte of the body.
-	Embedded    *Message // Of a message/rfc822 part.
+	Disposition string    // "inline", "attachment" or "".
+	Filename    string    // Decoded (RFC 2231, RFC 2047 in the wild), no path; "" when absent.
+	Charset     string    // As declared, lower case.
+	Encoding    string    // Content-Transfer-Encoding as declared, lower case.
+	ContentID   string    // Without angle brackets.
+	Start       int       // Offset in Message.Raw of the part's header.
+	Body        int       // Offset of the first byte behind the header.
+	End         int       // Offset behind the last byte of the body.
+	Embedded    *Message  // Of a message/rfc822 part.
+	Partial     *Fragment // Of a message/partial part; see Join.
 
 	// Form is how the file was encoded inside the part that holds it, where it
 	// is no MIME part of its own: "tnef", "uuencode", "yenc", "smime"

@@ -92,6 +92,8 @@ func (p *parser) part(start, end, parent int, path string, depth int) {
 		p.multipart(n, depth)
 	case part.Type == "message/rfc822" || part.Type == "message/global" || part.Type == "message/news":
 		p.embedded(n, depth)
+	case part.Type == "message/partial":
+		p.fragment(n)
 	}
 }
 
