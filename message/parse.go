@@ -38,6 +38,7 @@ func (p *parser) message(raw []byte, depth int) *Message {
 	start := skipPreamble(m.lines)
 	p.part(start, len(raw), -1, "", depth)
 	p.reveal()
+	p.longText()
 	m.Header = m.Parts[0].Header
 	m.readHeader()
 	m.Subject = or(m.Subject, m.innerSubject)
@@ -276,8 +277,12 @@ func sniffBoundary(body []byte) string {
 // embedded reads the message inside part n.
 func (p *parser) embedded(n, depth int) {
 	part := &p.m.Parts[n]
-	if depth >= maxDepth || p.parts <= 0 {
+	switch {
+	case depth >= maxDepth:
 		p.defect("depth-limit", part.Path, "")
+		return
+	case p.parts <= 0:
+		p.defect("parts-limit", part.Path, "")
 		return
 	}
 	content := p.m.encoded(part)

@@ -145,6 +145,22 @@ func TestHostileMailIsReadInLinearTime(t *testing.T) {
 		"outlook blocks":   "Subject: x\r\n\r\n" + strings.Repeat("From: a\n", n/8),
 		"parameters":       "Content-Type: text/plain" + strings.Repeat(`; a*1="x`, n/8) + "\r\n\r\nx",
 		"references":       "References: " + strings.Repeat("<a", n/2) + "\r\n\r\nx",
+		"uuencode":         "Subject: x\r\n\r\n" + strings.Repeat("begin 644 a\n", n/12),
+		"uuencoded files":  "Subject: x\r\n\r\n" + strings.Repeat("begin 644 a\n`\nend\n", n/18),
+		"uuencoded zeros":  "Content-Transfer-Encoding: x-uuencode\r\n\r\nbegin 644 a\n" + strings.Repeat("M\n", n/2),
+		"yEnc":             "Subject: x\r\n\r\n" + strings.Repeat("=ybegin line=1 size=1 name=a\nx\n", n/31) + "=yend size=1\n",
+		"yEnc without end": "Subject: x\r\n\r\n" + strings.Repeat("=ybegin line=1 size=1 name=a\n", n/29),
+		"TNEF files":       "Content-Type: application/ms-tnef\r\n\r\n" + string(newStream().Bytes()) + strings.Repeat("\x02\x02\x90\x06\x00\x00\x00\x00\x00\x00\x00\x02\x0f\x80\x06\x00\x01\x00\x00\x00x\x00\x00", n/23),
+		"TNEF properties":  "Content-Type: application/ms-tnef\r\n\r\n" + string(newStream().attribute(1, attMsgProps, list(0x1000101f, bytes.Repeat([]byte{0}, n/2))).Bytes()),
+		"TNEF texts":       "Content-Type: application/ms-tnef\r\n\r\n" + string(newStream().Bytes()) + strings.Repeat(string(newStream().attribute(1, attBody, bytes.Repeat([]byte("x"), 100)).Bytes()[6:]), n/111),
+		"CMS in pieces":    "Content-Type: application/pkcs7-mime\r\n\r\n" + string(cms(open, oidSigned, open(berContext0, open(berOctets|berBuilt, bytes.Repeat([]byte{4, 1, 'x'}, n/3))))),
+		"CMS empty pieces": "Content-Type: application/pkcs7-mime\r\n\r\n" + string(cms(open, oidSigned, open(berContext0, open(berOctets|berBuilt, bytes.Repeat([]byte{0x24, 0}, n/2))))),
+		"CMS openings":     "Content-Type: application/pkcs7-mime\r\n\r\n" + strings.Repeat("\x24\x80", n/2),
+		"calendar":         "Content-Type: text/calendar\r\n\r\n" + strings.Repeat("BEGIN:VEVENT\nSUMMARY:a\n", n/23),
+		"calendar folds":   "Content-Type: text/calendar\r\n\r\nBEGIN:VEVENT\nSUMMARY:a" + strings.Repeat("\n b", n/3),
+		"calendar quotes":  "Content-Type: text/calendar\r\n\r\nBEGIN:VEVENT\nSUMMARY" + strings.Repeat(`;a="`, n/4),
+		"alternatives":     "Content-Type: multipart/alternative; boundary=b\r\n\r\n" + strings.Repeat("--b\r\n\r\n\r\n--b\r\nContent-Type: text/html\r\n\r\n<p>x\r\n", 5000),
+		"files in texts":   multi + strings.Repeat("--b\r\n\r\nbegin 644 a\n`\nend\n\r\n", n/40),
 	} {
 		t.Run(name, func(t *testing.T) { check(t, name, Parse([]byte(raw))) })
 	}

@@ -53,7 +53,7 @@ func Join(fragments [][]byte) (raw []byte, ok bool) {
 			pieces[piece.Number] = m
 		}
 	}
-	if total == 0 || len(pieces) < total {
+	if total == 0 {
 		return nil, false
 	}
 	for n := 1; n <= total; n++ {

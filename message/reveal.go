@@ -43,6 +43,16 @@ func (p *parser) reveal() {
 	}
 }
 
+// longText flags texts of which Text reads the beginning only.
+func (p *parser) longText() {
+	for _, n := range p.m.bodyParts() {
+		part := &p.m.Parts[n]
+		if len(p.m.encoded(part)) > maxText && len(p.m.Content(n)) > maxText {
+			p.defect("text-limit", part.Path, "")
+		}
+	}
+}
+
 // encoded is the body of a part before its transfer encoding is undone.
 func (m *Message) encoded(p *Part) []byte {
 	if p.Form != "" {

@@ -110,7 +110,9 @@ func decodeUU(b []byte) []byte {
 
 func appendUULine(out, line []byte) []byte {
 	want := int(line[0]-' ') & 63
-	line = line[1:]
+	if line = line[1:]; len(line) == 0 { // QUIRK: blanks for zeros, which got lost.
+		return append(out, make([]byte, want)...)
+	}
 	digit := func(i int) byte {
 		if i >= len(line) {
 			return 0
