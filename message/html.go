@@ -9,22 +9,33 @@ import (
 )
 
 // htmlText makes text of HTML: blocks become lines, white space collapses,
-// quotes get their marks, scripts and styles go. Nothing is interpreted.
+// quotes get their marks, scripts and styles go. Nothing is interpreted. The
+// title is text where there is no other, as when it is not closed.
 func htmlText(source string) string {
-	w := htmlWriter{}
+	w, title := htmlWriter{}, htmlWriter{}
+	inTitle := false
 	z := html.NewTokenizer(strings.NewReader(source))
 	z.SetMaxBuf(maxText)
 	for {
 		switch z.Next() {
 		case html.ErrorToken:
-			return strings.TrimRight(w.out.String(), " \n") + "\n"
-		case html.TextToken:
-			if w.hidden == 0 {
-				w.text(string(z.Text()))
+			text := strings.TrimRight(w.out.String(), " \n")
+			if text == "" {
+				text = title.out.String()
 			}
+			return text + "\n"
+		case html.TextToken:
+			switch {
+			case w.hidden == 0:
+				w.text(string(z.Text()))
+			case inTitle:
+				title.text(string(z.Text()))
+			}
+			inTitle = false
 		case html.StartTagToken, html.SelfClosingTagToken:
 			name, _ := z.TagName()
 			w.open(atom.Lookup(name))
+			inTitle = atom.Lookup(name) == atom.Title
 		case html.EndTagToken:
 			name, _ := z.TagName()
 			w.close(atom.Lookup(name))
