@@ -52,6 +52,9 @@ func TestLimitsAreFlagged(t *testing.T) {
 		if !defectWithin(m, c.code) || m.Subject != c.subject {
 			t.Errorf("%s: subject %q, defects %.300v", c.name, m.Subject, m.Defects)
 		}
+		if strings.HasPrefix(c.name, "bytes of a ") && fmt.Sprint(fileNames(m)) != "[part-2.dat]" {
+			t.Errorf("%s: what could not be opened is not among %v", c.name, fileNames(m))
+		}
 	}
 }
 

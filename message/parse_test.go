@@ -381,6 +381,11 @@ func TestTextPrefersWhatWasWritten(t *testing.T) {
 	if x.Body != "plain words" || !strings.Contains(x.HTML, "<b>words</b>") || x.Part != 1 {
 		t.Errorf("%+v", x)
 	}
+	for source, want := range map[string]string{"<head><title>only <b>this</title><body><p>": "only <b>this\n", "<title>open <p>words": "open <p>words\n", "<title>t</title><p>body": "body\n", "<script>x</script>": "\n"} {
+		if got := htmlText(source); got != want {
+			t.Errorf("%s: %q, want %q", source, got, want)
+		}
+	}
 	html := "Content-Type: text/html; charset=utf-8\n\n<head><title>t</title></head><style>p{}</style><p>One&nbsp;<b>t</b>wo</p><script>alert(1)</script><blockquote>old<br>words</blockquote><ul><li>a<li>b</ul>"
 	if got := Parse([]byte(html)).Text().Body; got != "One two\n\n> old\n> words\n\n- a\n- b\n" {
 		t.Errorf("%q", got)

@@ -442,12 +442,13 @@ func (p *parser) openTNEF(n int, content []byte) {
 		p.m.Class = or(p.m.Class, t.class)
 		p.m.innerSubject = or(p.m.innerSubject, printable(t.subject))
 	}
-	p.m.Parts[n].opened = len(t.defects) == 0
+	all := len(t.defects) == 0
 	for _, body := range []struct{ mediaType, text string }{{"text/plain", t.text}, {"text/html", t.html}} {
 		if strings.TrimSpace(body.text) == "" {
 			continue
 		}
-		if at, ok := p.add(n, formTNEF, []byte(body.text)); ok {
+		at, ok := p.add(n, formTNEF, []byte(body.text))
+		if all = all && ok; ok {
 			b := &p.m.Parts[at]
 			b.Type, b.Charset, b.spare = body.mediaType, "utf-8", !nested
 			if nested {
@@ -457,20 +458,23 @@ func (p *parser) openTNEF(n int, content []byte) {
 		}
 	}
 	for i := range t.files {
-		p.addTNEFFile(n, &t.files[i])
+		all = p.addTNEFFile(n, &t.files[i]) && all
 	}
+	p.m.Parts[n].opened = all
 }
 
-func (p *parser) addTNEFFile(n int, f *tnefFile) {
+func (p *parser) addTNEFFile(n int, f *tnefFile) (ok bool) {
 	if f.data == nil && f.name() == "" {
-		return
+		return true
 	}
 	mediaType := f.mediaType
 	if f.message {
 		mediaType = "application/ms-tnef"
 	}
-	if at, ok := p.addFile(n, formTNEF, f.name(), mediaType, f.data); ok && f.contentID != "" {
+	at, ok := p.addFile(n, formTNEF, f.name(), mediaType, f.data)
+	if ok && f.contentID != "" {
 		file := &p.m.Parts[at]
 		file.ContentID, file.Disposition = printable(f.contentID), ""
 	}
+	return ok
 }
