@@ -113,14 +113,15 @@ func (z *zoner) marked(line string, next int) string {
 		z.wrapped = lines - 1
 		return zoneQuote
 	}
+	lower := strings.ToLower(truncate(line, maxMark))
 	switch {
-	case z.disclaimer(line, next):
+	case z.disclaimer(lower, next):
 		z.rest = zoneDisclaimer
-	case listFooter(line):
+	case listFooter(lower):
 		z.rest = zoneAutomatic
-	case z.rest == "" && signatureMark(line):
+	case z.rest == "" && signatureMark(lower):
 		z.rest = zoneSignature
-	case banner(line):
+	case banner(lower):
 		z.paragraph = zoneAutomatic
 	default:
 		return ""
@@ -238,22 +239,23 @@ func (z *zoner) attribution(line string, next int) int {
 	if len(line) > maxMark || !hasDigit(line) && !endsAttribution(line) {
 		return 0
 	}
+	n, ended := 1, endsAttribution(line)
 	lines := z.ahead(next, 4)
-	sentence := line
-	for n := 1; n <= 3; n++ {
-		if endsAttribution(sentence) {
-			if says := saysWho(sentence); says && z.quotedBelow(lines[n-1:]) {
-				return n
-			} else if says && beginsAttribution(sentence) && hasDigit(sentence) {
-				z.rest = zoneQuote
-				return n
-			}
-			return 0
-		}
-		if n > len(lines) || lines[n-1] == "" || len(sentence) > maxMark {
-			return 0
-		}
-		sentence += " " + lines[n-1]
+	for ; !ended && n < 3 && n <= len(lines) && lines[n-1] != ""; n++ {
+		ended = endsAttribution(lines[n-1])
+	}
+	if !ended {
+		return 0
+	}
+	sentence := strings.Join(append([]string{line}, lines[:n-1]...), " ")
+	switch {
+	case !saysWho(sentence):
+		return 0
+	case z.quotedBelow(lines[n-1:]):
+		return n
+	case beginsAttribution(sentence) && hasDigit(sentence):
+		z.rest = zoneQuote
+		return n
 	}
 	return 0
 }
@@ -294,7 +296,7 @@ func isTimed(sentence string) bool {
 func hasDigit(s string) bool { return strings.ContainsAny(s, "0123456789") }
 
 // signatureMark is the line of RFC 3676 section 4.3, or one that a telephone
-// writes.
+// writes; in lower case, as the marks below.
 func signatureMark(line string) bool {
 	if line == "--" {
 		return true
@@ -302,7 +304,7 @@ func signatureMark(line string) bool {
 	if len(line) > 120 {
 		return false
 	}
-	lower := strings.ToLower(strings.TrimLeft(line, "-—*_ "))
+	line = strings.TrimLeft(line, "-—*_ ")
 	for _, start := range []string{
 		"sent from my ", "sent from outlook", "sent from mail for", "sent from yahoo", "sent from proton", "sent with proton", "sent from samsung", "sent from the ", "get outlook for ",
 		"gesendet von mein", "gesendet von outlook", "gesendet mit der ", "von outlook für ", "outlook für ios", "outlook für android",
@@ -311,17 +313,17 @@ func signatureMark(line string) bool {
 		"verstuurd vanaf ", "verzonden vanaf ", "verstuurd met ", "outlook voor ", "inviato da iphone", "inviato da ipad", "inviato da outlook", "inviato dal mio ", "ottieni outlook",
 		"iphoneから送信", "ipadから送信", "私のiphone", "发自我的", "發自我的", "从我的", "從我的",
 	} {
-		if strings.HasPrefix(lower, start) {
+		if strings.HasPrefix(line, start) {
 			return true
 		}
 	}
-	return strings.HasPrefix(lower, "von meinem ") && strings.HasSuffix(strings.TrimRight(lower, "."), " gesendet")
+	return strings.HasPrefix(line, "von meinem ") && strings.HasSuffix(strings.TrimRight(line, "."), " gesendet")
 }
 
 // disclaimer reports whether a line begins a paragraph in which lawyers speak:
 // it begins as they do, and soon says that something is confidential.
 func (z *zoner) disclaimer(line string, next int) bool {
-	lower := strings.ToLower(strings.TrimLeft(truncate(line, maxMark), "*_ [("))
+	line = strings.TrimLeft(line, "*_ [(")
 	begins := slices.ContainsFunc([]string{
 		"this e-mail", "this email", "this message", "this communication", "this transmission", "the information contained in this", "the information in this", "the contents of this", "the content of this",
 		"confidentiality notice", "confidential:", "disclaimer", "privileged and confidential", "notice:", "important notice", "if you are not the intended recipient",
@@ -332,34 +334,33 @@ func (z *zoner) disclaimer(line string, next int) bool {
 		"questo messaggio", "questa e-mail", "la presente e-mail", "avviso di riservatezza", "le informazioni contenute",
 		"esta mensagem", "este e-mail", "as informações", "a informação contida",
 		"このメール", "本メール", "この電子メール", "本邮件", "本电子邮件", "此邮件", "免责声明", "本郵件",
-	}, func(start string) bool { return strings.HasPrefix(lower, start) })
+	}, func(start string) bool { return strings.HasPrefix(line, start) })
 	if !begins {
 		return false
 	}
 	for _, l := range z.ahead(next, 4) {
-		if l == "" && utf8.RuneCountInString(lower) > 40 {
+		if l == "" && utf8.RuneCountInString(line) > 40 {
 			break // Else the first line is a heading.
 		}
-		lower += " " + strings.ToLower(l)
+		line += " " + strings.ToLower(l)
 	}
 	return slices.ContainsFunc([]string{
 		"confidential", "intended recipient", "intended solely", "intended only", "privileged", "vertraulich", "confidentiel", "destinataire", "confidencial", "vertrouwelijk", "bestemd voor",
 		"riservat", "confidenziali", "機密", "守秘", "机密", "保密", "機密",
-	}, func(word string) bool { return strings.Contains(lower, word) })
+	}, func(word string) bool { return strings.Contains(line, word) })
 }
 
 // listFooter begins what a mailing list puts below each message.
 func listFooter(line string) bool {
-	lower := strings.ToLower(truncate(line, maxMark))
-	return strings.HasPrefix(lower, "you received this message because you are subscribed") || strings.HasPrefix(lower, "you are receiving this because") ||
-		strings.HasPrefix(lower, "to unsubscribe from this group") || strings.HasPrefix(lower, "sie erhalten diese nachricht, weil sie")
+	return strings.HasPrefix(line, "you received this message because you are subscribed") || strings.HasPrefix(line, "you are receiving this because") ||
+		strings.HasPrefix(line, "to unsubscribe from this group") || strings.HasPrefix(line, "sie erhalten diese nachricht, weil sie")
 }
 
 // banner begins a paragraph that a mail server puts above or into a message.
 func banner(line string) bool {
-	lower := strings.ToLower(strings.TrimLeft(truncate(line, maxMark), "*_ []"))
+	line = strings.TrimLeft(line, "*_ []")
 	return slices.ContainsFunc([]string{
 		"caution: this email", "caution: this e-mail", "caution: external", "external email:", "external email -", "warning: this email", "this email originated from outside", "this message originated from outside",
 		"you don't often get email from", "achtung: diese e-mail", "achtung: externe", "vorsicht: externe", "attention : ce message", "attention: cet e-mail", "sie erhalten nicht oft e-mails von",
-	}, func(start string) bool { return strings.HasPrefix(lower, start) })
+	}, func(start string) bool { return strings.HasPrefix(line, start) })
 }
