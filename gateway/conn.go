@@ -39,10 +39,8 @@ const (
 type conn struct {
 	net.Conn // What the engine sees as the address; reads and writes go through stream.
 
-	limits  limits
-	tls     *tls.Config
-	stopped func() bool // The server takes no new transactions.
-	release func()      // Called once, when it is closed.
+	server *Server
+	way    way
 
 	phase  atomic.Int32
 	broken atomic.Bool // The stream is cut or out of step: nothing more is said.
@@ -54,6 +52,7 @@ type conn struct {
 	once   sync.Once
 
 	// For the engine's goroutine alone.
+	opened   bool // What comes before the greeting was done.
 	in       *bufio.Reader
 	out      []byte    // Replies that are not sent yet.
 	line     []byte    // The last command, as sent, without its end.
@@ -67,19 +66,20 @@ type conn struct {
 	last     byte      // Last octet of it that was read.
 }
 
-// limits are durations and sizes of one connection.
-type limits struct {
-	idle     time.Duration
-	transfer time.Duration
+// way is how clients of one listener speak.
+type way struct {
+	tls bool // From the first byte (RFC 8314 section 3.3).
 }
 
-func newConn(c net.Conn, l limits, t *tls.Config, stopped func() bool, release func()) *conn {
-	return &conn{Conn: c, stream: c, limits: l, tls: t, stopped: stopped, release: release, in: bufio.NewReaderSize(c, 32<<10)}
+func newConn(n net.Conn, s *Server, w way) *conn {
+	return &conn{Conn: n, stream: n, server: s, way: w, in: bufio.NewReaderSize(n, 32<<10)}
 }
 
 var (
 	errCut     = errors.New("the client went away before the end of the message")
 	errTooSlow = errors.New("the message took longer than the limit for a transfer")
+
+	errStopping = errors.New("the server stops")
 )
 
 // Read gives the engine the next bytes: of one command, or of one chunk.
@@ -142,7 +142,7 @@ func (c *conn) prepare() error {
 		c.broken.Store(true)
 		return err
 	}
-	deadline := time.Now().Add(c.limits.idle)
+	deadline := time.Now().Add(c.server.config.Idle)
 	if phase(c.phase.Load()) != commands {
 		if time.Now().After(c.until) {
 			c.broken.Store(true)
@@ -186,7 +186,7 @@ func (c *conn) command() error {
 // engine.
 func (c *conn) intercept(verb, rest string) string {
 	switch verb {
-	case "EHLO", "HELO", "LHLO":
+	case "EHLO", "HELO":
 		c.hello = verb == "EHLO"
 		c.greeted = c.greeted || rest != ""
 	case "MAIL", "RCPT", "DATA", "BDAT":
@@ -220,7 +220,7 @@ func (c *conn) beginChunk(rest string) {
 		return // The engine answers 501 and takes what follows as a command.
 	}
 	if phase(c.phase.Load()) != chunk {
-		c.until = time.Now().Add(c.limits.transfer)
+		c.until = time.Now().Add(c.server.config.Transfer)
 	}
 	c.left = int64(n)
 	c.phase.Store(int32(chunk))
@@ -278,10 +278,10 @@ func (c *conn) path() string {
 func (c *conn) readLine() ([]byte, error) {
 	var text []byte
 	for {
+		err := c.prepare()
 		if !c.setIdle(true) {
 			return nil, c.sayStopping()
 		}
-		err := c.prepare()
 		var part []byte
 		if err == nil {
 			part, err = c.in.ReadSlice('\n')
@@ -296,7 +296,7 @@ func (c *conn) readLine() ([]byte, error) {
 		case err == nil:
 			return text, nil
 		case errors.Is(err, bufio.ErrBufferFull):
-		case errors.Is(err, os.ErrDeadlineExceeded) && c.stopped():
+		case errors.Is(err, os.ErrDeadlineExceeded) && c.server.stopped():
 			return nil, c.sayStopping()
 		default:
 			return nil, err
@@ -305,10 +305,11 @@ func (c *conn) readLine() ([]byte, error) {
 }
 
 // setIdle says that the client is waited for, unless the server has stopped.
+// The deadline of the wait was set before: wake sets an earlier one.
 func (c *conn) setIdle(idle bool) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if idle && c.stopped() {
+	if idle && c.server.stopped() {
 		return false
 	}
 	c.idle = idle
@@ -347,12 +348,28 @@ func (c *conn) startTLS() error {
 	if err := c.flush(); err != nil {
 		return err
 	}
-	secure := tls.Server(c.Conn, c.tls)
-	if err := c.Conn.SetDeadline(time.Now().Add(min(c.limits.idle, time.Minute))); err != nil {
+	c.greeted = false
+	return c.handshake()
+}
+
+// handshake puts TLS on the connection; after one that failed nothing more is
+// said, least of all in clear.
+func (c *conn) handshake() (err error) {
+	defer func() {
+		if err != nil {
+			c.broken.Store(true)
+		}
+	}()
+	secure := tls.Server(c.Conn, c.server.config.TLS)
+	if err := c.Conn.SetDeadline(time.Now().Add(min(c.server.config.Idle, time.Minute))); err != nil {
 		return err
 	}
-	if err := secure.Handshake(); err != nil {
-		c.broken.Store(true) // Never go on in clear.
+	if !c.setIdle(true) {
+		return errStopping
+	}
+	err = secure.Handshake()
+	c.setIdle(false)
+	if err != nil {
 		return err
 	}
 	if err := c.Conn.SetDeadline(time.Time{}); err != nil {
@@ -362,19 +379,33 @@ func (c *conn) startTLS() error {
 	c.stream, c.secure = secure, secure
 	c.mu.Unlock()
 	c.in.Reset(secure)
-	c.greeted = false
+	return nil
+}
+
+// open does what comes before the greeting.
+func (c *conn) open() error {
+	if c.way.tls {
+		return c.handshake()
+	}
 	return nil
 }
 
 // Write keeps replies until the client is waited for, so that a pipelined
-// group gets one packet, and looks at what the engine says.
+// group gets one packet, and looks at what the engine says. The first it says
+// is the greeting, and this is the first that it does with the connection.
 func (c *conn) Write(p []byte) (int, error) {
+	if !c.opened {
+		c.opened = true
+		if err := c.open(); err != nil {
+			return 0, err
+		}
+	}
 	if c.broken.Load() {
 		return len(p), nil // There is nobody to hear it.
 	}
 	if bytes.HasPrefix(p, []byte(engineGoAhead)) {
 		c.phase.Store(int32(message))
-		c.until = time.Now().Add(c.limits.transfer)
+		c.until = time.Now().Add(c.server.config.Transfer)
 		c.bodyDone, c.bol, c.last = false, true, 0
 	}
 	c.out = append(c.out, p...)
@@ -391,7 +422,7 @@ func (c *conn) flush() error {
 	if len(c.out) == 0 {
 		return nil
 	}
-	if err := c.stream.SetWriteDeadline(time.Now().Add(c.limits.idle)); err != nil {
+	if err := c.stream.SetWriteDeadline(time.Now().Add(c.server.config.Idle)); err != nil {
 		return err
 	}
 	_, err := c.stream.Write(c.out)
@@ -402,7 +433,7 @@ func (c *conn) flush() error {
 // Close sends what is left to say and hangs up.
 func (c *conn) Close() (err error) {
 	c.once.Do(func() {
-		defer c.release()
+		defer c.server.closed(c)
 		c.Conn.SetWriteDeadline(time.Now().Add(time.Second))
 		if !c.broken.Load() && len(c.out) > 0 {
 			c.stream.Write(c.out) // The client may be gone: nothing depends on it.

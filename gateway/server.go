@@ -26,7 +26,7 @@ const (
 	grace        = 10 * time.Second // For transfers that are under way when the server stops.
 )
 
-// Server is the SMTP listener.
+// Server takes mail over SMTP.
 type Server struct {
 	config  Config
 	archive Archive
@@ -50,7 +50,10 @@ type Server struct {
 // New checks the configuration. known may be nil.
 func New(c Config, a Archive, q Queues, known Known) (*Server, error) {
 	if c.TLS == nil || len(c.TLS.Certificates) == 0 && c.TLS.GetCertificate == nil {
-		return nil, errors.New("start SMTP: no certificate for STARTTLS")
+		return nil, errors.New("start SMTP: no certificate for TLS")
+	}
+	if v := c.TLS.MinVersion; v != 0 && v < tls.VersionTLS12 {
+		return nil, errors.New("start SMTP: TLS before 1.2 is not to be spoken (RFC 8996)")
 	}
 	if c.Spool == "" {
 		return nil, errors.New("start SMTP: no spool directory")
@@ -134,23 +137,32 @@ func (s *Server) newSession(c *smtp.Conn) (smtp.Session, error) {
 	return &session{server: s, conn: own, engine: c, peer: peer, port: port}, nil
 }
 
-// Serve takes mail on l until ctx ends; then it lets transfers that are under
-// way finish for up to 10 seconds and tells idle clients 421.
-func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	done := make(chan error, 1)
-	go func() { done <- s.engine.Serve(&listener{l, s}) }()
+// Serve takes mail on all listeners until ctx ends or one of them fails; then
+// it lets transfers that are under way finish for up to 10 seconds and tells
+// idle clients 421. It closes the listeners.
+func (s *Server) Serve(ctx context.Context, listeners ...Listener) error {
+	ended := make(chan error, len(listeners))
+	for _, l := range listeners {
+		go func() { ended <- s.engine.Serve(&door{l, s}) }()
+	}
+	running := len(listeners)
+	var errs []error
 	select {
-	case err := <-done:
-		return fmt.Errorf("serve SMTP: %w", err)
+	case err := <-ended:
+		running--
+		errs = append(errs, fmt.Errorf("serve SMTP: %w", err))
 	case <-ctx.Done():
 	}
-	err := l.Close()
-	s.stop()
-	<-done // The engine ends with the listener.
-	if errors.Is(err, net.ErrClosed) {
-		err = nil
+	for _, l := range listeners {
+		if err := l.Close(); !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
 	}
-	return err
+	s.stop()
+	for range running {
+		<-ended // The engine ends with the listener.
+	}
+	return errors.Join(errs...)
 }
 
 // stop ends all sessions, those that transfer a message last.
@@ -194,14 +206,13 @@ func (s *Server) sessions() int {
 }
 
 // open admits a connection, nil when there are too many.
-func (s *Server) open(n net.Conn) *conn {
+func (s *Server) open(n net.Conn, w way) *conn {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stopping || len(s.conns) >= s.config.MaxSessions {
 		return nil
 	}
-	var c *conn
-	c = newConn(n, limits{s.config.Idle, s.config.Transfer}, s.config.TLS, s.stopped, func() { s.closed(c) })
+	c := newConn(n, s, w)
 	s.conns[c] = struct{}{}
 	return c
 }
@@ -212,28 +223,6 @@ func (s *Server) closed(c *conn) {
 	delete(s.conns, c)
 	if s.stopping && len(s.conns) == 0 {
 		close(s.empty)
-	}
-}
-
-// listener gives the engine connections that are admitted.
-type listener struct {
-	net.Listener
-	server *Server
-}
-
-func (l *listener) Accept() (net.Conn, error) {
-	for {
-		n, err := l.Listener.Accept()
-		if err != nil {
-			return nil, err
-		}
-		if c := l.server.open(n); c != nil {
-			return c, nil
-		}
-		l.server.tally.refused("busy")
-		n.SetWriteDeadline(time.Now().Add(time.Second))
-		fmt.Fprint(n, line(replyTooBusy)) // It fits into the socket's buffer and waits for nobody.
-		n.Close()
 	}
 }
 

@@ -89,7 +89,8 @@ func queues(local string) (Queue, bool) {
 
 const to = "support-7f3k2@journal.example.net"
 
-func serve(t testing.TB, a Archive, change func(*Config)) (address string, s *Server) {
+// configured makes a server that is not serving yet.
+func configured(t testing.TB, a Archive, change func(*Config)) *Server {
 	t.Helper()
 	c := Config{Hostname: "journal.example.net", TLS: selfSigned(), Spool: t.TempDir(), MaxMessage: 4 << 20}
 	if change != nil {
@@ -99,20 +100,37 @@ func serve(t testing.TB, a Archive, change func(*Config)) (address string, s *Se
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	return s
+}
+
+// start serves until the test ends, on a listener for each of those given, and
+// returns their addresses.
+func start(t testing.TB, s *Server, listeners ...Listener) (addresses []string) {
+	t.Helper()
+	for i := range listeners {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		listeners[i].Listener = l
+		addresses = append(addresses, l.Addr().String())
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- s.Serve(ctx, l) }()
+	go func() { done <- s.Serve(ctx, listeners...) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
 	})
-	return l.Addr().String(), s
+	return addresses
+}
+
+func serve(t testing.TB, a Archive, change func(*Config)) (address string, s *Server) {
+	t.Helper()
+	s = configured(t, a, change)
+	return start(t, s, Listener{})[0], s
 }
 
 // client speaks SMTP by hand.
@@ -177,14 +195,19 @@ func (c *client) hello(secure bool) {
 		return
 	}
 	c.say("STARTTLS", "220")
+	c.handshake()
+	if caps := c.say("EHLO mx.contoso.example", "250"); strings.Contains(caps, "STARTTLS") {
+		c.t.Errorf("STARTTLS is offered under TLS: %s", caps)
+	}
+}
+
+func (c *client) handshake() {
+	c.t.Helper()
 	conn := tls.Client(c.net, &tls.Config{InsecureSkipVerify: true})
 	if err := conn.Handshake(); err != nil {
 		c.t.Fatal(err)
 	}
 	c.conn, c.r = conn, bufio.NewReader(conn)
-	if caps := c.say("EHLO mx.contoso.example", "250"); strings.Contains(caps, "STARTTLS") {
-		c.t.Errorf("STARTTLS is offered under TLS: %s", caps)
-	}
 }
 
 func (c *client) envelope(rcpts ...string) {
@@ -560,7 +583,7 @@ func TestGracefulStop(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- s.Serve(ctx, l) }()
+	go func() { done <- s.Serve(ctx, Listener{Listener: l}) }()
 	idle, busy := dial(t, l.Addr().String()), dial(t, l.Addr().String())
 	idle.hello(false)
 	busy.hello(false)

@@ -161,7 +161,7 @@ func (s *server) taking() []part {
 		return []part{{"decisions", s.followDecisions}}
 	}
 	return []part{
-		{"gateway", func(ctx context.Context) error { return s.gateway.Serve(ctx, s.smtp) }},
+		{"gateway", func(ctx context.Context) error { return s.gateway.Serve(ctx, gateway.Listener{Listener: s.smtp}) }},
 		{"retention", s.keeper.Run},
 		{"doctor", s.lookThrough},
 	}

@@ -1,0 +1,39 @@
+package gateway
+
+import (
+	"fmt"
+	"net"
+	"time"
+)
+
+// Listener is where clients connect, and how they speak there.
+type Listener struct {
+	net.Listener
+	TLS bool // From the first byte (RFC 8314 section 3.3); else after STARTTLS.
+}
+
+func (l Listener) way() way { return way{tls: l.TLS} }
+
+// door gives the engine the connections that are admitted.
+type door struct {
+	Listener
+	server *Server
+}
+
+func (d *door) Accept() (net.Conn, error) {
+	for {
+		n, err := d.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		if c := d.server.open(n, d.way()); c != nil {
+			return c, nil
+		}
+		d.server.tally.refused("busy")
+		if !d.TLS {
+			n.SetWriteDeadline(time.Now().Add(time.Second))
+			fmt.Fprint(n, line(replyTooBusy)) // It fits into the socket's buffer and waits for nobody.
+		}
+		n.Close()
+	}
+}
