@@ -68,7 +68,8 @@ type conn struct {
 
 // way is how clients of one listener speak.
 type way struct {
-	tls bool // From the first byte (RFC 8314 section 3.3).
+	tls  bool // From the first byte (RFC 8314 section 3.3).
+	lmtp bool // LMTP (RFC 2033) instead of SMTP.
 }
 
 func newConn(n net.Conn, s *Server, w way) *conn {
@@ -186,9 +187,9 @@ func (c *conn) command() error {
 // engine.
 func (c *conn) intercept(verb, rest string) string {
 	switch verb {
-	case "EHLO", "HELO":
-		c.hello = verb == "EHLO"
-		c.greeted = c.greeted || rest != ""
+	case "EHLO", "HELO", "LHLO":
+		c.hello = verb != "HELO"
+		c.greeted = c.greeted || rest != "" && c.way.lmtp == (verb == "LHLO")
 	case "MAIL", "RCPT", "DATA", "BDAT":
 		if !c.greeted {
 			if verb == "BDAT" {

@@ -9,10 +9,11 @@ import (
 // Listener is where clients connect, and how they speak there.
 type Listener struct {
 	net.Listener
-	TLS bool // From the first byte (RFC 8314 section 3.3); else after STARTTLS.
+	TLS  bool // From the first byte (RFC 8314 section 3.3); else after STARTTLS.
+	LMTP bool // For a mail server beside us: LMTP (RFC 2033), with a reply for each recipient; else SMTP.
 }
 
-func (l Listener) way() way { return way{tls: l.TLS} }
+func (l Listener) way() way { return way{tls: l.TLS, lmtp: l.LMTP} }
 
 // door gives the engine the connections that are admitted.
 type door struct {

@@ -38,6 +38,7 @@ var (
 	errNoQueue    = errors.New("no queue with this address")
 	errForeign    = errors.New("this address does not take mail from here")
 	errTooLarge   = errors.New("message is larger than the limit")
+	errUnanswered = errors.New("a recipient belongs to no queue")
 )
 
 // reply is the one place where an error becomes what the sender hears. What it

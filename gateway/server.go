@@ -26,7 +26,7 @@ const (
 	grace        = 10 * time.Second // For transfers that are under way when the server stops.
 )
 
-// Server takes mail over SMTP.
+// Server takes mail over SMTP and LMTP.
 type Server struct {
 	config  Config
 	archive Archive
@@ -34,7 +34,8 @@ type Server struct {
 	ask     Known
 	now     func() time.Time
 	log     *slog.Logger
-	engine  *smtp.Server
+	smtp    *smtp.Server
+	lmtp    *smtp.Server // The same, for listeners that speak LMTP.
 
 	answered *recent[transactionKey, []archive.Meta]
 	bodies   *recent[archive.Digest, archive.Address]
@@ -74,7 +75,8 @@ func New(c Config, a Archive, q Queues, known Known) (*Server, error) {
 	if err := s.tally.register(c.Metrics, s.sessions); err != nil {
 		return nil, fmt.Errorf("start SMTP: %w", err)
 	}
-	s.engine = newEngine(s)
+	s.smtp, s.lmtp = newEngine(s), newEngine(s)
+	s.lmtp.LMTP = true
 	return s, nil
 }
 
@@ -130,11 +132,11 @@ func (s *Server) newSession(c *smtp.Conn) (smtp.Session, error) {
 	if !ok {
 		return nil, reply(fmt.Errorf("a connection of type %T", c.Conn()))
 	}
-	peer, port, err := addressOf(own.Conn)
+	from, err := originOf(own.Conn)
 	if err != nil {
 		return nil, reply(err)
 	}
-	return &session{server: s, conn: own, engine: c, peer: peer, port: port}, nil
+	return &session{server: s, conn: own, engine: c, origin: from}, nil
 }
 
 // Serve takes mail on all listeners until ctx ends or one of them fails; then
@@ -143,7 +145,11 @@ func (s *Server) newSession(c *smtp.Conn) (smtp.Session, error) {
 func (s *Server) Serve(ctx context.Context, listeners ...Listener) error {
 	ended := make(chan error, len(listeners))
 	for _, l := range listeners {
-		go func() { ended <- s.engine.Serve(&door{l, s}) }()
+		engine := s.smtp
+		if l.LMTP {
+			engine = s.lmtp
+		}
+		go func() { ended <- engine.Serve(&door{l, s}) }()
 	}
 	running := len(listeners)
 	var errs []error

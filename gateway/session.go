@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -24,8 +23,7 @@ type session struct {
 	server *Server
 	conn   *conn
 	engine *smtp.Conn
-	peer   netip.Addr
-	port   int
+	origin origin
 
 	mu  sync.Mutex
 	txn *transaction // Nil outside of one; guarded by mu.
@@ -40,7 +38,8 @@ type transaction struct {
 // part is what of a transaction goes to one queue.
 type part struct {
 	queue Queue
-	to    []string
+	rcpt  []string // Recipients as the engine names them.
+	to    []string // The same as the client wrote them.
 	dsn   []archive.Recipient
 }
 
@@ -68,13 +67,13 @@ func (s *session) Rcpt(to string, opts *smtp.RcptOptions) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	path := s.conn.path()
-	q, err := s.server.admit(path, s.peer)
+	q, err := s.server.admit(path, s.origin.addr)
 	if err != nil {
-		s.server.refuse(s.peer, path, err)
+		s.server.refuse(s.origin, path, err)
 		return reply(err)
 	}
 	p := s.txn.part(q)
-	p.to = append(p.to, path)
+	p.rcpt, p.to = append(p.rcpt, to), append(p.to, path)
 	if opts != nil && (len(opts.Notify) > 0 || opts.OriginalRecipient != "") {
 		p.dsn = append(p.dsn, dsnOf(path, opts))
 	}
@@ -104,38 +103,80 @@ func (t *transaction) part(q Queue) *part {
 
 // Data takes a message and answers when it is durable.
 func (s *session) Data(r io.Reader) error {
-	s.mu.Lock()
-	txn := *s.txn
-	s.mu.Unlock()
 	began := s.server.now()
+	txn := s.transaction()
+	body, err := s.receive(r)
+	if err != nil {
+		s.server.failed(s.origin, txn, err)
+		return reply(err)
+	}
+	defer body.discard() // Of a temporary file: what is left is removed at the next start.
+	return s.answer(txn, body, began)
+}
+
+// LMTPData takes a message and answers for each recipient when it is durable
+// (RFC 2033 section 4.2). Each queue is a transaction of its own: what one of
+// them cannot take is tried again for its recipients alone.
+func (s *session) LMTPData(r io.Reader, status smtp.StatusCollector) error {
+	began := s.server.now()
+	txn := s.transaction()
+	body, err := s.receive(r)
+	if err != nil {
+		s.server.failed(s.origin, txn, err)
+		return reply(err)
+	}
+	defer body.discard()
+	for _, p := range txn.parts {
+		heard := s.answer(transaction{txn.envelope, []part{p}}, body, began)
+		for _, rcpt := range p.rcpt {
+			status.SetStatus(rcpt, heard)
+		}
+	}
+	return reply(errUnanswered) // For recipients that are in no part: there are none.
+}
+
+// transaction is a copy of what was said so far. It is empty when the client
+// took it back before its first chunk was looked at.
+func (s *session) transaction() (txn transaction) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.txn != nil {
+		txn = *s.txn
+	}
+	return txn
+}
+
+// receive reads a message to its end, also when it is not wanted any more: the
+// replies of LMTP are written by another goroutine while this one goes on.
+func (s *session) receive(r io.Reader) (*spool, error) {
 	if phase(s.conn.phase.Load()) == message {
 		r = dataBody{s.conn}
 	}
-	stored, err := s.take(txn, r)
+	body, err := readSpool(r, s.server.config.Spool, s.server.config.MaxMessage)
 	if err != nil {
-		s.server.failed(s.peer, txn, err)
+		_, cut := io.Copy(io.Discard, r)
+		return nil, errors.Join(cut, err)
+	}
+	if s.conn.broken.Load() {
+		return nil, errors.Join(errCut, body.discard())
+	}
+	return body, nil
+}
+
+// answer archives a message that was read, and returns what the sender hears.
+func (s *session) answer(txn transaction, body *spool, began time.Time) error {
+	stored, err := s.server.store(context.Background(), s.evidence(), txn, body)
+	if err != nil {
+		s.server.failed(s.origin, txn, err)
 		return reply(err)
 	}
 	s.server.accepted(txn, stored, s.server.now().Sub(began))
 	return receipt(stored)
 }
 
-// take reads the message and puts it into the archive, once for each queue.
-func (s *session) take(txn transaction, r io.Reader) ([]archive.Meta, error) {
-	body, err := readSpool(r, s.server.config.Spool, s.server.config.MaxMessage)
-	if err != nil {
-		return nil, err
-	}
-	defer body.discard() // Of a temporary file: what is left is removed at the next start.
-	if s.conn.broken.Load() {
-		return nil, errCut
-	}
-	return s.server.store(context.Background(), s.evidence(), txn, body)
-}
-
 // evidence is who hands the message over.
 func (s *session) evidence() archive.Peer {
-	p := archive.Peer{IP: s.peer.String(), Port: s.port, Helo: s.engine.Hostname()}
+	p := archive.Peer{IP: s.origin.String(), Port: s.origin.port, Helo: s.engine.Hostname()}
 	if state := s.conn.tlsState(); state != nil {
 		p.TLS = tlsText(state)
 		if len(state.PeerCertificates) > 0 {
@@ -182,7 +223,7 @@ func contains(sources []netip.Prefix, peer netip.Addr) bool {
 
 // transactionKey is what makes a retry of a sender the same transaction.
 type transactionKey struct {
-	peer     netip.Addr
+	peer     string
 	envelope [sha256.Size]byte
 	body     archive.Digest
 }
@@ -193,8 +234,7 @@ func keyOf(peer archive.Peer, txn transaction, body archive.Digest) transactionK
 		to = append(to, p.to...)
 	}
 	slices.Sort(to)
-	ip, _ := netip.ParseAddr(peer.IP) // It was written by us; zero would be a key too.
-	return transactionKey{ip, sha256.Sum256([]byte(txn.envelope.From + "\x00" + strings.Join(to, "\x00"))), body}
+	return transactionKey{peer.IP, sha256.Sum256([]byte(txn.envelope.From + "\x00" + strings.Join(to, "\x00"))), body}
 }
 
 // store archives a message for each of its queues: its body once, the other
@@ -251,12 +291,4 @@ func (s *Server) whereIs(sum archive.Digest, now time.Time) (archive.Address, bo
 		return archive.Address{}, false
 	}
 	return s.ask(sum)
-}
-
-func addressOf(c net.Conn) (netip.Addr, int, error) {
-	a, err := netip.ParseAddrPort(c.RemoteAddr().String())
-	if err != nil {
-		return netip.Addr{}, 0, errors.Join(errForeign, err)
-	}
-	return a.Addr().Unmap(), int(a.Port()), nil
 }

@@ -108,12 +108,14 @@ func configured(t testing.TB, a Archive, change func(*Config)) *Server {
 func start(t testing.TB, s *Server, listeners ...Listener) (addresses []string) {
 	t.Helper()
 	for i := range listeners {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
+		if listeners[i].Listener == nil {
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			listeners[i].Listener = l
 		}
-		listeners[i].Listener = l
-		addresses = append(addresses, l.Addr().String())
+		addresses = append(addresses, listeners[i].Addr().String())
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
@@ -143,7 +145,11 @@ type client struct {
 
 func dial(t testing.TB, address string) *client {
 	t.Helper()
-	n, err := net.Dial("tcp", address)
+	network := "tcp"
+	if strings.HasPrefix(address, "/") {
+		network = "unix"
+	}
+	n, err := net.Dial(network, address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -338,7 +344,7 @@ func (c *client) closeWrite() {
 	switch conn := c.conn.(type) {
 	case *tls.Conn:
 		conn.CloseWrite()
-	case *net.TCPConn:
+	case interface{ CloseWrite() error }: // Of TCP, or of a socket of this machine.
 		conn.CloseWrite()
 	}
 }

@@ -3,7 +3,6 @@ package gateway
 import (
 	"cmp"
 	"errors"
-	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -68,7 +67,7 @@ func (s *Server) accepted(txn transaction, stored []archive.Meta, took time.Dura
 }
 
 // failed notes a message that was not taken.
-func (s *Server) failed(peer netip.Addr, txn transaction, err error) {
+func (s *Server) failed(peer origin, txn transaction, err error) {
 	t := &s.tally
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -86,7 +85,7 @@ func (s *Server) failed(peer netip.Addr, txn transaction, err error) {
 }
 
 // refuse notes a recipient that was not let in.
-func (s *Server) refuse(peer netip.Addr, to string, err error) {
+func (s *Server) refuse(peer origin, to string, err error) {
 	reason := "source"
 	text := err.Error()
 	if errors.Is(err, errNoQueue) {
