@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"path/filepath"
 	"strings"
@@ -37,12 +36,7 @@ const legal = "legal-ab2cd@journal.example.net"
 // transferLMTP sends a body and returns the replies to n recipients.
 func (c *client) transferLMTP(way, body string, n int) (replies []string) {
 	c.t.Helper()
-	if way == "DATA" {
-		c.say("DATA", "354")
-		c.send(stuffed(body))
-	} else {
-		c.send(fmt.Sprintf("BDAT %d LAST\r\n%s", len(body), body))
-	}
+	c.put(way, body)
 	for range n {
 		replies = append(replies, c.reply())
 	}
