@@ -53,6 +53,7 @@ type conn struct {
 
 	// For the engine's goroutine alone.
 	opened   bool // What comes before the greeting was done.
+	origin   origin
 	in       *bufio.Reader
 	out      []byte    // Replies that are not sent yet.
 	line     []byte    // The last command, as sent, without its end.
@@ -72,8 +73,8 @@ type way struct {
 	lmtp bool // LMTP (RFC 2033) instead of SMTP.
 }
 
-func newConn(n net.Conn, s *Server, w way) *conn {
-	return &conn{Conn: n, stream: n, server: s, way: w, in: bufio.NewReaderSize(n, 32<<10)}
+func newConn(n net.Conn, from origin, s *Server, w way) *conn {
+	return &conn{Conn: n, stream: n, origin: from, server: s, way: w, in: bufio.NewReaderSize(n, 32<<10)}
 }
 
 var (
@@ -361,7 +362,11 @@ func (c *conn) handshake() (err error) {
 			c.broken.Store(true)
 		}
 	}()
-	secure := tls.Server(c.Conn, c.server.config.TLS)
+	network := c.Conn
+	if c.in.Buffered() > 0 { // Came with the header of a proxy.
+		network, c.in = ahead{c.Conn, c.in}, bufio.NewReaderSize(nil, c.in.Size())
+	}
+	secure := tls.Server(network, c.server.config.TLS)
 	if err := c.Conn.SetDeadline(time.Now().Add(min(c.server.config.Idle, time.Minute))); err != nil {
 		return err
 	}
@@ -385,6 +390,14 @@ func (c *conn) handshake() (err error) {
 
 // open does what comes before the greeting.
 func (c *conn) open() error {
+	if c.origin.name == "" && contains(c.server.config.Proxies, c.origin.addr) {
+		if err := c.readProxyHeader(); err != nil {
+			c.broken.Store(true)
+			c.server.tally.refused("proxy")
+			c.server.log.Warn("connection of a proxy ended", "peer", c.origin, "cause", err)
+			return err
+		}
+	}
 	if c.way.tls {
 		return c.handshake()
 	}

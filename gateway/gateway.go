@@ -48,6 +48,7 @@ type Config struct {
 	Transfer    time.Duration         // Longest time for one message; default 1 hour.
 	MaxSessions int                   // Sessions at once; default 512. More are answered 421.
 	Spool       string                // Directory for bodies over 1 MiB while they come in; required, emptied at start.
+	Proxies     []netip.Prefix        // Peers that name the client with the PROXY protocol, and must; default: none.
 	Log         *slog.Logger          // Default: discard.
 	Metrics     prometheus.Registerer // May be nil.
 }

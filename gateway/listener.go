@@ -27,7 +27,12 @@ func (d *door) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		if c := d.server.open(n, d.way()); c != nil {
+		from, err := originOf(n)
+		if err != nil { // The client is gone already.
+			n.Close()
+			continue
+		}
+		if c := d.server.open(n, from, d.way()); c != nil {
 			return c, nil
 		}
 		d.server.tally.refused("busy")

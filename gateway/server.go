@@ -132,11 +132,7 @@ func (s *Server) newSession(c *smtp.Conn) (smtp.Session, error) {
 	if !ok {
 		return nil, reply(fmt.Errorf("a connection of type %T", c.Conn()))
 	}
-	from, err := originOf(own.Conn)
-	if err != nil {
-		return nil, reply(err)
-	}
-	return &session{server: s, conn: own, engine: c, origin: from}, nil
+	return &session{server: s, conn: own, engine: c}, nil
 }
 
 // Serve takes mail on all listeners until ctx ends or one of them fails; then
@@ -212,13 +208,13 @@ func (s *Server) sessions() int {
 }
 
 // open admits a connection, nil when there are too many.
-func (s *Server) open(n net.Conn, w way) *conn {
+func (s *Server) open(n net.Conn, from origin, w way) *conn {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stopping || len(s.conns) >= s.config.MaxSessions {
 		return nil
 	}
-	c := newConn(n, s, w)
+	c := newConn(n, from, s, w)
 	s.conns[c] = struct{}{}
 	return c
 }

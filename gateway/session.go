@@ -23,7 +23,6 @@ type session struct {
 	server *Server
 	conn   *conn
 	engine *smtp.Conn
-	origin origin
 
 	mu  sync.Mutex
 	txn *transaction // Nil outside of one; guarded by mu.
@@ -31,6 +30,8 @@ type session struct {
 
 // transaction is what MAIL and RCPT have said (RFC 5321 section 3.3).
 type transaction struct {
+	from     origin
+	peer     archive.Peer
 	envelope archive.Envelope // Without To.
 	parts    []part           // One for each queue, in order of the first RCPT.
 }
@@ -58,7 +59,7 @@ func (s *session) Mail(from string, opts *smtp.MailOptions) error {
 		e.Body, e.UTF8, e.Declared = string(opts.Body), opts.UTF8, opts.Size
 		e.Return, e.EnvID = string(opts.Return), opts.EnvelopeID
 	}
-	s.txn = &transaction{envelope: e}
+	s.txn = &transaction{from: s.conn.origin, peer: s.evidence(), envelope: e}
 	return nil
 }
 
@@ -67,9 +68,9 @@ func (s *session) Rcpt(to string, opts *smtp.RcptOptions) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	path := s.conn.path()
-	q, err := s.server.admit(path, s.origin.addr)
+	q, err := s.server.admit(path, s.txn.from.addr)
 	if err != nil {
-		s.server.refuse(s.origin, path, err)
+		s.server.refuse(s.txn.from, path, err)
 		return reply(err)
 	}
 	p := s.txn.part(q)
@@ -107,7 +108,7 @@ func (s *session) Data(r io.Reader) error {
 	txn := s.transaction()
 	body, err := s.receive(r)
 	if err != nil {
-		s.server.failed(s.origin, txn, err)
+		s.server.failed(txn, err)
 		return reply(err)
 	}
 	defer body.discard() // Of a temporary file: what is left is removed at the next start.
@@ -122,12 +123,14 @@ func (s *session) LMTPData(r io.Reader, status smtp.StatusCollector) error {
 	txn := s.transaction()
 	body, err := s.receive(r)
 	if err != nil {
-		s.server.failed(s.origin, txn, err)
+		s.server.failed(txn, err)
 		return reply(err)
 	}
 	defer body.discard()
 	for _, p := range txn.parts {
-		heard := s.answer(transaction{txn.envelope, []part{p}}, body, began)
+		one := txn
+		one.parts = []part{p}
+		heard := s.answer(one, body, began)
 		for _, rcpt := range p.rcpt {
 			status.SetStatus(rcpt, heard)
 		}
@@ -165,9 +168,9 @@ func (s *session) receive(r io.Reader) (*spool, error) {
 
 // answer archives a message that was read, and returns what the sender hears.
 func (s *session) answer(txn transaction, body *spool, began time.Time) error {
-	stored, err := s.server.store(context.Background(), s.evidence(), txn, body)
+	stored, err := s.server.store(context.Background(), txn, body)
 	if err != nil {
-		s.server.failed(s.origin, txn, err)
+		s.server.failed(txn, err)
 		return reply(err)
 	}
 	s.server.accepted(txn, stored, s.server.now().Sub(began))
@@ -176,7 +179,7 @@ func (s *session) answer(txn transaction, body *spool, began time.Time) error {
 
 // evidence is who hands the message over.
 func (s *session) evidence() archive.Peer {
-	p := archive.Peer{IP: s.origin.String(), Port: s.origin.port, Helo: s.engine.Hostname()}
+	p := archive.Peer{IP: s.conn.origin.String(), Port: s.conn.origin.port, Helo: s.engine.Hostname()}
 	if state := s.conn.tlsState(); state != nil {
 		p.TLS = tlsText(state)
 		if len(state.PeerCertificates) > 0 {
@@ -228,29 +231,29 @@ type transactionKey struct {
 	body     archive.Digest
 }
 
-func keyOf(peer archive.Peer, txn transaction, body archive.Digest) transactionKey {
+func keyOf(txn transaction, body archive.Digest) transactionKey {
 	var to []string
 	for _, p := range txn.parts {
 		to = append(to, p.to...)
 	}
 	slices.Sort(to)
-	return transactionKey{peer.IP, sha256.Sum256([]byte(txn.envelope.From + "\x00" + strings.Join(to, "\x00"))), body}
+	return transactionKey{txn.peer.IP, sha256.Sum256([]byte(txn.envelope.From + "\x00" + strings.Join(to, "\x00"))), body}
 }
 
 // store archives a message for each of its queues: its body once, the other
 // times that it was seen. A retry of what was acknowledged is answered as
 // before and stores nothing.
-func (s *Server) store(ctx context.Context, peer archive.Peer, txn transaction, body *spool) ([]archive.Meta, error) {
+func (s *Server) store(ctx context.Context, txn transaction, body *spool) ([]archive.Meta, error) {
 	now := s.now()
 	sum := body.sum()
-	key := keyOf(peer, txn, sum)
+	key := keyOf(txn, sum)
 	if before, ok := s.answered.get(key, now); ok {
 		return before, nil
 	}
 	first, known := s.whereIs(sum, now)
 	var stored []archive.Meta
 	for _, p := range txn.parts {
-		m := archive.Meta{Kind: archive.KindMessage, Received: now.UTC(), SHA256: sum, Size: body.size, Source: archive.Source{Queue: p.queue.Name, Format: p.queue.Format}, Peer: &peer}
+		m := archive.Meta{Kind: archive.KindMessage, Received: now.UTC(), SHA256: sum, Size: body.size, Source: archive.Source{Queue: p.queue.Name, Format: p.queue.Format}, Peer: &txn.peer}
 		e := txn.envelope
 		e.To, e.DSN = p.to, p.dsn
 		m.Envelope = &e

@@ -67,7 +67,7 @@ func (s *Server) accepted(txn transaction, stored []archive.Meta, took time.Dura
 }
 
 // failed notes a message that was not taken.
-func (s *Server) failed(peer origin, txn transaction, err error) {
+func (s *Server) failed(txn transaction, err error) {
 	t := &s.tally
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -81,7 +81,7 @@ func (s *Server) failed(peer origin, txn transaction, err error) {
 	for _, p := range txn.parts {
 		t.messages.WithLabelValues(p.queue.Name, result).Inc()
 	}
-	s.log.Warn("message not archived", "peer", peer, "cause", err)
+	s.log.Warn("message not archived", "peer", txn.from, "cause", err)
 }
 
 // refuse notes a recipient that was not let in.
