@@ -54,6 +54,9 @@ type conn struct {
 	// For the engine's goroutine alone.
 	opened   bool // What comes before the greeting was done.
 	origin   origin
+	proxy    bool       // XCLIENT and XFORWARD are for this peer, whoever it names.
+	session  *session   // Nil before EHLO.
+	forward  attributes // What XFORWARD said for the next transaction.
 	in       *bufio.Reader
 	out      []byte    // Replies that are not sent yet.
 	line     []byte    // The last command, as sent, without its end.
@@ -191,6 +194,13 @@ func (c *conn) intercept(verb, rest string) string {
 	case "EHLO", "HELO", "LHLO":
 		c.hello = verb != "HELO"
 		c.greeted = c.greeted || rest != "" && c.way.lmtp == (verb == "LHLO")
+	case "XCLIENT", "XFORWARD":
+		if c.proxy && verb == "XCLIENT" {
+			return c.xclient(rest)
+		}
+		if c.proxy {
+			return c.xforward(rest)
+		}
 	case "MAIL", "RCPT", "DATA", "BDAT":
 		if !c.greeted {
 			if verb == "BDAT" {
@@ -398,6 +408,7 @@ func (c *conn) open() error {
 			return err
 		}
 	}
+	c.proxy = contains(c.server.config.XClient, c.origin.addr)
 	if c.way.tls {
 		return c.handshake()
 	}
@@ -425,11 +436,22 @@ func (c *conn) Write(p []byte) (int, error) {
 	c.out = append(c.out, p...)
 	if c.hello && bytes.HasPrefix(p, []byte(engineCapability)) {
 		c.hello = false
-		if c.secure == nil {
-			c.out = append(c.out, line(replyOfferTLS)...)
+		for _, offer := range c.offers() {
+			c.out = append(c.out, line(offer)...)
 		}
 	}
 	return len(p), nil
+}
+
+// offers are the lines that the reply to EHLO gets beside those of the engine.
+func (c *conn) offers() (lines []string) {
+	if c.secure == nil {
+		lines = append(lines, replyOfferTLS)
+	}
+	if c.proxy {
+		lines = append(lines, replyOfferXClient+strings.Join(xclientNames, " "), replyOfferXForward+strings.Join(xforwardNames, " "))
+	}
+	return lines
 }
 
 func (c *conn) flush() error {

@@ -49,6 +49,7 @@ type Config struct {
 	MaxSessions int                   // Sessions at once; default 512. More are answered 421.
 	Spool       string                // Directory for bodies over 1 MiB while they come in; required, emptied at start.
 	Proxies     []netip.Prefix        // Peers that name the client with the PROXY protocol, and must; default: none.
+	XClient     []netip.Prefix        // Peers that may name their client with XCLIENT and XFORWARD; default: none.
 	Log         *slog.Logger          // Default: discard.
 	Metrics     prometheus.Registerer // May be nil.
 }

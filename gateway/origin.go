@@ -17,6 +17,8 @@ type origin struct {
 	port  int
 	name  string     // Of a peer that is no address: its socket.
 	proxy netip.Addr // The peer, when it is a proxy that named the client.
+
+	helo, login string // As XCLIENT says; "" when it does not.
 }
 
 // originOf tells where a connection comes from. Who can reach a socket of this

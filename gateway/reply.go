@@ -20,6 +20,11 @@ const (
 	replyPlaintextBehindTLS = "501 5.5.1 Nothing may follow STARTTLS before the handshake"
 	replyLineTooLong        = "500 5.5.2 Command line too long"
 	replyOfferTLS           = "250-STARTTLS"
+	replyOfferXClient       = "250-XCLIENT "
+	replyOfferXForward      = "250-XFORWARD "
+	replyForwarded          = "250 2.0.0 Noted"
+	replyInTransaction      = "503 5.5.1 A transaction is open, end it or say RSET"
+	replyBadAttribute       = "501 5.5.4 An attribute is unknown or malformed"
 	replyStopping           = "421 4.3.2 Shutting down, try again in a minute"
 	replyTooBusy            = "421 4.3.2 Too many connections, try again in a minute"
 )
@@ -30,6 +35,14 @@ const (
 	engineCapability = "250-PIPELINING"
 )
 
+// greeting is what the engine greets with.
+func greeting(hostname string, w way) string {
+	if w.lmtp {
+		return "220 " + hostname + " LMTP Service Ready"
+	}
+	return "220 " + hostname + " ESMTP Service Ready"
+}
+
 func line(text string) string { return text + "\r\n" }
 
 // Why a transaction is not taken.
@@ -37,6 +50,7 @@ var (
 	errNestedMail = errors.New("MAIL inside a transaction")
 	errNoQueue    = errors.New("no queue with this address")
 	errForeign    = errors.New("this address does not take mail from here")
+	errNobody     = errors.New("the proxy does not know its client's address at the moment")
 	errTooLarge   = errors.New("message is larger than the limit")
 	errUnanswered = errors.New("a recipient belongs to no queue")
 )

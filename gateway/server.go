@@ -132,7 +132,8 @@ func (s *Server) newSession(c *smtp.Conn) (smtp.Session, error) {
 	if !ok {
 		return nil, reply(fmt.Errorf("a connection of type %T", c.Conn()))
 	}
-	return &session{server: s, conn: own, engine: c}, nil
+	own.session = &session{server: s, conn: own, engine: c}
+	return own.session, nil
 }
 
 // Serve takes mail on all listeners until ctx ends or one of them fails; then

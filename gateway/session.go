@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -32,6 +33,7 @@ type session struct {
 type transaction struct {
 	from     origin
 	peer     archive.Peer
+	forward  attributes       // What XFORWARD said: told for the record, never believed.
 	envelope archive.Envelope // Without To.
 	parts    []part           // One for each queue, in order of the first RCPT.
 }
@@ -59,7 +61,7 @@ func (s *session) Mail(from string, opts *smtp.MailOptions) error {
 		e.Body, e.UTF8, e.Declared = string(opts.Body), opts.UTF8, opts.Size
 		e.Return, e.EnvID = string(opts.Return), opts.EnvelopeID
 	}
-	s.txn = &transaction{from: s.conn.origin, peer: s.evidence(), envelope: e}
+	s.txn = &transaction{from: s.conn.origin, peer: s.evidence(), forward: s.conn.forward, envelope: e}
 	return nil
 }
 
@@ -174,12 +176,16 @@ func (s *session) answer(txn transaction, body *spool, began time.Time) error {
 		return reply(err)
 	}
 	s.server.accepted(txn, stored, s.server.now().Sub(began))
+	if len(txn.forward) > 0 {
+		s.server.log.Debug("message was forwarded for a client", "at", stored[0].Address(), "client", txn.forward)
+	}
 	return receipt(stored)
 }
 
 // evidence is who hands the message over.
 func (s *session) evidence() archive.Peer {
-	p := archive.Peer{IP: s.conn.origin.String(), Port: s.conn.origin.port, Helo: s.engine.Hostname()}
+	from := s.conn.origin
+	p := archive.Peer{IP: from.String(), Port: from.port, Helo: cmp.Or(from.helo, s.engine.Hostname()), Auth: from.login}
 	if state := s.conn.tlsState(); state != nil {
 		p.TLS = tlsText(state)
 		if len(state.PeerCertificates) > 0 {
@@ -190,8 +196,16 @@ func (s *session) evidence() archive.Peer {
 	return p
 }
 
-// Reset ends the transaction.
+// open reports whether there is a transaction.
+func (s *session) open() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.txn != nil
+}
+
+// Reset ends the transaction, and what XFORWARD said for it.
 func (s *session) Reset() {
+	s.conn.forward = nil
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.txn = nil
@@ -207,14 +221,15 @@ func (s *Server) admit(path string, peer netip.Addr) (Queue, error) {
 	local, _, _ := strings.Cut(path, "@")
 	local, _, _ = strings.Cut(local, "+")
 	q, ok := s.queues(strings.ToLower(strings.Trim(local, `"`)))
-	switch {
+	switch _, trusted := s.known.get(peer, s.now()); {
+	case !peer.IsValid():
+		return Queue{}, errNobody
 	case ok && contains(q.Sources, peer):
 		s.known.put(peer, struct{}{}, s.now())
 		return q, nil
 	case ok:
 		return Queue{}, fmt.Errorf("%w: queue %s takes no mail from %s; add it with --source", errForeign, q.Name, peer)
-	}
-	if _, trusted := s.known.get(peer, s.now()); trusted || peer.IsLoopback() || peer.IsPrivate() {
+	case trusted || peer.IsLoopback() || peer.IsPrivate():
 		return Queue{}, errNoQueue
 	}
 	return Queue{}, errForeign
