@@ -54,6 +54,7 @@ type conn struct {
 	// For the engine's goroutine alone.
 	opened   bool // What comes before the greeting was done.
 	origin   origin
+	seat     *network   // Of a stranger.
 	proxy    bool       // XCLIENT and XFORWARD are for this peer, whoever it names.
 	session  *session   // Nil before EHLO.
 	forward  attributes // What XFORWARD said for the next transaction.
@@ -400,11 +401,18 @@ func (c *conn) handshake() (err error) {
 
 // open does what comes before the greeting.
 func (c *conn) open() error {
-	if c.origin.name == "" && contains(c.server.config.Proxies, c.origin.addr) {
+	if c.proxied() {
 		if err := c.readProxyHeader(); err != nil {
 			c.broken.Store(true)
 			c.server.tally.refused("proxy")
 			c.server.log.Warn("connection of a proxy ended", "peer", c.origin, "cause", err)
+			return err
+		}
+		if err := c.server.admitPeer(c); err != nil {
+			if !c.way.tls {
+				c.say(turnAway(err))
+			}
+			c.broken.Store(true)
 			return err
 		}
 	}
@@ -413,6 +421,11 @@ func (c *conn) open() error {
 		return c.handshake()
 	}
 	return nil
+}
+
+// proxied reports whether the connection begins with the header of a proxy.
+func (c *conn) proxied() bool {
+	return c.origin.name == "" && contains(c.server.config.Proxies, c.origin.addr)
 }
 
 // Write keeps replies until the client is waited for, so that a pipelined
@@ -447,6 +460,8 @@ func (c *conn) Write(p []byte) (int, error) {
 func (c *conn) offers() (lines []string) {
 	if c.secure == nil {
 		lines = append(lines, replyOfferTLS)
+	} else {
+		lines = append(lines, replyOfferRequireTLS)
 	}
 	if c.proxy {
 		lines = append(lines, replyOfferXClient+strings.Join(xclientNames, " "), replyOfferXForward+strings.Join(xforwardNames, " "))

@@ -47,6 +47,9 @@ type Config struct {
 	Idle        time.Duration         // Hang up on a silent client; default 5 minutes (RFC 5321 section 4.5.3.2).
 	Transfer    time.Duration         // Longest time for one message; default 1 hour.
 	MaxSessions int                   // Sessions at once; default 512. More are answered 421.
+	Sources     func(netip.Addr) bool // Whether some queue takes mail from there; the limits below are for others. Default: everybody is one.
+	PerNetwork  int                   // Sessions at once of one network (IPv4 /24, IPv6 /48); default 8.
+	PerMinute   int                   // New sessions of one network in a minute; default 30.
 	Spool       string                // Directory for bodies over 1 MiB while they come in; required, emptied at start.
 	Proxies     []netip.Prefix        // Peers that name the client with the PROXY protocol, and must; default: none.
 	XClient     []netip.Prefix        // Peers that may name their client with XCLIENT and XFORWARD; default: none.

@@ -32,13 +32,13 @@ func (d *door) Accept() (net.Conn, error) {
 			n.Close()
 			continue
 		}
-		if c := d.server.open(n, from, d.way()); c != nil {
+		c, err := d.server.open(n, from, d.way())
+		if err == nil {
 			return c, nil
 		}
-		d.server.tally.refused("busy")
 		if !d.TLS {
 			n.SetWriteDeadline(time.Now().Add(time.Second))
-			fmt.Fprint(n, line(replyTooBusy)) // It fits into the socket's buffer and waits for nobody.
+			fmt.Fprint(n, line(turnAway(err))) // It fits into the socket's buffer and waits for nobody.
 		}
 		n.Close()
 	}

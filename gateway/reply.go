@@ -27,6 +27,8 @@ const (
 	replyBadAttribute       = "501 5.5.4 An attribute is unknown or malformed"
 	replyStopping           = "421 4.3.2 Shutting down, try again in a minute"
 	replyTooBusy            = "421 4.3.2 Too many connections, try again in a minute"
+	replyCrowd              = "421 4.7.0 Too many connections from your network, try again later"
+	replyOfferRequireTLS    = "250-REQUIRETLS"
 )
 
 // By what replies of the engine are recognised on their way out.
@@ -34,6 +36,14 @@ const (
 	engineGoAhead    = "354 "
 	engineCapability = "250-PIPELINING"
 )
+
+// turnAway is what a client hears instead of the greeting.
+func turnAway(err error) string {
+	if errors.Is(err, errCrowd) {
+		return replyCrowd
+	}
+	return replyTooBusy
+}
 
 // greeting is what the engine greets with.
 func greeting(hostname string, w way) string {
@@ -47,6 +57,9 @@ func line(text string) string { return text + "\r\n" }
 
 // Why a transaction is not taken.
 var (
+	errBusy       = errors.New("too many sessions")
+	errCrowd      = errors.New("too many sessions of one network")
+	errNeedsTLS   = errors.New("REQUIRETLS was asked for in clear")
 	errNestedMail = errors.New("MAIL inside a transaction")
 	errNoQueue    = errors.New("no queue with this address")
 	errForeign    = errors.New("this address does not take mail from here")
@@ -64,6 +77,8 @@ func reply(err error) *smtp.SMTPError {
 		return &smtp.SMTPError{Code: 503, EnhancedCode: smtp.EnhancedCode{5, 5, 1}, Message: "A transaction is open, end it or say RSET"}
 	case errors.Is(err, errNoQueue):
 		return &smtp.SMTPError{Code: 450, EnhancedCode: smtp.EnhancedCode{4, 1, 1}, Message: "No queue with this address here; keep the message and correct the address"}
+	case errors.Is(err, errNeedsTLS):
+		return &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 7, 10}, Message: "REQUIRETLS is for sessions with TLS"}
 	case errors.Is(err, errForeign):
 		return &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 7, 1}, Message: "Mail for this address is not taken from here"}
 	case errors.Is(err, errTooLarge):

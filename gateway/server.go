@@ -42,10 +42,14 @@ type Server struct {
 	known    *recent[netip.Addr, struct{}] // Peers that mail was taken from.
 	tally    tally
 
-	mu       sync.Mutex
-	conns    map[*conn]struct{} // guarded by mu
-	stopping bool               // guarded by mu
-	empty    chan struct{}      // Closed when stopping and no connection is left; guarded by mu.
+	pause  func(time.Duration) // Delays the reply to a stranger.
+	ending chan struct{}       // Closed when the server begins to stop.
+
+	mu        sync.Mutex
+	conns     map[*conn]struct{} // guarded by mu
+	strangers strangers          // guarded by mu
+	stopping  bool               // guarded by mu
+	empty     chan struct{}      // Closed when stopping and no connection is left; guarded by mu.
 }
 
 // New checks the configuration. known may be nil.
@@ -67,11 +71,13 @@ func New(c Config, a Archive, q Queues, known Known) (*Server, error) {
 	}
 	s := &Server{
 		config: c, archive: a, queues: q, ask: known, now: time.Now, log: c.Log,
-		answered: newRecent[transactionKey, []archive.Meta](rememberMost, remember),
-		bodies:   newRecent[archive.Digest, archive.Address](rememberMost, remember),
-		known:    newRecent[netip.Addr, struct{}](rememberMost, 8766*time.Hour),
-		conns:    map[*conn]struct{}{}, empty: make(chan struct{}),
+		answered:  newRecent[transactionKey, []archive.Meta](rememberMost, remember),
+		bodies:    newRecent[archive.Digest, archive.Address](rememberMost, remember),
+		known:     newRecent[netip.Addr, struct{}](rememberMost, 8766*time.Hour),
+		strangers: strangers{networks: map[netip.Prefix]*network{}}, ending: make(chan struct{}),
+		conns: map[*conn]struct{}{}, empty: make(chan struct{}),
 	}
+	s.pause = s.wait
 	if err := s.tally.register(c.Metrics, s.sessions); err != nil {
 		return nil, fmt.Errorf("start SMTP: %w", err)
 	}
@@ -101,6 +107,12 @@ func (c *Config) fill() error {
 	if c.MaxSessions <= 0 {
 		c.MaxSessions = 512
 	}
+	if c.PerNetwork <= 0 {
+		c.PerNetwork = 8
+	}
+	if c.PerMinute <= 0 {
+		c.PerMinute = 30
+	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
@@ -115,6 +127,8 @@ func newEngine(s *Server) *smtp.Server {
 	e.EnableSMTPUTF8 = true
 	e.EnableBINARYMIME = true
 	e.EnableDSN = true
+	e.EnableREQUIRETLS = true // RFC 8689: we never relay on. It is offered by conn, which knows about TLS.
+	e.MaxRecipients = 1000    // RFC 5321 section 4.5.3.1.8 asks for 100; 1000 is what Postfix takes.
 	e.ErrorLog = log.New(engineLog{s.log}, "", 0)
 	return e
 }
@@ -172,6 +186,7 @@ func (s *Server) Serve(ctx context.Context, listeners ...Listener) error {
 func (s *Server) stop() {
 	s.mu.Lock()
 	s.stopping = true
+	close(s.ending)
 	open := make([]*conn, 0, len(s.conns))
 	for c := range s.conns {
 		open = append(open, c)
@@ -208,22 +223,30 @@ func (s *Server) sessions() int {
 	return len(s.conns)
 }
 
-// open admits a connection, nil when there are too many.
-func (s *Server) open(n net.Conn, from origin, w way) *conn {
+// open admits a connection, or says why it does not.
+func (s *Server) open(n net.Conn, from origin, w way) (*conn, error) {
+	c := newConn(n, from, s, w)
+	if !c.proxied() {
+		if err := s.admitPeer(c); err != nil {
+			return nil, err
+		}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stopping || len(s.conns) >= s.config.MaxSessions {
-		return nil
+		s.strangers.leave(c.seat)
+		s.tally.refused(reasonOf(errBusy))
+		return nil, errBusy
 	}
-	c := newConn(n, from, s, w)
 	s.conns[c] = struct{}{}
-	return c
+	return c, nil
 }
 
 func (s *Server) closed(c *conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.conns, c)
+	s.strangers.leave(c.seat)
 	if s.stopping && len(s.conns) == 0 {
 		close(s.empty)
 	}

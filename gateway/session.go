@@ -25,6 +25,8 @@ type session struct {
 	conn   *conn
 	engine *smtp.Conn
 
+	guesses int // Recipients that were refused for good.
+
 	mu  sync.Mutex
 	txn *transaction // Nil outside of one; guarded by mu.
 }
@@ -53,6 +55,9 @@ func (s *session) Mail(from string, opts *smtp.MailOptions) error {
 	if s.txn != nil {
 		return reply(errNestedMail)
 	}
+	if opts != nil && opts.RequireTLS && s.conn.tlsState() == nil {
+		return reply(errNeedsTLS)
+	}
 	e := archive.Envelope{From: from}
 	if raw := s.conn.path(); raw != "" || from == "" {
 		e.From = raw
@@ -67,14 +72,17 @@ func (s *session) Mail(from string, opts *smtp.MailOptions) error {
 
 // Rcpt adds a recipient, when there is a queue that takes its mail from here.
 func (s *session) Rcpt(to string, opts *smtp.RcptOptions) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	path := s.conn.path()
-	q, err := s.server.admit(path, s.txn.from.addr)
+	from, path := s.transaction().from, s.conn.path()
+	q, err := s.server.admit(path, from.addr)
 	if err != nil {
-		s.server.refuse(s.txn.from, path, err)
+		s.server.refuse(from, path, err)
+		if final(err) {
+			s.tarpit(from.addr)
+		}
 		return reply(err)
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	p := s.txn.part(q)
 	p.rcpt, p.to = append(p.rcpt, to), append(p.to, path)
 	if opts != nil && (len(opts.Notify) > 0 || opts.OriginalRecipient != "") {
@@ -221,7 +229,7 @@ func (s *Server) admit(path string, peer netip.Addr) (Queue, error) {
 	local, _, _ := strings.Cut(path, "@")
 	local, _, _ = strings.Cut(local, "+")
 	q, ok := s.queues(strings.ToLower(strings.Trim(local, `"`)))
-	switch _, trusted := s.known.get(peer, s.now()); {
+	switch {
 	case !peer.IsValid():
 		return Queue{}, errNobody
 	case ok && contains(q.Sources, peer):
@@ -229,10 +237,20 @@ func (s *Server) admit(path string, peer netip.Addr) (Queue, error) {
 		return q, nil
 	case ok:
 		return Queue{}, fmt.Errorf("%w: queue %s takes no mail from %s; add it with --source", errForeign, q.Name, peer)
-	case trusted || peer.IsLoopback() || peer.IsPrivate():
+	case s.trusts(peer):
 		return Queue{}, errNoQueue
 	}
 	return Queue{}, errForeign
+}
+
+// trusts reports whether an unknown address that is written to from there may
+// be a slip of somebody who sets up a mail server of ours.
+func (s *Server) trusts(peer netip.Addr) bool {
+	if s.config.Sources != nil && s.config.Sources(peer) || peer.IsLoopback() || peer.IsPrivate() {
+		return true
+	}
+	_, sent := s.known.get(peer, s.now())
+	return sent
 }
 
 func contains(sources []netip.Prefix, peer netip.Addr) bool {

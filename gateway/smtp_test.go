@@ -154,7 +154,12 @@ func dial(t testing.TB, address string) *client {
 	if strings.HasPrefix(address, "/") {
 		network = "unix"
 	}
-	n, err := net.Dial(network, address)
+	return dialWith(t, &net.Dialer{}, network, address)
+}
+
+func dialWith(t testing.TB, d *net.Dialer, network, address string) *client {
+	t.Helper()
+	n, err := d.Dial(network, address)
 	if err != nil {
 		t.Fatal(err)
 	}

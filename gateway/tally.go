@@ -48,6 +48,14 @@ func (t *tally) register(r prometheus.Registerer, sessions func() int) error {
 
 func (t *tally) refused(reason string) { t.refusals.WithLabelValues(reason).Inc() }
 
+// reasonOf names why a connection was refused, for the metric.
+func reasonOf(err error) string {
+	if errors.Is(err, errCrowd) {
+		return "network"
+	}
+	return "busy"
+}
+
 // accepted notes a message that got its 250.
 func (s *Server) accepted(txn transaction, stored []archive.Meta, took time.Duration) {
 	t := &s.tally
