@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -193,6 +194,16 @@ func (a *app) queue(local string) (q gateway.Queue, ok bool) {
 		}
 	})
 	return q, ok
+}
+
+// isSource tells whether some queue takes mail from there.
+func (a *app) isSource(peer netip.Addr) (is bool) {
+	a.desk.Read(func(s *casework.State) {
+		is = slices.ContainsFunc(s.Queues(), func(q casework.Queue) bool {
+			return slices.ContainsFunc(q.Peers(), func(p netip.Prefix) bool { return p.Contains(peer) })
+		})
+	})
+	return is
 }
 
 func (a *app) noUsers() (none bool) {

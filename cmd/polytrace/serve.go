@@ -71,7 +71,7 @@ func newServer(a *app) (*server, error) {
 		return nil, err
 	}
 	s.gateway, err = gateway.New(gateway.Config{
-		Hostname: a.settings.smtp.hostname, TLS: s.certificate.config(), MaxMessage: a.settings.smtp.maxMessage, MaxSessions: a.settings.smtp.maxSessions,
+		Hostname: a.settings.smtp.hostname, TLS: s.certificate.config(), MaxMessage: a.settings.smtp.maxMessage, MaxSessions: a.settings.smtp.maxSessions, Sources: a.isSource,
 		Spool: filepath.Join(a.dir, "spool"), Log: a.log, Metrics: s.registry,
 	}, a.archive, a.queue, a.known)
 	if err != nil {
