@@ -68,6 +68,32 @@ func listenSocket(dir string) (net.Listener, error) {
 	return l, nil
 }
 
+// listenAt listens at host:port or unix:/path. A socket that nobody answers on
+// is left from a crash. Who may reach it is up to its directory.
+func listenAt(where string) (net.Listener, error) {
+	path, ok := strings.CutPrefix(where, "unix:")
+	if !ok {
+		return net.Listen("tcp", where)
+	}
+	if conn, err := net.Dial("unix", path); err == nil {
+		conn.Close()
+		return nil, fmt.Errorf("another program listens on %s", path)
+	}
+	if info, err := os.Lstat(path); err == nil && info.Mode().Type() == os.ModeSocket {
+		if err := os.Remove(path); err != nil {
+			return nil, err
+		}
+	}
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(path, 0o666); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return l, nil
+}
+
 // running reports whether a server runs on the data directory.
 func running(ctx context.Context, dir string) bool {
 	conn, err := dialSocket(ctx, dir)

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -58,6 +59,7 @@ type server struct {
 	certificate    *certificate
 	registry       *prometheus.Registry
 	smtp, web, ops net.Listener
+	tls, lmtp      net.Listener // Nil where they are not set up.
 	socket         net.Listener
 	ready          func() // Called when everything is open.
 }
@@ -72,21 +74,16 @@ func newServer(a *app) (*server, error) {
 	}
 	s.gateway, err = gateway.New(gateway.Config{
 		Hostname: a.settings.smtp.hostname, TLS: s.certificate.config(), MaxMessage: a.settings.smtp.maxMessage, MaxSessions: a.settings.smtp.maxSessions, Sources: a.isSource,
+		Proxies: a.settings.smtp.proxyFrom, XClient: a.settings.smtp.xclientFrom,
 		Spool: filepath.Join(a.dir, "spool"), Log: a.log, Metrics: s.registry,
 	}, a.archive, a.queue, a.known)
 	if err != nil {
 		return nil, err
 	}
-	for _, l := range []struct {
-		name, address string
-		to            *net.Listener
-	}{{"smtp.listen", a.settings.smtp.listen, &s.smtp}, {"http.listen", a.settings.http.listen, &s.web}, {"ops.listen", a.settings.ops.listen, &s.ops}} {
-		if l.to == &s.smtp && a.settings.follow {
-			continue
-		}
-		if *l.to, err = net.Listen("tcp", l.address); err != nil {
+	for _, l := range s.places() {
+		if *l.to, err = listenAt(l.address); err != nil {
 			s.closeListeners()
-			return nil, fmt.Errorf("%s: %w; choose another port with the setting %s", l.name, err, l.name)
+			return nil, fmt.Errorf("%s: %w; choose another place with the setting %s", l.setting, err, l.setting)
 		}
 	}
 	if s.socket, err = listenSocket(a.dir); err != nil {
@@ -99,8 +96,35 @@ func newServer(a *app) (*server, error) {
 	return s, nil
 }
 
+// place is where a listener is to be.
+type place struct {
+	setting, address string
+	to               *net.Listener
+}
+
+// places are those of all listeners that are set up. Who follows another
+// machine takes no mail.
+func (s *server) places() []place {
+	set := &s.settings
+	all := []place{{"http.listen", set.http.listen, &s.web}, {"ops.listen", set.ops.listen, &s.ops}}
+	if !set.follow {
+		all = append(all, place{"smtp.listen", set.smtp.listen, &s.smtp}, place{"smtp.listen_tls", set.smtp.listenTLS, &s.tls}, place{"smtp.listen_lmtp", set.smtp.listenLMTP, &s.lmtp})
+	}
+	return slices.DeleteFunc(all, func(p place) bool { return p.address == "" })
+}
+
+// mail are the listeners that take mail.
+func (s *server) mail() (all []gateway.Listener) {
+	for _, l := range []gateway.Listener{{Listener: s.smtp}, {Listener: s.tls, TLS: true}, {Listener: s.lmtp, LMTP: true}} {
+		if l.Listener != nil {
+			all = append(all, l)
+		}
+	}
+	return all
+}
+
 func (s *server) closeListeners() {
-	for _, l := range []net.Listener{s.smtp, s.web, s.ops, s.socket} {
+	for _, l := range []net.Listener{s.smtp, s.tls, s.lmtp, s.web, s.ops, s.socket} {
 		if l != nil {
 			l.Close()
 		}
@@ -144,7 +168,7 @@ func (s *server) run(ctx context.Context) error {
 		{"index", s.follow},
 		{"archive", s.archive.Run},
 	}...)
-	s.log.Info("started", "version", version(), "smtp", s.settings.smtp.listen, "http", s.settings.http.listen, "ops", s.settings.ops.listen, "bucket", webui.BucketURL(s.archive.Status().Bucket))
+	s.log.Info("started", "version", version(), "smtp", s.settings.smtp.listen, "smtp_tls", s.settings.smtp.listenTLS, "lmtp", s.settings.smtp.listenLMTP, "http", s.settings.http.listen, "ops", s.settings.ops.listen, "bucket", webui.BucketURL(s.archive.Status().Bucket))
 	notify(s.log, daemon.SdNotifyReady)
 	s.ready()
 	err := runParts(ctx, parts, func() {
@@ -161,7 +185,7 @@ func (s *server) taking() []part {
 		return []part{{"decisions", s.followDecisions}}
 	}
 	return []part{
-		{"gateway", func(ctx context.Context) error { return s.gateway.Serve(ctx, gateway.Listener{Listener: s.smtp}) }},
+		{"gateway", func(ctx context.Context) error { return s.gateway.Serve(ctx, s.mail()...) }},
 		{"retention", s.keeper.Run},
 		{"doctor", s.lookThrough},
 	}

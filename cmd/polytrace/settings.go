@@ -28,10 +28,12 @@ import (
 // settings is how the appliance is set up. It is read once, at start.
 type settings struct {
 	smtp struct {
-		listen, hostname, domain string
-		tlsCert, tlsKey          string
-		maxMessage               int64
-		maxSessions              int
+		listen, listenTLS, listenLMTP string
+		hostname, domain              string
+		tlsCert, tlsKey               string
+		proxyFrom, xclientFrom        []netip.Prefix
+		maxMessage                    int64
+		maxSessions                   int
 	}
 	http    struct{ listen, publicURL, company string }
 	ops     struct{ listen string }
@@ -68,6 +70,10 @@ func (s setting) env() string {
 func allSettings() []setting {
 	return []setting{
 		{"smtp.listen", "127.0.0.1:2525", "Where mail servers connect, host:port.", address(func(s *settings) *string { return &s.smtp.listen })},
+		{"smtp.listen_tls", "", "The same with TLS from the first byte, host:port, e.g. :465; empty: off.", optional(func(s *settings) *string { return &s.smtp.listenTLS }, address)},
+		{"smtp.listen_lmtp", "", "Where LMTP is spoken, host:port or unix:/path; empty: off.", optional(func(s *settings) *string { return &s.smtp.listenLMTP }, addressOrSocket)},
+		{"smtp.proxy_from", "", "Proxies that name the client with the PROXY protocol, and must, e.g. 10.1.0.7/32, with blanks between.", prefixes(func(s *settings) *[]netip.Prefix { return &s.smtp.proxyFrom })},
+		{"smtp.xclient_from", "", "Mail servers that may name their client with XCLIENT and XFORWARD, e.g. 10.1.0.8/32, with blanks between.", prefixes(func(s *settings) *[]netip.Prefix { return &s.smtp.xclientFrom })},
 		{"smtp.hostname", "", "Name in the greeting; empty: the machine's name.", text(func(s *settings) *string { return &s.smtp.hostname })},
 		{"smtp.domain", "", "Domain of the queues' addresses; empty: the hostname.", text(func(s *settings) *string { return &s.smtp.domain })},
 		{"smtp.tls_cert", "", "Certificate chain for STARTTLS (PEM); empty: a self-signed one is made.", text(func(s *settings) *string { return &s.smtp.tlsCert })},
@@ -90,7 +96,7 @@ func allSettings() []setting {
 		{"archive.ledger_age", "2s", "The same for decisions.", span(func(s *settings) *time.Duration { return &s.archive.ledgerAge })},
 		{"archive.cache_size", "4GiB", "Packs kept on the local disk after they are in the bucket.", size(func(s *settings) *int64 { return &s.archive.cacheSize })},
 		{"archive.reserve", "512MiB", "Take no more mail when the disk has less than this free.", size(func(s *settings) *int64 { return &s.archive.reserve })},
-		{"outbound.allow", "", "Networks that requests to addresses in settings may reach beside public ones, e.g. 10.1.0.0/16, with blanks between.", prefixes},
+		{"outbound.allow", "", "Networks that requests to addresses in settings may reach beside public ones, e.g. 10.1.0.0/16, with blanks between.", prefixes(func(s *settings) *[]netip.Prefix { return &s.private })},
 		{"log.format", "text", "text or json.", logFormat},
 		{"log.level", "info", "debug, info, warn or error.", func(s *settings, v string) error { return s.log.level.UnmarshalText([]byte(v)) }},
 	}
@@ -110,6 +116,31 @@ func address(field func(*settings) *string) func(*settings, string) error {
 		}
 		*field(s) = v
 		return nil
+	}
+}
+
+// addressOrSocket is a host:port, or a path behind "unix:".
+func addressOrSocket(field func(*settings) *string) func(*settings, string) error {
+	return func(s *settings, v string) error {
+		if path, ok := strings.CutPrefix(v, "unix:"); ok {
+			if !filepath.IsAbs(path) {
+				return fmt.Errorf("%q is not the whole path of a socket, e.g. unix:/run/polytrace/lmtp", v)
+			}
+			*field(s) = v
+			return nil
+		}
+		return address(field)(s, v)
+	}
+}
+
+// optional is a setting that may be empty.
+func optional(field func(*settings) *string, of func(func(*settings) *string) func(*settings, string) error) func(*settings, string) error {
+	return func(s *settings, v string) error {
+		if v == "" {
+			*field(s) = ""
+			return nil
+		}
+		return of(field)(s, v)
 	}
 }
 
@@ -208,16 +239,18 @@ func authorityURL(s *settings, v string) error {
 }
 
 // prefixes reads networks, with blanks or commas between.
-func prefixes(s *settings, v string) error {
-	s.private = nil
-	for _, one := range strings.Fields(strings.NewReplacer("[", " ", "]", " ", ",", " ").Replace(v)) {
-		p, err := netip.ParsePrefix(one)
-		if err != nil {
-			return fmt.Errorf("%q is not a network like 10.1.0.0/16", one)
+func prefixes(field func(*settings) *[]netip.Prefix) func(*settings, string) error {
+	return func(s *settings, v string) error {
+		*field(s) = nil
+		for _, one := range strings.Fields(strings.NewReplacer("[", " ", "]", " ", ",", " ").Replace(v)) {
+			p, err := netip.ParsePrefix(one)
+			if err != nil {
+				return fmt.Errorf("%q is not a network like 10.1.0.0/16", one)
+			}
+			*field(s) = append(*field(s), p)
 		}
-		s.private = append(s.private, p)
+		return nil
 	}
-	return nil
 }
 
 func serverEncryption(s *settings, v string) error {
