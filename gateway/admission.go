@@ -73,7 +73,7 @@ func (s *Server) seat(c *conn) error {
 	}
 	n.sessions++
 	all.sessions++
-	c.seat = n
+	c.seat, c.ends = n, time.Now().Add(s.config.Visit)
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -204,5 +205,37 @@ func TestRequireTLS(t *testing.T) {
 	}
 	c.say("MAIL FROM:<a@b.example> REQUIRETLS", "250")
 	c.say("RCPT TO:<"+to+">", "250")
+	c.transfer("DATA", bodies["plain"])
+}
+
+// A stranger that stays busy is sent away after a while, a source is not.
+func TestVisitsOfStrangersEnd(t *testing.T) {
+	address, _ := serve(t, &memory{}, func(c *Config) { onlyThis(c); c.Visit = 50 * time.Millisecond })
+	source, stranger := dial(t, address), dialFrom(t, "127.0.1.1", address)
+	source.hello(false)
+	stranger.hello(false)
+	for {
+		stranger.net.Write([]byte("NOOP\r\n")) // Fails when it is over.
+		if got := stranger.reply(); !strings.HasPrefix(got, "250") {
+			break
+		}
+	}
+	source.say("NOOP", "250")
+}
+
+// A message that the disk has no room for is put off before it is sent, one
+// that fits is taken.
+func TestMessagesAreTakenAsLongAsThereIsRoom(t *testing.T) {
+	room := int64(1000)
+	address, _ := serve(t, &memory{}, func(c *Config) { c.Room = func() int64 { return atomic.LoadInt64(&room) } })
+	c := dial(t, address)
+	c.hello(false)
+	c.say("MAIL FROM:<alice@contoso.example> SIZE=1001", "452 4.3.1")
+	c.say("MAIL FROM:<alice@contoso.example> SIZE=1000", "250")
+	c.say("RSET", "250")
+	atomic.StoreInt64(&room, 0)
+	c.say("MAIL FROM:<alice@contoso.example>", "452 4.3.1")
+	atomic.StoreInt64(&room, 1)
+	c.envelope()
 	c.transfer("DATA", bodies["plain"])
 }

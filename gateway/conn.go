@@ -55,6 +55,7 @@ type conn struct {
 	opened   bool // What comes before the greeting was done.
 	origin   origin
 	seat     *network   // Of a stranger.
+	ends     time.Time  // The session of a stranger.
 	proxy    bool       // XCLIENT and XFORWARD are for this peer, whoever it names.
 	session  *session   // Nil before EHLO.
 	forward  attributes // What XFORWARD said for the next transaction.
@@ -157,6 +158,9 @@ func (c *conn) prepare() error {
 		if c.until.Before(deadline) {
 			deadline = c.until
 		}
+	}
+	if c.seat != nil && c.ends.Before(deadline) {
+		deadline = c.ends
 	}
 	return c.stream.SetReadDeadline(deadline)
 }

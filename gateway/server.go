@@ -110,6 +110,9 @@ func (c *Config) fill() error {
 	if c.PerNetwork <= 0 {
 		c.PerNetwork = 8
 	}
+	if c.Visit <= 0 {
+		c.Visit = 10 * time.Minute
+	}
 	if c.PerMinute <= 0 {
 		c.PerMinute = 30
 	}

@@ -58,6 +58,9 @@ func (s *session) Mail(from string, opts *smtp.MailOptions) error {
 	if opts != nil && opts.RequireTLS && s.conn.tlsState() == nil {
 		return reply(errNeedsTLS)
 	}
+	if err := s.server.hasRoom(opts); err != nil {
+		return reply(err)
+	}
 	e := archive.Envelope{From: from}
 	if raw := s.conn.path(); raw != "" || from == "" {
 		e.From = raw
@@ -68,6 +71,25 @@ func (s *session) Mail(from string, opts *smtp.MailOptions) error {
 	}
 	s.txn = &transaction{from: s.conn.origin, peer: s.evidence(), forward: s.conn.forward, envelope: e}
 	return nil
+}
+
+// hasRoom refuses a message before it is sent when the archive could not keep
+// it: one of the declared size (RFC 1870 section 6.1), or any.
+func (s *Server) hasRoom(opts *smtp.MailOptions) error {
+	if s.config.Room == nil {
+		return nil
+	}
+	var declared int64
+	if opts != nil {
+		declared = opts.Size
+	}
+	room := s.config.Room()
+	if room > 0 && declared <= room {
+		return nil
+	}
+	s.tally.refused("room")
+	s.log.Warn("message put off", "size", declared, "room", room)
+	return fmt.Errorf("%w: there is room for %d bytes", archive.ErrFull, room)
 }
 
 // Rcpt adds a recipient, when there is a queue that takes its mail from here.

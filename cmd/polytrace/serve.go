@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"net/http"
 	"os"
@@ -73,7 +74,7 @@ func newServer(a *app) (*server, error) {
 		return nil, err
 	}
 	s.gateway, err = gateway.New(gateway.Config{
-		Hostname: a.settings.smtp.hostname, TLS: s.certificate.config(), MaxMessage: a.settings.smtp.maxMessage, MaxSessions: a.settings.smtp.maxSessions, Sources: a.isSource,
+		Hostname: a.settings.smtp.hostname, TLS: s.certificate.config(), MaxMessage: a.settings.smtp.maxMessage, MaxSessions: a.settings.smtp.maxSessions, Sources: a.isSource, Room: (&room{app: a}).bytes,
 		Proxies: a.settings.smtp.proxyFrom, XClient: a.settings.smtp.xclientFrom,
 		Spool: filepath.Join(a.dir, "spool"), Log: a.log, Metrics: s.registry,
 	}, a.archive, a.queue, a.known)
@@ -94,6 +95,28 @@ func newServer(a *app) (*server, error) {
 		a.intake, a.keeper = s.intakeStatus, newKeeper(a)
 	}
 	return s, nil
+}
+
+// room is what the disk has free above the reserve. It is asked for each
+// message and looks once a second.
+type room struct {
+	app *app
+
+	mu   sync.Mutex
+	at   time.Time // guarded by mu
+	free int64     // guarded by mu
+}
+
+func (r *room) bytes() int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if now := time.Now(); now.Sub(r.at) >= time.Second {
+		r.at, r.free = now, math.MaxInt64
+		if st := r.app.archive.Status(); st.Free > 0 || st.Full { // Else the file system does not say.
+			r.free = st.Free - r.app.settings.archive.reserve
+		}
+	}
+	return r.free
 }
 
 // place is where a listener is to be.
