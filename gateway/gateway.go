@@ -42,6 +42,7 @@ type Known func(archive.Digest) (archive.Address, bool)
 // Config says how mail is taken in.
 type Config struct {
 	Hostname    string                // In banner and EHLO; default: the machine's name.
+	Instance    string                // What mail of this instance has in X-Archiver-Instance; may be empty.
 	TLS         *tls.Config           // For STARTTLS and implicit TLS, 1.2 or newer; required.
 	MaxMessage  int64                 // Bytes; default 256 MiB. Announced as SIZE.
 	Idle        time.Duration         // Hang up on a silent client; default 5 minutes (RFC 5321 section 4.5.3.2).
@@ -81,6 +82,7 @@ type Status struct {
 	Accepted int64         `json:"accepted"` // Messages answered with 250 since start.
 	Deferred int64         `json:"deferred"` // Answered with 4xx.
 	Refused  int64         `json:"refused"`  // Answered with 5xx.
+	Loops    int64         `json:"loops"`    // Accepted ones that go round in a circle.
 	Last     *Refused      `json:"last_refused,omitempty"`
 	Queues   []QueueStatus `json:"queues"`
 }

@@ -206,6 +206,9 @@ func (s *session) answer(txn transaction, body *spool, began time.Time) error {
 		return reply(err)
 	}
 	s.server.accepted(txn, stored, s.server.now().Sub(began))
+	if config := s.server.config; loops(body.body(), config.Hostname, config.Instance) {
+		s.server.looped(txn, stored)
+	}
 	if len(txn.forward) > 0 {
 		s.server.log.Debug("message was forwarded for a client", "at", stored[0].Address(), "client", txn.forward)
 	}

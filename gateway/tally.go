@@ -17,6 +17,7 @@ import (
 type tally struct {
 	messages *prometheus.CounterVec
 	refusals *prometheus.CounterVec
+	loops    prometheus.Counter
 	bytes    prometheus.Counter
 	seconds  prometheus.Histogram
 
@@ -30,6 +31,7 @@ func (t *tally) register(r prometheus.Registerer, sessions func() int) error {
 	t.queues = map[string]QueueStatus{}
 	t.messages = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "polytrace_smtp_messages_total", Help: "Messages by queue and how they were answered."}, []string{"queue", "result"})
 	t.refusals = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "polytrace_smtp_refused_total", Help: "Recipients and connections that were not let in, by reason."}, []string{"reason"})
+	t.loops = prometheus.NewCounter(prometheus.CounterOpts{Name: "polytrace_smtp_loops_total", Help: "Messages taken that go round in a circle."})
 	t.bytes = prometheus.NewCounter(prometheus.CounterOpts{Name: "polytrace_smtp_received_bytes_total", Help: "Bytes of the messages that were taken."})
 	t.seconds = prometheus.NewHistogram(prometheus.HistogramOpts{
 		Name: "polytrace_smtp_ack_seconds", Help: "From the begin of a message to its 250.",
@@ -40,7 +42,7 @@ func (t *tally) register(r prometheus.Registerer, sessions func() int) error {
 		return nil
 	}
 	var errs []error
-	for _, c := range []prometheus.Collector{t.messages, t.refusals, t.bytes, t.seconds, open} {
+	for _, c := range []prometheus.Collector{t.messages, t.refusals, t.loops, t.bytes, t.seconds, open} {
 		errs = append(errs, r.Register(c))
 	}
 	return errors.Join(errs...)
@@ -72,6 +74,17 @@ func (s *Server) accepted(txn transaction, stored []archive.Meta, took time.Dura
 		t.queues[p.queue.Name] = q
 		s.log.Info("message archived", "at", stored[i].Address(), "queue", p.queue.Name, "size", stored[i].Size)
 	}
+}
+
+// looped notes an accepted message that goes round in a circle. A refusal would
+// make a bounce of it, which goes round as well.
+func (s *Server) looped(txn transaction, stored []archive.Meta) {
+	s.log.Warn("message goes round in a circle; look for a rule that sends the archive's mail back to it", "at", stored[0].Address(), "peer", txn.from)
+	t := &s.tally
+	t.loops.Inc()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.status.Loops++
 }
 
 // failed notes a message that was not taken.
