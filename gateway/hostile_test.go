@@ -37,7 +37,7 @@ func TestHostileClients(t *testing.T) {
 			c.want("250 ")
 			grown := allocated() - before
 			t.Logf("%s by %s: %d KiB were allocated", name, way, grown>>10)
-			if grown > 8<<20 {
+			if grown > 12<<20 {
 				t.Errorf("%s by %s took %d MiB", name, way, grown>>20)
 			}
 			others.say("NOOP", "250")
