@@ -42,7 +42,6 @@ type Known func(archive.Digest) (archive.Address, bool)
 // Config says how mail is taken in.
 type Config struct {
 	Hostname    string                // In banner and EHLO; default: the machine's name.
-	Instance    string                // What mail of this instance has in X-Archiver-Instance; may be empty.
 	TLS         *tls.Config           // For STARTTLS and implicit TLS, 1.2 or newer; required.
 	MaxMessage  int64                 // Bytes; default 256 MiB. Announced as SIZE.
 	Idle        time.Duration         // Hang up on a silent client; default 5 minutes (RFC 5321 section 4.5.3.2).

@@ -13,18 +13,15 @@ const (
 )
 
 // loops reports whether a message goes round in a circle that we are in: it
-// came by this host several times (RFC 5321 section 6.3), or is mail of this
-// instance about itself. Such a message is taken like any other.
-func loops(body archive.Body, hostname, instance string) bool {
+// came by this host several times (RFC 5321 section 6.3). Such a message is
+// taken like any other.
+func loops(body archive.Body, hostname string) bool {
 	head := make([]byte, min(maxLoopHeader, body.Size()))
 	n, _ := body.ReadAt(head, 0) // Evidence is elsewhere: what cannot be read is no loop.
 	passes := 0
 	for name, value := range fields(head[:n]) {
-		switch {
-		case strings.EqualFold(name, "Received") && byHost(value, hostname):
+		if strings.EqualFold(name, "Received") && byHost(value, hostname) {
 			passes++
-		case strings.EqualFold(name, "X-Archiver-Instance") && instance != "" && strings.TrimSpace(value) == instance:
-			return true
 		}
 	}
 	return passes >= maxPasses

@@ -201,12 +201,15 @@ func (s *session) receive(r io.Reader) (*spool, error) {
 // answer archives a message that was read, and returns what the sender hears.
 func (s *session) answer(txn transaction, body *spool, began time.Time) error {
 	stored, err := s.server.store(context.Background(), txn, body)
+	if err == nil && len(stored) == 0 {
+		err = errCut // The client took the transaction back while it sent.
+	}
 	if err != nil {
 		s.server.failed(txn, err)
 		return reply(err)
 	}
 	s.server.accepted(txn, stored, s.server.now().Sub(began))
-	if config := s.server.config; loops(body.body(), config.Hostname, config.Instance) {
+	if loops(body.body(), s.server.config.Hostname) {
 		s.server.looped(txn, stored)
 	}
 	if len(txn.forward) > 0 {
