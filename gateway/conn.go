@@ -64,6 +64,7 @@ type conn struct {
 	line     []byte    // The last command, as sent, without its end.
 	pending  []byte    // What of the line the engine has not read yet.
 	left     int64     // Of the chunk.
+	asked    bool      // The command of the chunk has had no reply yet.
 	until    time.Time // The transfer has to be over.
 	greeted  bool      // EHLO or HELO since the last STARTTLS.
 	hello    bool      // The reply being written is that to EHLO.
@@ -125,6 +126,9 @@ func (c *conn) take(p []byte) int {
 // readChunk reads a part of a chunk (RFC 3030 section 2). An end of the stream
 // inside it is an error, however politely the client closed.
 func (c *conn) readChunk(p []byte) (int, error) {
+	if c.asked { // Else the chunk was refused and is read to be thrown away.
+		c.waitForReader()
+	}
 	if int64(len(p)) > c.left {
 		p = p[:c.left]
 	}
@@ -210,6 +214,7 @@ func (c *conn) intercept(verb, rest string) string {
 		if !c.greeted {
 			if verb == "BDAT" {
 				c.beginChunk(rest) // Its octets follow all the same.
+				c.asked = false    // Of the engine.
 				c.discardChunk()
 			}
 			return line(replyGreetFirst)
@@ -239,8 +244,19 @@ func (c *conn) beginChunk(rest string) {
 	if phase(c.phase.Load()) != chunk {
 		c.until = time.Now().Add(c.server.config.Transfer)
 	}
-	c.left = int64(n)
+	c.left, c.asked = int64(n), true
 	c.phase.Store(int32(chunk))
+}
+
+// waitForReader returns when the engine's goroutine that reads a message in
+// chunks has begun. Over LMTP it takes its status from the connection without
+// a lock, so that a reset has to come behind it.
+func (c *conn) waitForReader() {
+	if c.way.lmtp && c.session != nil {
+		if begun := c.session.transaction().begun; begun != nil {
+			<-begun
+		}
+	}
 }
 
 func (c *conn) discardChunk() {
@@ -450,6 +466,10 @@ func (c *conn) Write(p []byte) (int, error) {
 		c.until = time.Now().Add(c.server.config.Transfer)
 		c.bodyDone, c.bol, c.last = false, true, 0
 	}
+	if c.asked && bytes.HasPrefix(p, []byte(engineTaken)) {
+		c.waitForReader() // Also of a chunk that is empty.
+	}
+	c.asked = false
 	c.out = append(c.out, p...)
 	if c.hello && bytes.HasPrefix(p, []byte(engineCapability)) {
 		c.hello = false

@@ -123,3 +123,22 @@ func TestLMTPOnASocket(t *testing.T) {
 		t.Errorf("evidence %+v", p)
 	}
 }
+
+// A message over LMTP that is taken back before its first octet does nothing.
+func TestLMTPTakenBack(t *testing.T) {
+	a := &memory{}
+	address := start(t, configured(t, a, nil), Listener{LMTP: true})[0]
+	for range 50 {
+		c := dial(t, address)
+		c.lhlo()
+		c.send("BDAT 3\r\nabc")
+		c.want("502")
+		c.envelope()
+		c.say("BDAT 0", "250")
+		c.say("RSET", "250")
+		c.say("QUIT", "221")
+	}
+	if n := len(a.all()); n > 0 {
+		t.Errorf("%d records", n)
+	}
+}

@@ -34,6 +34,7 @@ const (
 // By what replies of the engine are recognised on their way out.
 const (
 	engineGoAhead    = "354 "
+	engineTaken      = "250 "
 	engineCapability = "250-PIPELINING"
 )
 

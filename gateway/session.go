@@ -37,6 +37,7 @@ type transaction struct {
 	peer     archive.Peer
 	forward  attributes       // What XFORWARD said: told for the record, never believed.
 	envelope archive.Envelope // Without To.
+	begun    chan struct{}    // Closed when LMTP reads the message.
 	parts    []part           // One for each queue, in order of the first RCPT.
 }
 
@@ -69,7 +70,7 @@ func (s *session) Mail(from string, opts *smtp.MailOptions) error {
 		e.Body, e.UTF8, e.Declared = string(opts.Body), opts.UTF8, opts.Size
 		e.Return, e.EnvID = string(opts.Return), opts.EnvelopeID
 	}
-	s.txn = &transaction{from: s.conn.origin, peer: s.evidence(), forward: s.conn.forward, envelope: e}
+	s.txn = &transaction{from: s.conn.origin, peer: s.evidence(), forward: s.conn.forward, envelope: e, begun: make(chan struct{})}
 	return nil
 }
 
@@ -153,6 +154,7 @@ func (s *session) Data(r io.Reader) error {
 func (s *session) LMTPData(r io.Reader, status smtp.StatusCollector) error {
 	began := s.server.now()
 	txn := s.transaction()
+	close(txn.begun)
 	body, err := s.receive(r)
 	if err != nil {
 		s.server.failed(txn, err)
