@@ -185,9 +185,11 @@ func (k *kernel) done(call, args string) {
 		k.dirs[filepath.Dir(names[0])] = true
 	case "rename", "renameat", "renameat2", "link", "linkat":
 		k.dirs[filepath.Dir(names[1])] = true
-		if call[0] == 'r' && k.files[names[0]] {
-			delete(k.files, names[0])
+		if k.files[names[0]] {
 			k.files[names[1]] = true
+		}
+		if call[0] == 'r' {
+			delete(k.files, names[0])
 		}
 	case "unlink", "unlinkat":
 		delete(k.files, names[0])
