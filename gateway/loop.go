@@ -17,35 +17,27 @@ const (
 // taken like any other.
 func loops(body archive.Body, hostname string) bool {
 	head := make([]byte, min(maxLoopHeader, body.Size()))
-	n, _ := body.ReadAt(head, 0) // Evidence is elsewhere: what cannot be read is no loop.
-	passes := 0
-	for name, value := range fields(head[:n]) {
-		if strings.EqualFold(name, "Received") && byHost(value, hostname) {
+	n, _ := body.ReadAt(head, 0)    // Evidence is elsewhere: what cannot be read is no loop.
+	passes, trace := 0, []byte(nil) // trace is the Received field that is being read.
+	for l := range bytes.Lines(head[:n]) {
+		if l[0] == ' ' || l[0] == '\t' {
+			if len(trace) > 0 {
+				trace = append(trace, l...)
+			}
+			continue
+		}
+		if len(trace) > 0 && byHost(string(trace), hostname) {
 			passes++
+		}
+		name, value, _ := bytes.Cut(l, []byte(":"))
+		if trace = trace[:0]; bytes.EqualFold(bytes.TrimSpace(name), []byte("Received")) {
+			trace = append(trace, value...)
+		}
+		if len(bytes.TrimRight(l, "\r\n")) == 0 {
+			break
 		}
 	}
 	return passes >= maxPasses
-}
-
-// fields yields the header fields of a message, with their folds.
-func fields(head []byte) func(yield func(name, value string) bool) {
-	return func(yield func(name, value string) bool) {
-		var field []byte
-		for l := range bytes.Lines(head) {
-			folded := l[0] == ' ' || l[0] == '\t'
-			if !folded {
-				name, value, ok := strings.Cut(string(field), ":")
-				if ok && !yield(strings.TrimSpace(name), value) {
-					return
-				}
-				field = field[:0]
-			}
-			if len(bytes.TrimRight(l, "\r\n")) == 0 {
-				return
-			}
-			field = append(field, l...)
-		}
-	}
 }
 
 // byHost reports whether a Received field says "by" and the host (RFC 5321
