@@ -49,9 +49,9 @@ type Config struct {
 	MaxSessions int                   // Sessions at once; default 512. More are answered 421.
 	Sources     func(netip.Addr) bool // Whether some queue takes mail from there; the limits below are for others. Default: everybody is one.
 	PerNetwork  int                   // Sessions at once of one network (IPv4 /24, IPv6 /48); default 8.
+	PerMinute   int                   // New sessions of one network in a minute; default 30.
 	Visit       time.Duration         // Longest session of one that is no source; default 10 minutes.
 	Room        func() int64          // Bytes that the archive has room for; asked at each MAIL. Default: it has room.
-	PerMinute   int                   // New sessions of one network in a minute; default 30.
 	Spool       string                // Directory for bodies over 1 MiB while they come in; required, emptied at start.
 	Proxies     []netip.Prefix        // Peers that name the client with the PROXY protocol, and must; default: none.
 	XClient     []netip.Prefix        // Peers that may name their client with XCLIENT and XFORWARD; default: none.

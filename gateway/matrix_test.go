@@ -20,7 +20,7 @@ type letter struct {
 // letters are the fixtures, those of a directory outside that are others, and
 // bodies that are hard to carry.
 func letters(t *testing.T) (all []letter) {
-	dirs := []string{filepath.Join("testdata", "journal")}
+	dirs := []string{filepath.Join("..", "message", "testdata", "fixtures")}
 	if shared := os.Getenv("POLYTRACE_SHARED"); shared != "" {
 		dirs = append(dirs, filepath.Join(shared, "fixtures", "journal"))
 	}

@@ -74,7 +74,7 @@ func TestWhatASignatureHoldsIsRead(t *testing.T) {
 
 // What holds no readable entity is flagged and stays a file.
 func TestOtherSMIMEIsFlagged(t *testing.T) {
-	placeholder, err := os.ReadFile("testdata/smime/53-smime-opaque.eml")
+	placeholder, err := os.ReadFile("testdata/fixtures/53-smime-opaque.eml")
 	if err != nil {
 		t.Fatal(err)
 	}

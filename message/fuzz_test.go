@@ -27,7 +27,7 @@ func seeds(f *testing.F, dirs ...string) {
 // time in proportion to their length is what TestHostileMailIsReadInLinearTime
 // is for.
 func FuzzHeader(f *testing.F) {
-	seeds(f, "journal", "partial")
+	seeds(f, "journal", "fixtures")
 	f.Add([]byte(" folded\nSubject: =?utf-8?q?x?=\n =?utf-8?b?eA==?=\njunk\nTo: a@b,(c) <d@e>\n\n"))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		fields, body, _ := scanHeader(raw, 0, len(raw))
@@ -122,7 +122,7 @@ func FuzzRTF(f *testing.F) {
 }
 
 func FuzzFilesInText(f *testing.F) {
-	seeds(f, "intext")
+	seeds(f, "fixtures")
 	f.Add([]byte("a\n" + encodeUU("x", allOctets(60)) + encodeYEnc("y", allOctets(60)) + "begin-base64 644 z\neA==\n====\nb"))
 	f.Add([]byte("=ybegin part=1 line=1 size=1 name=x\n=ypart begin=1 end=1\nx\n=yend size=1 pcrc32=0\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -169,7 +169,7 @@ func FuzzZones(f *testing.F) {
 }
 
 func FuzzJoin(f *testing.F) {
-	seeds(f, "partial")
+	seeds(f, "fixtures")
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if raw, ok := Join([][]byte{b, bytes.ReplaceAll(b, []byte("number=1"), []byte("number=2"))}); ok {
 			check(t, "whole", Parse(raw))

@@ -63,7 +63,7 @@ func allOctets(n int) []byte {
 // A file between the lines of a text is an attachment with its bytes and its
 // place, and the text goes on behind it as it was.
 func TestFilesInTextAreAttachments(t *testing.T) {
-	raw, err := os.ReadFile("testdata/intext/54-uuencode-inline.eml")
+	raw, err := os.ReadFile("testdata/fixtures/54-uuencode-inline.eml")
 	if err != nil {
 		t.Fatal(err)
 	}

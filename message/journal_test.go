@@ -45,7 +45,7 @@ var formats = map[string]string{
 // The envelopes of journal reports and tokens are read as the manifests say:
 // our own always, others where POLYTRACE_SHARED names them in addition.
 func TestReadManifest(t *testing.T) {
-	dirs := []string{"testdata/journal"}
+	dirs := []string{"testdata/journal", "testdata/fixtures"}
 	if shared := os.Getenv("POLYTRACE_SHARED"); shared != "" {
 		dirs = append(dirs, filepath.Join(shared, "fixtures", "journal"))
 	}

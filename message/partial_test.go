@@ -40,7 +40,7 @@ func TestFragmentsJoinToTheWhole(t *testing.T) {
 }
 
 func TestFragmentsAreTold(t *testing.T) {
-	raw, err := os.ReadFile("testdata/partial/55-message-partial-1of2.eml")
+	raw, err := os.ReadFile("testdata/fixtures/55-message-partial-1of2.eml")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -88,7 +88,7 @@ func hasDefect(m *Message, code string) bool {
 // bytes.
 func TestFilesInWinmailAreAttachments(t *testing.T) {
 	for name, words := range map[string]string{"15-exchange-inner-winmail-dat.eml": "legacy TNEF", "16-exchange-inner-summary-tnef.eml": "TNEF body text"} {
-		raw, err := os.ReadFile("testdata/tnef/" + name)
+		raw, err := os.ReadFile("testdata/fixtures/" + name)
 		if err != nil {
 			t.Fatal(err)
 		}
