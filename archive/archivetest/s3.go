@@ -2,7 +2,6 @@ package archivetest
 
 import (
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -27,6 +26,7 @@ type S3 struct {
 	tls     [2]string // Certificate and key; empty for plain HTTP.
 	command func(*S3) *exec.Cmd
 	child   *exec.Cmd
+	ended   chan struct{} // Closed when the child is gone.
 }
 
 // StartS3 starts the server that POLYTRACE_S3SERVER names, by default
@@ -58,17 +58,25 @@ func start(t testing.TB, secure bool) *S3 {
 	}
 	s := &S3{
 		AccessKey: "polytrace-test", SecretKey: "not-a-secret-at-all",
-		t: t, address: freeAddress(t), dir: t.TempDir(),
-		command: func(s *S3) *exec.Cmd { return command(program, s) },
+		t: t, dir: t.TempDir(),
+		command:   func(s *S3) *exec.Cmd { return command(program, s) },
+		Transport: http.DefaultTransport.(*http.Transport).Clone(),
 	}
-	s.Endpoint, s.Transport = "http://"+s.address, http.DefaultTransport.(*http.Transport).Clone()
+	scheme := "http://"
 	if secure {
-		s.Endpoint = "https://" + s.address
+		scheme = "https://"
 		s.tls[0], s.tls[1], s.Transport.TLSClientConfig = s.makeTLS()
 	}
-	s.Start()
 	t.Cleanup(s.Stop)
-	return s
+	for range 10 { // Somebody may take the port before the server does.
+		s.address = freeAddress(t)
+		s.Endpoint = scheme + s.address
+		if s.launch() {
+			return s
+		}
+	}
+	t.Fatal("the S3 server ends at once, on each of ten ports")
+	return nil
 }
 
 // versitygw syncs nothing, which is fine for a test that does not cut the power.
@@ -106,8 +114,22 @@ func minioServer(program string, s *S3) *exec.Cmd {
 	return cmd
 }
 
-// Start starts the server and returns when it answers.
+// Start starts the server again, where it was, and returns when it answers. A
+// connection of another program may have its port for a while.
 func (s *S3) Start() {
+	s.t.Helper()
+	for range 100 {
+		if s.launch() {
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	s.t.Fatalf("the S3 server cannot have %s back", s.address)
+}
+
+// launch starts the server and reports whether it answers; false is that it
+// ended at once.
+func (s *S3) launch() bool {
 	s.t.Helper()
 	s.child = s.command(s)
 	s.child.Stderr = os.Stderr
@@ -115,12 +137,26 @@ func (s *S3) Start() {
 	if err := s.child.Start(); err != nil {
 		s.t.Fatalf("start the S3 server: %v", err)
 	}
+	child, ended := s.child, make(chan struct{})
+	s.ended = ended
+	go func() {
+		defer close(ended)
+		child.Wait()
+	}()
 	deadline := time.Now().Add(30 * time.Second)
 	for tick := time.Tick(20 * time.Millisecond); ; <-tick {
 		r, err := (&http.Client{Transport: s.Transport}).Get(s.Endpoint + "/healthz")
 		if err == nil {
 			r.Body.Close()
-			return
+		}
+		select {
+		case <-ended:
+			s.child = nil
+			return false
+		default:
+		}
+		if err == nil {
+			return true
 		}
 		if time.Now().After(deadline) {
 			s.t.Fatalf("the S3 server does not answer: %v", err)
@@ -133,10 +169,14 @@ func (s *S3) Stop() {
 	if s.child == nil {
 		return
 	}
-	err := errors.Join(s.child.Process.Kill(), s.child.Wait())
-	var status *exec.ExitError
-	if !errors.As(err, &status) {
-		s.t.Errorf("stop the S3 server: %v", err)
+	select {
+	case <-s.ended:
+		s.t.Errorf("the S3 server has ended by itself: %v", s.child.ProcessState)
+	default:
+		if err := s.child.Process.Kill(); err != nil {
+			s.t.Errorf("stop the S3 server: %v", err)
+		}
+		<-s.ended
 	}
 	s.child = nil
 }

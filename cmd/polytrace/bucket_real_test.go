@@ -26,7 +26,7 @@ func TestWrongBucketCredentialsAreNamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(buildProgram(t), "serve", "--data", filepath.Join(t.TempDir(), "new"))
-	cmd.Env = append(cmd.Environ(), "POLYTRACE_BUCKET_URL="+at.String(), "AWS_ACCESS_KEY_ID="+server.AccessKey, "AWS_SECRET_ACCESS_KEY=wrong", "POLYTRACE_SMTP_LISTEN="+freePort(t), "POLYTRACE_HTTP_LISTEN="+freePort(t), "POLYTRACE_OPS_LISTEN="+freePort(t))
+	cmd.Env = append(append(cmd.Environ(), anyPorts...), "POLYTRACE_BUCKET_URL="+at.String(), "AWS_ACCESS_KEY_ID="+server.AccessKey, "AWS_SECRET_ACCESS_KEY=wrong")
 	out, err := cmd.CombinedOutput()
 	if err == nil || !strings.Contains(string(out), "bucket refused the credentials") || !strings.Contains(string(out), "AWS_SECRET_ACCESS_KEY") || strings.Contains(string(out), "wrong") {
 		t.Errorf("%v: %s", err, out)

@@ -13,9 +13,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -90,23 +92,27 @@ func TestNothingAcknowledgedIsLostWhenTheBucketIsAway(t *testing.T) {
 	load.check(store)
 }
 
+// anyPorts are settings that leave the choice of ports to the system.
+var anyPorts = []string{"POLYTRACE_SMTP_LISTEN=127.0.0.1:0", "POLYTRACE_HTTP_LISTEN=127.0.0.1:0", "POLYTRACE_OPS_LISTEN=127.0.0.1:0"}
+
 // appliance is a polytrace that runs as a child process.
 type appliance struct {
 	t       *testing.T
 	program string
 	dir     string
 	env     []string
-	smtp    string // address
 	http    string // address
 	queue   string // where to send to
 	child   *exec.Cmd
 	log     *os.File
+
+	smtp atomic.Pointer[string] // Address; another one after each start.
 }
 
 func newAppliance(t *testing.T, env ...string) *appliance {
 	t.Helper()
-	s := &appliance{t: t, program: buildProgram(t), dir: filepath.Join(t.TempDir(), "data"), smtp: freePort(t), http: freePort(t)}
-	s.env = append(os.Environ(), "POLYTRACE_SMTP_LISTEN="+s.smtp, "POLYTRACE_HTTP_LISTEN="+s.http, "POLYTRACE_OPS_LISTEN="+freePort(t))
+	s := &appliance{t: t, program: buildProgram(t), dir: filepath.Join(t.TempDir(), "data")}
+	s.env = append(os.Environ(), anyPorts...)
 	s.env = append(s.env, env...)
 	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
 	if err != nil {
@@ -163,17 +169,39 @@ func (s *appliance) run(args ...string) string {
 	return string(out)
 }
 
+// start starts the server and returns when it says where it listens.
 func (s *appliance) start() {
 	s.t.Helper()
+	before, err := s.log.Seek(0, io.SeekEnd)
+	if err != nil {
+		s.t.Fatal(err)
+	}
 	s.child = exec.Command(s.program, "serve", "--data", s.dir)
 	s.child.Env = s.env
 	s.child.Stdout, s.child.Stderr = s.log, s.log
 	s.child.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	began := time.Now()
 	if err := s.child.Start(); err != nil {
 		s.t.Fatal(err)
 	}
-	s.t.Logf("started, answering after %s", waitForPort(s.t, s.smtp))
+	waitUntil(s.t.Fatalf, "the server's greeting", func() bool {
+		text, err := os.ReadFile(s.log.Name())
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		m := greeting.FindSubmatch(text[before:])
+		if m == nil {
+			return false
+		}
+		smtp := string(m[1])
+		s.smtp.Store(&smtp)
+		s.http = string(m[2])
+		return true
+	})
+	s.t.Logf("started, answering after %s", time.Since(began))
 }
+
+var greeting = regexp.MustCompile(`(?m)^Polytrace takes mail on (\S+) and serves http://(\S+)$`)
 
 func (s *appliance) kill() {
 	if s.child != nil {
@@ -192,30 +220,6 @@ func (s *appliance) stop() {
 		s.t.Errorf("the server did not stop gracefully: %v", err)
 	}
 	s.child = nil
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
-func waitForPort(t *testing.T, address string) time.Duration {
-	t.Helper()
-	began := time.Now()
-	for tick := time.Tick(10 * time.Millisecond); time.Since(began) < 60*time.Second; <-tick {
-		c, err := net.DialTimeout("tcp", address, time.Second)
-		if err == nil {
-			c.Close()
-			return time.Since(began)
-		}
-	}
-	t.Fatalf("nothing listens on %s", address)
-	return 0
 }
 
 // witness stands between smtp-source and the server and remembers what was
@@ -320,7 +324,7 @@ func sourceProgram(t *testing.T) string {
 // relay passes one session on, line by line.
 func (w *witness) relay(client net.Conn) {
 	defer client.Close()
-	server, err := net.Dial("tcp", w.server.smtp)
+	server, err := net.Dial("tcp", *w.server.smtp.Load())
 	if err != nil {
 		return
 	}

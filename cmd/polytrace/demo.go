@@ -67,16 +67,13 @@ func (d *demo) run(dir string) error {
 	if err != nil {
 		return err
 	}
-	for _, listen := range []*string{&s.smtp.listen, &s.http.listen, &s.ops.listen} {
-		*listen = freeAddress(*listen)
-	}
-	s.http.publicURL, s.http.company, s.smtp.domain = "http://"+s.http.listen, "Northwind Support", demoDomain
+	s.http.company, s.smtp.domain = "Northwind Support", demoDomain
 	s.archive.packAge = 10 * time.Second // So that packs can be watched on their way to the bucket.
 	a, err := openApp(d.ctx, s, dir, slog.New(slog.NewTextHandler(d.err, &slog.HandlerOptions{Level: slog.LevelError})))
 	if err != nil {
 		return err
 	}
-	if d.server, err = newServer(a); err != nil {
+	if d.server, err = newServer(a, listenNear); err != nil {
 		return errors.Join(err, a.Close())
 	}
 	ctx, stop := context.WithCancelCause(d.ctx)
@@ -98,15 +95,13 @@ func (d *demo) run(dir string) error {
 	return errors.Join(err, a.Close())
 }
 
-// freeAddress is the address when nobody uses it, else one with a port that is free.
-func freeAddress(address string) string {
-	for _, try := range []string{address, "127.0.0.1:0"} {
-		if l, err := net.Listen("tcp", try); err == nil {
-			l.Close()
-			return l.Addr().String()
-		}
+// listenNear listens at an address, or where that is taken at one with another
+// port.
+func listenNear(address string) (net.Listener, error) {
+	if l, err := listenAt(address); err == nil {
+		return l, nil
 	}
-	return address
+	return listenAt("127.0.0.1:0")
 }
 
 // play sets the company up, sends its mail, works on its cases and tells where

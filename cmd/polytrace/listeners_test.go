@@ -35,7 +35,7 @@ func TestMailIsTakenWhereSettingsSay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := newServer(a)
+	s, err := newServer(a, listenAt)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -125,7 +125,7 @@ func metricsOfServer(t *testing.T) map[string]bool {
 		t.Fatal(err)
 	}
 	defer a.Close()
-	server, err := newServer(a)
+	server, err := newServer(a, listenAt)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,9 +31,9 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(e *testscript.Env) error {
-			e.Setenv("POLYTRACE_SMTP_LISTEN", freeAddress("127.0.0.1:0"))
-			e.Setenv("POLYTRACE_HTTP_LISTEN", freeAddress("127.0.0.1:0"))
-			e.Setenv("POLYTRACE_OPS_LISTEN", freeAddress("127.0.0.1:0"))
+			e.Setenv("POLYTRACE_SMTP_LISTEN", "127.0.0.1:0")
+			e.Setenv("POLYTRACE_HTTP_LISTEN", "127.0.0.1:0")
+			e.Setenv("POLYTRACE_OPS_LISTEN", "127.0.0.1:0")
 			e.Setenv("POLYTRACE_ARCHIVE_RESERVE", "1MiB")
 			e.Setenv("POLYTRACE_SMTP_HOSTNAME", "mail.example")
 			return nil
@@ -171,13 +171,17 @@ func waitForRemoval(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(api.close())
 }
 
-// deliver ADDRESS FILE sends a file over SMTP to the queue whose address is in
-// a file, and prints the reply to the end of the message. Line ends become
+// deliver DIR ADDRESS FILE sends a file over SMTP to the server on a data
+// directory, to the queue whose address is in a file, and prints the reply to
+// the end of the message. Line ends become
 // CRLF on the way, and one.eml is made so too for comparison.
 func deliver(ts *testscript.TestScript, _ bool, args []string) {
-	raw, err := os.ReadFile(ts.MkAbs(args[1]))
+	raw, err := os.ReadFile(ts.MkAbs(args[2]))
 	ts.Check(err)
-	c, err := textproto.Dial("tcp", ts.Getenv("POLYTRACE_SMTP_LISTEN"))
+	var st statusAnswer
+	server := &call{ctx: context.Background(), dir: ts.MkAbs(args[0])}
+	ts.Check(server.using(func(api *client) error { return api.get(server.ctx, "/status", nil, &st) }))
+	c, err := textproto.Dial("tcp", st.Intake.Listening)
 	ts.Check(err)
 	defer c.Close()
 	say := func(command string) (text string) {
@@ -192,7 +196,7 @@ func deliver(ts *testscript.TestScript, _ bool, args []string) {
 			}
 		}
 	}
-	for _, command := range []string{"", "EHLO client.example", "MAIL FROM:<jane@acme.example>", "RCPT TO:<" + strings.TrimSpace(ts.ReadFile(args[0])) + ">"} {
+	for _, command := range []string{"", "EHLO client.example", "MAIL FROM:<jane@acme.example>", "RCPT TO:<" + strings.TrimSpace(ts.ReadFile(args[1])) + ">"} {
 		if text := say(command); text[0] != '2' {
 			fmt.Fprintln(ts.Stdout(), text)
 			return

@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -37,7 +38,7 @@ func (v serveVerb) Run(c *call) error {
 	if err != nil {
 		return err
 	}
-	s, err := newServer(a)
+	s, err := newServer(a, listenAt)
 	if err != nil {
 		return errors.Join(err, a.Close())
 	}
@@ -67,7 +68,7 @@ type server struct {
 
 // newServer opens the listeners before anything runs, so that a port that is
 // taken stops the start and nothing else.
-func newServer(a *app) (*server, error) {
+func newServer(a *app, listen func(where string) (net.Listener, error)) (*server, error) {
 	s := &server{app: a, registry: newRegistry(a), ready: func() {}}
 	var err error
 	if s.certificate, err = loadCertificate(a.settings, a.dir, a.log); err != nil {
@@ -82,9 +83,12 @@ func newServer(a *app) (*server, error) {
 		return nil, err
 	}
 	for _, l := range s.places() {
-		if *l.to, err = listenAt(l.address); err != nil {
+		if *l.to, err = listen(*l.address); err != nil {
 			s.closeListeners()
 			return nil, fmt.Errorf("%s: %w; choose another place with the setting %s", l.setting, err, l.setting)
+		}
+		if at := (*l.to).Addr(); at.Network() == "tcp" && strings.HasSuffix(*l.address, ":0") {
+			*l.address = at.String() // Which port it is, the system has decided.
 		}
 	}
 	if s.socket, err = listenSocket(a.dir); err != nil {
@@ -121,19 +125,20 @@ func (r *room) bytes() int64 {
 
 // place is where a listener is to be.
 type place struct {
-	setting, address string
-	to               *net.Listener
+	setting string
+	address *string
+	to      *net.Listener
 }
 
 // places are those of all listeners that are set up. Who follows another
 // machine takes no mail.
 func (s *server) places() []place {
 	set := &s.settings
-	all := []place{{"http.listen", set.http.listen, &s.web}, {"ops.listen", set.ops.listen, &s.ops}}
+	all := []place{{"http.listen", &set.http.listen, &s.web}, {"ops.listen", &set.ops.listen, &s.ops}}
 	if !set.follow {
-		all = append(all, place{"smtp.listen", set.smtp.listen, &s.smtp}, place{"smtp.listen_tls", set.smtp.listenTLS, &s.tls}, place{"smtp.listen_lmtp", set.smtp.listenLMTP, &s.lmtp})
+		all = append(all, place{"smtp.listen", &set.smtp.listen, &s.smtp}, place{"smtp.listen_tls", &set.smtp.listenTLS, &s.tls}, place{"smtp.listen_lmtp", &set.smtp.listenLMTP, &s.lmtp})
 	}
-	return slices.DeleteFunc(all, func(p place) bool { return p.address == "" })
+	return slices.DeleteFunc(all, func(p place) bool { return *p.address == "" })
 }
 
 // mail are the listeners that take mail.
@@ -157,15 +162,15 @@ func (s *server) closeListeners() {
 // greet tells people where to go.
 func (s *server) greet(c *call) {
 	if s.settings.follow {
-		fmt.Fprintf(c.out, "Polytrace follows %s and serves %s\n", s.settings.bucket.url, s.settings.http.publicURL)
+		fmt.Fprintf(c.out, "Polytrace follows %s and serves %s\n", s.settings.bucket.url, s.settings.publicURL())
 		return
 	}
-	fmt.Fprintf(c.out, "Polytrace takes mail on %s and serves %s\n", s.settings.smtp.listen, s.settings.http.publicURL)
+	fmt.Fprintf(c.out, "Polytrace takes mail on %s and serves %s\n", s.settings.smtp.listen, s.settings.publicURL())
 	if !s.archive.Readable() {
 		fmt.Fprintln(c.out, "It encrypts mail and cannot read it: archive.identity_file is not set, so nothing can be searched here.")
 	}
 	if s.noUsers() {
-		fmt.Fprintf(c.out, "There is no account yet. Make the first one: %s/setup/%s\n", s.settings.http.publicURL, s.setup)
+		fmt.Fprintf(c.out, "There is no account yet. Make the first one: %s/setup/%s\n", s.settings.publicURL(), s.setup)
 	}
 }
 

@@ -295,6 +295,11 @@ func loadSettings(file string, environ []string, dir string) (s settings, warnin
 	return s, warnings, s.derive(dir)
 }
 
+// publicURL is where people find the pages.
+func (s *settings) publicURL() string {
+	return cmp.Or(s.http.publicURL, "http://"+s.http.listen)
+}
+
 // derive fills what follows from other settings.
 func (s *settings) derive(dir string) error {
 	if s.smtp.hostname == "" {
@@ -305,7 +310,6 @@ func (s *settings) derive(dir string) error {
 		s.smtp.hostname = name
 	}
 	s.smtp.domain = cmp.Or(s.smtp.domain, s.smtp.hostname)
-	s.http.publicURL = cmp.Or(s.http.publicURL, "http://"+s.http.listen)
 	if s.bucket.url == "" {
 		path, err := filepath.Abs(filepath.Join(dir, "bucket"))
 		if err != nil {

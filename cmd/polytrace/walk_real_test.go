@@ -121,7 +121,7 @@ func (s *appliance) deliverAll() {
 // deliver sends a message over SMTP with STARTTLS.
 func (s *appliance) deliver(raw string) {
 	s.t.Helper()
-	c, err := smtp.Dial(s.smtp)
+	c, err := smtp.Dial(*s.smtp.Load())
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -232,12 +232,12 @@ func TestTheSameAnswersFromTheArchiveAlone(t *testing.T) {
 	password := s.addUser("kim", "manager", "admin")
 	s.deliverAll()
 	token := strings.TrimSpace(s.run("token", "create", "test", "--role", "manager"))
-	api := apiCaller{t, "http://" + s.http, token}
+	api := apiCaller{s, token}
 	api.post("/cases", `{"title":"Second batch is late","account":"Acme","severity":1,"owner":"kim"}`)
 	api.post("/cases/101/citations", `{"record":"mail/1","quote":"root cause by Friday"}`)
 	api.post("/cases/101/notes", `{"text":"We promised a date.","cites":[1]}`)
 	shared := api.post("/cases/101/shares", `{"title":"For Acme","citations":[1]}`)
-	link := shared["url"].(string)
+	link := strings.TrimPrefix(shared["url"].(string), "http://"+s.http)
 	want := s.answers(api, link)
 	for _, part := range []string{"Second batch", "no id at all, first", "no id at all, second", "these bytes", "other bytes", "For Acme", "Second batch is late"} {
 		if !strings.Contains(want, part) {
@@ -277,14 +277,13 @@ func TestTheSameAnswersFromTheArchiveAlone(t *testing.T) {
 
 // apiCaller is a program with a token.
 type apiCaller struct {
-	t     *testing.T
-	base  string
+	*appliance
 	token string
 }
 
 func (a apiCaller) send(method, path, body string) string {
 	a.t.Helper()
-	r, err := http.NewRequestWithContext(a.t.Context(), method, a.base+path, strings.NewReader(body))
+	r, err := http.NewRequestWithContext(a.t.Context(), method, "http://"+a.http+path, strings.NewReader(body))
 	if err != nil {
 		a.t.Fatal(err)
 	}
@@ -314,7 +313,7 @@ func (a apiCaller) post(path, body string) (answer map[string]any) {
 // noted in the case's log.
 func (s *appliance) answers(api apiCaller, link string) string {
 	s.t.Helper()
-	all := "guest: " + api.send(http.MethodGet, strings.TrimPrefix(link, api.base), "") + "\n"
+	all := "guest: " + api.send(http.MethodGet, link, "") + "\n"
 	for _, query := range []string{"", "firmware", "\"root cause\"", "from:kim", "to:support subject:second", "firm*", "before:2026-11-03", "after:2026-11-05", "case:101", "firmware OR first -kim", "id:same@acme.example", "kind:message has:attachment"} {
 		all += query + ": " + s.run("search", query, "--json")
 	}
