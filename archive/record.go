@@ -22,12 +22,13 @@ const (
 	Mail   Stream = "mail"   // messages
 	Ledger Stream = "ledger" // decisions: users, queues, cases, shares
 	Audit  Stream = "audit"  // who read, searched and exported what
+	Facts  Stream = "facts"  // what was found out about records after they were taken: signatures, hand-overs
 )
 
-// Ours reports whether s is the appliance's own record of what people did. It
-// is kept for ever and is in no answer to a search; all other streams have what
+// Ours reports whether s is the appliance's own record of what people and it
+// did. It is kept for ever and is in no answer to a search; all other streams have what
 // came in.
-func (s Stream) Ours() bool { return s == Ledger || s == Audit }
+func (s Stream) Ours() bool { return s == Ledger || s == Audit || s == Facts }
 
 // Valid reports whether s is a well-formed stream name.
 func (s Stream) Valid() bool {

@@ -82,6 +82,8 @@ func (s *State) checkSetClass(c SetClass) error {
 		return refuse(Invalid, "Class", "The ledger keeps every decision for ever: without it nobody could tell what was kept, held or erased, and why.")
 	case c.Class == archive.Audit:
 		return refuse(Invalid, "Class", "The audit log is kept for ever: without it nobody could tell who read what.")
+	case c.Class == archive.Facts:
+		return refuse(Invalid, "Class", "What was found out about mail is kept for ever: the keys that proved its signatures are nowhere else.")
 	case !exists:
 		return refuse(NotFound, "Class", "There is no class %q: no queue has it and no record is in it. There are %s.", c.Class, s.classNames(c.Streams))
 	case c.Lock != archive.Unlocked && c.Lock != archive.Governance && c.Lock != archive.Compliance:
