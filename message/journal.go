@@ -318,6 +318,21 @@ func tenant(m *Message) string {
 	return ""
 }
 
+// Tenants are the Microsoft 365 organisations that a message says it comes
+// from: their domains and GUIDs, in small letters. Microsoft writes these
+// fields when mail leaves it; from anywhere else they mean nothing.
+func (m *Message) Tenants() (all []string) {
+	for _, name := range []string{"X-OriginatorOrg", "X-MS-Exchange-CrossTenant-Id"} {
+		if t := strings.ToLower(strings.TrimSpace(m.Get(name))); t != "" {
+			all = append(all, t)
+		}
+	}
+	if t := tenant(m); t != "" {
+		all = append(all, t)
+	}
+	return all
+}
+
 // token reads an address to which Postfix's maps have added whom the message
 // was for: queue+to=local=domain@host or queue+from=local=domain@host.
 func (r *Reading) token(to string) {

@@ -460,7 +460,10 @@ func (p *parser) openTNEF(n int, content []byte) {
 	for i := range t.files {
 		all = p.addTNEFFile(n, &t.files[i]) && all
 	}
-	p.m.Parts[n].opened = all
+	// A stream of formatting alone is nothing to list; a file that merely has the
+	// name of one is.
+	from = p.m.Parts[n]
+	p.m.Parts[n].opened = all && (from.revealed > 0 || from.Type == "application/ms-tnef")
 }
 
 func (p *parser) addTNEFFile(n int, f *tnefFile) (ok bool) {
