@@ -170,6 +170,8 @@ type Envelope struct {
 	Return   string      `json:"ret,omitempty"`  // RET= (RFC 3461 section 4.3).
 	EnvID    string      `json:"envid,omitempty"`
 	DSN      []Recipient `json:"dsn,omitempty"` // Of those in To that had DSN parameters.
+
+	RequireTLS bool `json:"requiretls,omitempty"` // RFC 8689.
 }
 
 // Recipient holds the DSN parameters of one RCPT (RFC 3461 section 4.1, 4.2).
@@ -187,6 +189,11 @@ type Peer struct {
 	Auth       string  `json:"auth,omitempty"`        // Authenticated identity.
 	TLS        string  `json:"tls,omitempty"`         // E.g. "TLS 1.3 TLS_AES_128_GCM_SHA256"; empty in clear.
 	ClientCert *Digest `json:"client_cert,omitempty"` // SHA-256 of the DER certificate.
+	Proxy      string  `json:"proxy,omitempty"`       // The peer itself, when it is a trusted proxy that named the client in IP.
+
+	// What a trusted peer told of its client by XFORWARD, or by XCLIENT and has
+	// no field above; by name of the attribute.
+	Forwarded map[string]string `json:"forwarded,omitempty"`
 }
 
 // Body is the bytes to append: *bytes.Reader and *io.SectionReader are

@@ -111,10 +111,10 @@ func (s *Server) admitPeer(c *conn) error {
 	return err
 }
 
-// tarpit delays the refusal of a recipient, longer each time: guessing
-// addresses is to be slow. Whether the address exists makes no difference.
-func (s *session) tarpit(peer netip.Addr) {
-	if s.server.isSource(peer) {
+// tarpit delays the refusal of a recipient or a password, longer each time:
+// guessing is to be slow. Whether the address exists makes no difference.
+func (s *session) tarpit(c caller) {
+	if c.login != "" || s.server.isSource(c.addr) {
 		return
 	}
 	s.server.pause(min(time.Second<<s.guesses, 10*time.Second))

@@ -24,7 +24,7 @@ type phase int32
 
 const (
 	commands phase = iota
-	message        // behind the 354 of DATA
+	content        // behind the 354 of DATA
 	chunk          // behind a BDAT command
 )
 
@@ -63,6 +63,8 @@ type conn struct {
 	out      []byte    // Replies that are not sent yet.
 	line     []byte    // The last command, as sent, without its end.
 	pending  []byte    // What of the line the engine has not read yet.
+	over     bool      // The client has had its chances: the reply is said and the connection ends.
+	answers  bool      // The next line is an answer to a challenge of AUTH.
 	left     int64     // Of the chunk.
 	asked    bool      // The command of the chunk has had no reply yet.
 	until    time.Time // The transfer has to be over.
@@ -102,7 +104,7 @@ func (c *conn) Read(p []byte) (int, error) {
 				return c.readChunk(p)
 			}
 			c.phase.Store(int32(commands))
-		case message:
+		case content:
 			if err := c.drainBody(); err != nil {
 				return 0, io.EOF
 			}
@@ -172,11 +174,21 @@ func (c *conn) prepare() error {
 // command reads command lines until there is one for the engine.
 func (c *conn) command() error {
 	for {
+		if c.over {
+			c.flush()
+			c.broken.Store(true)
+			return io.EOF
+		}
 		line, err := c.readLine()
 		if err != nil {
 			return err
 		}
 		c.line = append(c.line[:0], bytes.TrimRight(line, "\r\n")...)
+		if c.answers { // Base64, whatever command it looks like.
+			c.answers = false
+			c.pending = append(bytes.Clone(c.line), "\r\n"...)
+			return nil
+		}
 		verb, rest, _ := strings.Cut(string(c.line), " ")
 		verb = strings.ToUpper(verb)
 		if answer := c.intercept(verb, rest); answer != "" {
@@ -462,7 +474,7 @@ func (c *conn) Write(p []byte) (int, error) {
 		return len(p), nil // There is nobody to hear it.
 	}
 	if bytes.HasPrefix(p, []byte(engineGoAhead)) {
-		c.phase.Store(int32(message))
+		c.phase.Store(int32(content))
 		c.until = time.Now().Add(c.server.config.Transfer)
 		c.bodyDone, c.bol, c.last = false, true, 0
 	}
@@ -470,6 +482,7 @@ func (c *conn) Write(p []byte) (int, error) {
 		c.waitForReader() // Also of a chunk that is empty.
 	}
 	c.asked = false
+	c.answers = bytes.HasPrefix(p, []byte(engineChallenge))
 	c.out = append(c.out, p...)
 	if c.hello && bytes.HasPrefix(p, []byte(engineCapability)) {
 		c.hello = false

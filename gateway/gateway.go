@@ -9,6 +9,7 @@ package gateway
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"log/slog"
 	"net/netip"
 	"time"
@@ -28,7 +29,12 @@ type Queue struct {
 	Name    string
 	Format  string         // How its mail is to be read, kept with each record.
 	Class   archive.Stream // Stream its mail goes to.
-	Sources []netip.Prefix // Peers it takes mail from; never empty.
+	Sources []netip.Prefix // Peers it takes mail from.
+
+	Logins       []string // Names that may send after AUTH, from anywhere.
+	Certificates []string // Clients that may send, from anywhere: "sha256:" and the hexadecimal SHA-256 of the public key, or a DNS name in a certificate that one of Authorities signed.
+	Tenants      []string // Microsoft 365 organisations, domain or GUID, one of which the message has to name; empty: not looked at.
+	TLS          bool     // Takes mail in TLS sessions only.
 }
 
 // Queues finds the queue of a recipient by the local part of its address, without what follows
@@ -55,6 +61,8 @@ type Config struct {
 	Spool       string                // Directory for bodies over 1 MiB while they come in; required, emptied at start.
 	Proxies     []netip.Prefix        // Peers that name the client with the PROXY protocol, and must; default: none.
 	XClient     []netip.Prefix        // Peers that may name their client with XCLIENT and XFORWARD; default: none.
+	Logins      Logins                // Who may authenticate; default: nobody.
+	Authorities *x509.CertPool        // Of client certificates that queues name; default: those of the system.
 	Log         *slog.Logger          // Default: discard.
 	Metrics     prometheus.Registerer // May be nil.
 }

@@ -18,7 +18,8 @@ type origin struct {
 	name  string     // Of a peer that is no address: its socket.
 	proxy netip.Addr // The peer, when it is a proxy that named the client.
 
-	helo, login string // As XCLIENT says; "" when it does not.
+	helo, login string     // As XCLIENT says; "" when it does not. The login of AUTH too.
+	told        attributes // What else XCLIENT says.
 }
 
 // originOf tells where a connection comes from. Who can reach a socket of this

@@ -36,6 +36,7 @@ const (
 	engineGoAhead    = "354 "
 	engineTaken      = "250 "
 	engineCapability = "250-PIPELINING"
+	engineChallenge  = "334 "
 )
 
 // turnAway is what a client hears instead of the greeting.
@@ -64,9 +65,18 @@ var (
 	errNestedMail = errors.New("MAIL inside a transaction")
 	errNoQueue    = errors.New("no queue with this address")
 	errForeign    = errors.New("this address does not take mail from here")
-	errNobody     = errors.New("the proxy does not know its client's address at the moment")
-	errTooLarge   = errors.New("message is larger than the limit")
-	errUnanswered = errors.New("a recipient belongs to no queue")
+	errNotProven  = errors.New("the client has not shown who it is")
+	errQueueTLS   = errors.New("mail in clear")
+	errTenant     = errors.New("mail of another organisation")
+
+	errNoAuth        = errors.New("AUTH without TLS, or without any login")
+	errAuthInside    = errors.New("AUTH inside a transaction")
+	errNoMechanism   = errors.New("mechanism of AUTH is unknown")
+	errWrongPassword = errors.New("wrong password")
+	errManyFailures  = errors.New("wrong passwords")
+	errNobody        = errors.New("the proxy does not know its client's address at the moment")
+	errTooLarge      = errors.New("message is larger than the limit")
+	errUnanswered    = errors.New("a recipient belongs to no queue")
 )
 
 // reply is the one place where an error becomes what the sender hears. What it
@@ -82,6 +92,22 @@ func reply(err error) *smtp.SMTPError {
 		return &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 7, 10}, Message: "REQUIRETLS is for sessions with TLS"}
 	case errors.Is(err, errForeign):
 		return &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 7, 1}, Message: "Mail for this address is not taken from here"}
+	case errors.Is(err, errNotProven):
+		return &smtp.SMTPError{Code: 450, EnhancedCode: smtp.EnhancedCode{4, 7, 1}, Message: "Mail for this address is taken after AUTH or with a client certificate; keep the message and set that up"}
+	case errors.Is(err, errQueueTLS):
+		return &smtp.SMTPError{Code: 450, EnhancedCode: smtp.EnhancedCode{4, 7, 10}, Message: "Mail for this address is taken over TLS; keep the message and use STARTTLS"}
+	case errors.Is(err, errTenant):
+		return &smtp.SMTPError{Code: 450, EnhancedCode: smtp.EnhancedCode{4, 7, 1}, Message: "Mail for this address is taken from other organisations; keep the message and correct the queue"}
+	case errors.Is(err, errNoAuth):
+		return &smtp.SMTPError{Code: 503, EnhancedCode: smtp.EnhancedCode{5, 5, 1}, Message: "AUTH is not available here"}
+	case errors.Is(err, errAuthInside): // RFC 4954 section 4.
+		return &smtp.SMTPError{Code: 503, EnhancedCode: smtp.EnhancedCode{5, 5, 1}, Message: "A transaction is open, end it or say RSET"}
+	case errors.Is(err, errNoMechanism):
+		return &smtp.SMTPError{Code: 504, EnhancedCode: smtp.EnhancedCode{5, 5, 4}, Message: "Use PLAIN or LOGIN"}
+	case errors.Is(err, errWrongPassword): // RFC 4954 section 6.
+		return &smtp.SMTPError{Code: 535, EnhancedCode: smtp.EnhancedCode{5, 7, 8}, Message: "Wrong name or password"}
+	case errors.Is(err, errManyFailures):
+		return &smtp.SMTPError{Code: 421, EnhancedCode: smtp.EnhancedCode{4, 7, 0}, Message: "Too many wrong passwords, try again later"}
 	case errors.Is(err, errTooLarge):
 		return &smtp.SMTPError{Code: 552, EnhancedCode: smtp.EnhancedCode{5, 3, 4}, Message: "Message too large"}
 	case errors.Is(err, archive.ErrFull):

@@ -63,6 +63,8 @@ func New(c Config, a Archive, q Queues, known Known) (*Server, error) {
 	if c.Spool == "" {
 		return nil, errors.New("start SMTP: no spool directory")
 	}
+	c.TLS = c.TLS.Clone()
+	c.TLS.ClientAuth = tls.RequestClientCert // A record says who showed which; queues say who has to.
 	if err := c.fill(); err != nil {
 		return nil, err
 	}
@@ -130,8 +132,9 @@ func newEngine(s *Server) *smtp.Server {
 	e.EnableSMTPUTF8 = true
 	e.EnableBINARYMIME = true
 	e.EnableDSN = true
-	e.EnableREQUIRETLS = true // RFC 8689: we never relay on. It is offered by conn, which knows about TLS.
-	e.MaxRecipients = 1000    // RFC 5321 section 4.5.3.1.8 asks for 100; 1000 is what Postfix takes.
+	e.EnableREQUIRETLS = true  // RFC 8689: we never relay on. It is offered by conn, which knows about TLS.
+	e.AllowInsecureAuth = true // It does not see TLS; AuthMechanisms does.
+	e.MaxRecipients = 1000     // RFC 5321 section 4.5.3.1.8 asks for 100; 1000 is what Postfix takes.
 	e.ErrorLog = log.New(engineLog{s.log}, "", 0)
 	return e
 }

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -25,7 +24,9 @@ type session struct {
 	conn   *conn
 	engine *smtp.Conn
 
-	guesses int // Recipients that were refused for good.
+	guesses  int      // Recipients and passwords that were refused for good.
+	failures int      // Of AUTH.
+	shows    []string // What the client's certificate answers to; nil before it was looked at.
 
 	mu  sync.Mutex
 	txn *transaction // Nil outside of one; guarded by mu.
@@ -35,7 +36,6 @@ type session struct {
 type transaction struct {
 	from     origin
 	peer     archive.Peer
-	forward  attributes       // What XFORWARD said: told for the record, never believed.
 	envelope archive.Envelope // Without To.
 	begun    chan struct{}    // Closed when LMTP reads the message.
 	parts    []part           // One for each queue, in order of the first RCPT.
@@ -68,9 +68,9 @@ func (s *session) Mail(from string, opts *smtp.MailOptions) error {
 	}
 	if opts != nil {
 		e.Body, e.UTF8, e.Declared = string(opts.Body), opts.UTF8, opts.Size
-		e.Return, e.EnvID = string(opts.Return), opts.EnvelopeID
+		e.Return, e.EnvID, e.RequireTLS = string(opts.Return), opts.EnvelopeID, opts.RequireTLS
 	}
-	s.txn = &transaction{from: s.conn.origin, peer: s.evidence(), forward: s.conn.forward, envelope: e, begun: make(chan struct{})}
+	s.txn = &transaction{from: s.conn.origin, peer: s.evidence(), envelope: e, begun: make(chan struct{})}
 	return nil
 }
 
@@ -95,15 +95,16 @@ func (s *Server) hasRoom(opts *smtp.MailOptions) error {
 
 // Rcpt adds a recipient, when there is a queue that takes its mail from here.
 func (s *session) Rcpt(to string, opts *smtp.RcptOptions) error {
-	from, path := s.transaction().from, s.conn.path()
-	q, err := s.server.admit(path, from.addr)
+	path, from := s.conn.path(), s.caller()
+	q, err := s.server.admit(path, from)
 	if err != nil {
-		s.server.refuse(from, path, err)
+		s.server.refuse(from.origin, path, err)
 		if final(err) {
-			s.tarpit(from.addr)
+			s.tarpit(from)
 		}
 		return reply(err)
 	}
+	s.server.welcome(s.conn)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p := s.txn.part(q)
@@ -186,7 +187,7 @@ func (s *session) transaction() (txn transaction) {
 // receive reads a message to its end, also when it is not wanted any more: the
 // replies of LMTP are written by another goroutine while this one goes on.
 func (s *session) receive(r io.Reader) (*spool, error) {
-	if phase(s.conn.phase.Load()) == message {
+	if phase(s.conn.phase.Load()) == content {
 		r = dataBody{s.conn}
 	}
 	body, err := readSpool(r, s.server.config.Spool, s.server.config.MaxMessage)
@@ -214,16 +215,16 @@ func (s *session) answer(txn transaction, body *spool, began time.Time) error {
 	if loops(body.body(), s.server.config.Hostname) {
 		s.server.looped(txn, stored)
 	}
-	if len(txn.forward) > 0 {
-		s.server.log.Debug("message was forwarded for a client", "at", stored[0].Address(), "client", txn.forward)
-	}
 	return receipt(stored)
 }
 
 // evidence is who hands the message over.
 func (s *session) evidence() archive.Peer {
 	from := s.conn.origin
-	p := archive.Peer{IP: from.String(), Port: from.port, Helo: cmp.Or(from.helo, s.engine.Hostname()), Auth: from.login}
+	p := archive.Peer{IP: from.String(), Port: from.port, Helo: cmp.Or(from.helo, s.engine.Hostname()), Auth: from.login, Forwarded: s.conn.told()}
+	if from.proxy.IsValid() {
+		p.Proxy = from.proxy.String()
+	}
 	if state := s.conn.tlsState(); state != nil {
 		p.TLS = tlsText(state)
 		if len(state.PeerCertificates) > 0 {
@@ -252,41 +253,6 @@ func (s *session) Reset() {
 // Logout ends the session.
 func (s *session) Logout() error { return nil }
 
-// admit finds the queue of a recipient. An address that is wrong but comes from
-// where our mail servers are is a slip in their configuration, which must not
-// lose mail: it is told to wait.
-func (s *Server) admit(path string, peer netip.Addr) (Queue, error) {
-	local, _, _ := strings.Cut(path, "@")
-	local, _, _ = strings.Cut(local, "+")
-	q, ok := s.queues(strings.ToLower(strings.Trim(local, `"`)))
-	switch {
-	case !peer.IsValid():
-		return Queue{}, errNobody
-	case ok && contains(q.Sources, peer):
-		s.known.put(peer, struct{}{}, s.now())
-		return q, nil
-	case ok:
-		return Queue{}, fmt.Errorf("%w: queue %s takes no mail from %s; add it with --source", errForeign, q.Name, peer)
-	case s.trusts(peer):
-		return Queue{}, errNoQueue
-	}
-	return Queue{}, errForeign
-}
-
-// trusts reports whether an unknown address that is written to from there may
-// be a slip of somebody who sets up a mail server of ours.
-func (s *Server) trusts(peer netip.Addr) bool {
-	if s.config.Sources != nil && s.config.Sources(peer) || peer.IsLoopback() || peer.IsPrivate() {
-		return true
-	}
-	_, sent := s.known.get(peer, s.now())
-	return sent
-}
-
-func contains(sources []netip.Prefix, peer netip.Addr) bool {
-	return slices.ContainsFunc(sources, func(p netip.Prefix) bool { return p.Contains(peer) })
-}
-
 // transactionKey is what makes a retry of a sender the same transaction.
 type transactionKey struct {
 	peer     string
@@ -312,6 +278,9 @@ func (s *Server) store(ctx context.Context, txn transaction, body *spool) ([]arc
 	key := keyOf(txn, sum)
 	if before, ok := s.answered.get(key, now); ok {
 		return before, nil
+	}
+	if err := tenantsMatch(txn.parts, body.body()); err != nil {
+		return nil, err
 	}
 	first, known := s.whereIs(sum, now)
 	var stored []archive.Meta

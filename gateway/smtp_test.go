@@ -219,7 +219,12 @@ func (c *client) hello(secure bool) {
 
 func (c *client) handshake() {
 	c.t.Helper()
-	conn := tls.Client(c.net, trusting())
+	c.secure(trusting())
+}
+
+func (c *client) secure(config *tls.Config) {
+	c.t.Helper()
+	conn := tls.Client(c.net, config)
 	if err := conn.Handshake(); err != nil {
 		c.t.Fatal(err)
 	}

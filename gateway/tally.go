@@ -89,40 +89,53 @@ func (s *Server) looped(txn transaction, stored []archive.Meta) {
 
 // failed notes a message that was not taken.
 func (s *Server) failed(txn transaction, err error) {
-	t := &s.tally
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	result := "deferred"
-	if final(err) {
-		result = "refused"
-		t.status.Refused++
-	} else {
-		t.status.Deferred++
-	}
+	result := s.count(err)
 	for _, p := range txn.parts {
-		t.messages.WithLabelValues(p.queue.Name, result).Inc()
+		s.tally.messages.WithLabelValues(p.queue.Name, result).Inc()
 	}
 	s.log.Warn("message not archived", "peer", txn.from, "cause", err)
+	if errors.Is(err, errTenant) {
+		s.noteRefused(txn.from, txn.parts[0].to[0], err.Error())
+	}
 }
 
 // refuse notes a recipient that was not let in.
 func (s *Server) refuse(peer origin, to string, err error) {
 	reason := "source"
 	text := err.Error()
-	if errors.Is(err, errNoQueue) {
+	switch {
+	case errors.Is(err, errNoQueue):
 		reason = "recipient"
 		text = "There is no queue with the address <" + to + ">. Compare it with the address that `polytrace queue list` prints; the mail server keeps the message and tries again."
+	case errors.Is(err, errNotProven):
+		reason = "proof"
+	case errors.Is(err, errQueueTLS):
+		reason = "tls"
 	}
 	s.tally.refused(reason)
 	s.log.Warn("recipient not taken", "peer", peer, "reason", reason)
+	s.count(err)
+	s.noteRefused(peer, to, text)
+}
+
+// count counts what was not taken.
+func (s *Server) count(err error) (result string) {
 	t := &s.tally
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if reason == "recipient" {
-		t.status.Deferred++
-	} else {
+	if final(err) {
 		t.status.Refused++
+		return "refused"
 	}
+	t.status.Deferred++
+	return "deferred"
+}
+
+// noteRefused keeps an attempt for the person who sets the mail server up.
+func (s *Server) noteRefused(peer origin, to, text string) {
+	t := &s.tally
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.status.Last = &Refused{At: s.now().UTC(), Peer: peer.String(), To: to, Reason: text}
 }
 

@@ -97,7 +97,29 @@ func (a attributes) apply(to *origin) error {
 	if value, ok := a["LOGIN"]; ok {
 		to.login = value
 	}
+	told := attributes{}
+	maps.Copy(told, to.told)
+	for _, name := range []string{"NAME", "PROTO", "DESTADDR", "DESTPORT"} {
+		if value := a[name]; value != "" {
+			told[name] = value
+		}
+	}
+	to.told = told
 	return nil
+}
+
+// told is what the peer said of its client and has no place of its own in the
+// evidence; nil when it said nothing.
+func (c *conn) told() map[string]string {
+	if len(c.origin.told)+len(c.forward) == 0 {
+		return nil
+	}
+	all := maps.Clone(c.origin.told)
+	if all == nil {
+		all = attributes{}
+	}
+	maps.Copy(all, c.forward)
+	return all
 }
 
 // xclient answers XCLIENT. The session begins anew, with the greeting.
