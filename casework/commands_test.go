@@ -132,8 +132,8 @@ func TestQueues(t *testing.T) {
 		if !ok || q.Format != "auto" || q.Class != archive.Mail || len(q.Sources) != 0 {
 			t.Errorf("queue %+v, %v", q, ok)
 		}
-		if !slices.Equal(q.Peers(), DefaultSources()) {
-			t.Errorf("peers of a queue without sources: %v", q.Peers())
+		if !slices.Equal(s.Peers(q), DefaultSources()) {
+			t.Errorf("peers of a queue without sources: %v", s.Peers(q))
 		}
 	})
 	o.refused(AddQueue{Name: "support", Local: "other-aaaaa"}, Conflict, "Name")
@@ -525,7 +525,9 @@ func TestReadersCannotChangeTheState(t *testing.T) {
 	o := shared(t)
 	o.as("kim", Cite{101, cited("offline", 30)})
 	o.as("kim", RemoveCitation{101, 2, ""})
-	o.do(AddQueue{Name: "support", Local: "s-1", Sources: DefaultSources()})
+	o.do(SetLogin{"mx", SecretHash("pw")})
+	o.do(SetSources{"relays", networks("192.0.2.0/24")})
+	o.do(AddQueue{Name: "support", Local: "s-1", Sources: DefaultSources(), QueueTerms: QueueTerms{Sets: []string{"relays"}, Logins: []string{"mx"}, Certificates: []string{"mx.example"}, Tenants: []string{"acme.example"}}})
 	o.do(AddQueue{Name: "old", Local: "o-1", Sources: DefaultSources()})
 	o.do(RemoveQueue{"old", ""})
 	o.do(CreateToken{"ci", Agent, SecretHash("x")})
@@ -564,9 +566,16 @@ func TestReadersCannotChangeTheState(t *testing.T) {
 	}
 	q, _ := s.QueueByLocal("s-1")
 	for _, x := range append(append(s.Queues(), s.RemovedQueues()...), q) {
+		s.Peers(x)[0] = netip.Prefix{}
 		x.Sources[0] = netip.Prefix{}
-		x.Peers()[0] = netip.Prefix{}
+		for _, list := range [][]string{x.Sets, x.Logins, x.Certificates, x.Tenants} {
+			clear(list)
+		}
 	}
+	for _, set := range s.SourceSets() {
+		set.Networks[0] = netip.Prefix{}
+	}
+	s.Logins()[0].Name = "spoilt"
 	s.Tokens()[0].Name = "spoilt"
 	s.CasesCiting(cited("", 0).Record)[0] = 99
 	s.Unknown()[0].Why = "spoilt"

@@ -22,7 +22,14 @@ const (
 	TokenCreated    EventType = "token.created"
 	TokenRevoked    EventType = "token.revoked"
 	QueueAdded      EventType = "queue.added"
+	QueueChanged    EventType = "queue.changed"
+	QueueRotated    EventType = "queue.rotated" // has a new address, takes mail at the one before too
+	QueueRetired    EventType = "queue.retired" // the address before takes no mail any more
 	QueueRemoved    EventType = "queue.removed"
+	LoginSet        EventType = "login.set" // a credential of mail servers, or its new password
+	LoginRemoved    EventType = "login.removed"
+	SourcesSet      EventType = "sources.set" // networks under a name
+	SourcesRemoved  EventType = "sources.removed"
 	CaseOpened      EventType = "case.opened"
 	CaseChanged     EventType = "case.changed" // title, account, status, severity
 	CaseOwned       EventType = "case.owned"
@@ -116,6 +123,43 @@ type (
 		Format  string         `json:"format"`
 		Sources []netip.Prefix `json:"sources,omitempty"`
 		Class   archive.Stream `json:"class"`
+		QueueTerms
+	}
+	// QueueChangedData is the data of QueueChanged: all that a queue says, but
+	// for its name and addresses.
+	QueueChangedData struct {
+		Name    string         `json:"name"`
+		Format  string         `json:"format"`
+		Sources []netip.Prefix `json:"sources,omitempty"`
+		Class   archive.Stream `json:"class"`
+		QueueTerms
+	}
+	// QueueRotatedData is the data of QueueRotated.
+	QueueRotatedData struct {
+		Name  string `json:"name"`
+		Local string `json:"local"` // Of the new address.
+	}
+	// QueueRetiredData is the data of QueueRetired.
+	QueueRetiredData struct {
+		Name string `json:"name"`
+	}
+	// LoginSetData is the data of LoginSet.
+	LoginSetData struct {
+		Name string         `json:"name"`
+		Hash archive.Digest `json:"hash"` // Of the password; see SecretHash.
+	}
+	// LoginRemovedData is the data of LoginRemoved.
+	LoginRemovedData struct {
+		Name string `json:"name"`
+	}
+	// SourcesSetData is the data of SourcesSet.
+	SourcesSetData struct {
+		Name     string         `json:"name"`
+		Networks []netip.Prefix `json:"networks"`
+	}
+	// SourcesRemovedData is the data of SourcesRemoved.
+	SourcesRemovedData struct {
+		Name string `json:"name"`
 	}
 	// QueueRemovedData is the data of QueueRemoved.
 	QueueRemovedData struct {

@@ -61,6 +61,8 @@ func (s *State) prepare() {
 	s.citing = make(map[archive.Address][]int)
 	s.byShare = make(map[archive.Digest]shareKey)
 	s.looked = make(map[shareKey]map[string]time.Time)
+	s.logins = make(map[string]*Login)
+	s.sets = make(map[string]*SourceSet)
 	s.classes = make(map[archive.Stream]Class)
 	s.removed = make(recordSet)
 }
@@ -89,12 +91,11 @@ func (s *State) apply(d decision) error {
 		return with(d, s.tokenCreated)
 	case TokenRevoked:
 		return with(d, s.tokenRevoked)
-	case QueueAdded:
-		return with(d, s.queueAdded)
-	case QueueRemoved:
-		return with(d, s.queueRemoved)
 	case CaseOpened:
 		return with(d, s.caseOpened)
+	}
+	if fold, ok := queueFolds[d.Type]; ok {
+		return fold(s, d)
 	}
 	if fold, ok := retentionFolds[d.Type]; ok {
 		return fold(s, d)
@@ -248,26 +249,6 @@ func (s *State) tokenRevoked(d decision, data TokenRevokedData) error {
 		return fmt.Errorf("there is no live token %q", data.Name)
 	}
 	t.Revoked = d.At
-	return nil
-}
-
-func (s *State) queueAdded(d decision, data QueueAddedData) error {
-	if _, taken := s.QueueByLocal(data.Local); taken || s.queue(data.Name) != nil {
-		return fmt.Errorf("there is a queue %q already, or one with the same address", data.Name)
-	}
-	s.queues = append(s.queues, Queue{
-		Name: data.Name, Local: data.Local, Format: data.Format,
-		Sources: data.Sources, Class: data.Class, Created: d.At,
-	})
-	return nil
-}
-
-func (s *State) queueRemoved(d decision, data QueueRemovedData) error {
-	q := s.queue(data.Name)
-	if q == nil {
-		return fmt.Errorf("there is no queue %q", data.Name)
-	}
-	q.Removed = d.At
 	return nil
 }
 

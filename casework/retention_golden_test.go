@@ -27,8 +27,11 @@ func shownRetention(s *State) map[string]any {
 	return map[string]any{"classes": s.Classes(), "holds": s.Holds(), "held": held, "erasures": s.Erasures(), "second_person": s.SecondPerson(), "orders": s.Orders(), "unknown": s.Unknown()}
 }
 
-func TestFirstRetentionDecisionsStayReadable(t *testing.T) {
-	data, err := os.ReadFile(filepath.Join(goldenRetention, "events.jsonl"))
+// checkGolden compares what a golden ledger folds to, and that it has all the
+// types of event.
+func checkGolden(t *testing.T, dir string, shown func(*State) map[string]any, types ...EventType) {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(dir, "events.jsonl"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,16 +44,16 @@ func TestFirstRetentionDecisionsStayReadable(t *testing.T) {
 		}
 		seen[e.Type] = true
 	}
-	for _, want := range []EventType{ClassSet, HoldPlaced, HoldExtended, HoldReleased, ErasureRequested, ErasureOrdered, ErasureRefused, ErasurePolicy, RetentionExpired} {
+	for _, want := range types {
 		if !seen[want] {
 			t.Errorf("no %s event", want)
 		}
 	}
-	got, err := json.MarshalIndent(shownRetention(s), "", "\t")
+	got, err := json.MarshalIndent(shown(s), "", "\t")
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, err := os.ReadFile(filepath.Join(goldenRetention, "state.json"))
+	want, err := os.ReadFile(filepath.Join(dir, "state.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,16 +62,26 @@ func TestFirstRetentionDecisionsStayReadable(t *testing.T) {
 	}
 }
 
-func TestRetentionDecisionsAreWrittenAsAtFirst(t *testing.T) {
+// checkWritten compares what a script writes with a golden ledger.
+func checkWritten(t *testing.T, dir string, script func(*office)) {
+	t.Helper()
 	o := newOffice(t)
-	goldenRetentionScript(o)
-	want, err := os.ReadFile(filepath.Join(goldenRetention, "events.jsonl"))
+	script(o)
+	want, err := os.ReadFile(filepath.Join(dir, "events.jsonl"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if d := cmp.Diff(string(want), o.lines()); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
+}
+
+func TestFirstRetentionDecisionsStayReadable(t *testing.T) {
+	checkGolden(t, goldenRetention, shownRetention, ClassSet, HoldPlaced, HoldExtended, HoldReleased, ErasureRequested, ErasureOrdered, ErasureRefused, ErasurePolicy, RetentionExpired)
+}
+
+func TestRetentionDecisionsAreWrittenAsAtFirst(t *testing.T) {
+	checkWritten(t, goldenRetention, goldenRetentionScript)
 }
 
 // lines is the ledger, one event a line.

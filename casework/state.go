@@ -66,13 +66,43 @@ type Token struct {
 
 // Queue is an address that mail servers send to.
 type Queue struct {
-	Name    string         `json:"name"`
-	Local   string         `json:"local"`   // Local part of its address, with the secret: "support-7f3k2".
-	Format  string         `json:"format"`  // A message.Format…
-	Sources []netip.Prefix `json:"sources"` // Peers it takes mail from; empty: loopback and private networks.
-	Class   archive.Stream `json:"class"`   // Stream its mail goes to.
-	Created time.Time      `json:"created"`
-	Removed time.Time      `json:"removed,omitzero"`
+	Name     string         `json:"name"`
+	Local    string         `json:"local"`              // Local part of its address, with the secret: "support-7f3k2".
+	Previous string         `json:"previous,omitempty"` // That of the address before, which takes mail until it is retired.
+	Format   string         `json:"format"`             // A message.Format…
+	Sources  []netip.Prefix `json:"sources"`            // Peers it takes mail from; see State.Peers.
+	Class    archive.Stream `json:"class"`              // Stream its mail goes to.
+	QueueTerms
+	Created time.Time `json:"created"`
+	Removed time.Time `json:"removed,omitzero"`
+}
+
+// QueueTerms are who may send to a queue beside the networks in Sources, what
+// is asked of them, and what becomes of the mail. A peer may send when it is in
+// one of the networks, or in a set, or has a login, or shows a certificate.
+type QueueTerms struct {
+	Sets         []string `json:"sets,omitempty"`          // Names of networks; see SourceSet.
+	Logins       []string `json:"logins,omitempty"`        // Names that may send after AUTH.
+	Certificates []string `json:"certificates,omitempty"`  // Clients that may send: "sha256:" and 64 hexadecimal digits over the public key, or a DNS name in a certificate that a known authority signed.
+	Tenants      []string `json:"tenants,omitempty"`       // Microsoft 365 organisations: domain or GUID. Empty: not looked at.
+	TLS          bool     `json:"tls,omitempty"`           // Mail comes encrypted or not at all.
+	Gateway      bool     `json:"gateway,omitempty"`       // The peers are mail servers of others: SPF and DMARC are evaluated.
+	Relay        string   `json:"relay,omitempty"`         // HOST:PORT that mail is handed on to; empty: nowhere.
+	SilenceHours int      `json:"silence_hours,omitempty"` // Alarm when no mail came for so long; 0: as long as is unusual, -1: never.
+}
+
+// SourceSet is networks under a name, for several queues.
+type SourceSet struct {
+	Name     string         `json:"name"`
+	Networks []netip.Prefix `json:"networks"`
+	Changed  time.Time      `json:"changed,omitzero"` // Zero: as it came with the program.
+}
+
+// Login is a credential that mail servers authenticate with (RFC 4954).
+type Login struct {
+	Name string         `json:"name"`
+	Hash archive.Digest `json:"-"` // SHA-256 of the password.
+	Set  time.Time      `json:"set"`
 }
 
 // Status of a case.

@@ -22,7 +22,9 @@ type State struct {
 	users   map[string]*User
 	tokens  map[string]*Token
 	byToken map[archive.Digest]*Token
-	queues  []Queue                   // All that ever were, in order of creation.
+	queues  []Queue // All that ever were, in order of creation.
+	logins  map[string]*Login
+	sets    map[string]*SourceSet     // That were set.
 	cases   []*caseFile               // Number FirstCase first.
 	citing  map[archive.Address][]int // Case numbers, one for each citation.
 	byShare map[archive.Digest]shareKey
@@ -122,12 +124,20 @@ func (s *State) RemovedQueues() []Queue {
 }
 
 // QueueByLocal finds a queue that takes mail by the local part of its address,
-// in upper or lower case.
+// or of the one before, in upper or lower case.
 func (s *State) QueueByLocal(local string) (Queue, bool) {
 	for _, q := range s.queues {
-		if q.Removed.IsZero() && strings.EqualFold(q.Local, local) {
+		if q.Removed.IsZero() && (strings.EqualFold(q.Local, local) || q.Previous != "" && strings.EqualFold(q.Previous, local)) {
 			return q.clone(), true
 		}
+	}
+	return Queue{}, false
+}
+
+// Queue finds a queue that takes mail by its name.
+func (s *State) Queue(name string) (Queue, bool) {
+	if q := s.queue(name); q != nil {
+		return q.clone(), true
 	}
 	return Queue{}, false
 }
@@ -279,6 +289,9 @@ func (u User) clone() User {
 
 func (q Queue) clone() Queue {
 	q.Sources = slices.Clone(q.Sources)
+	for _, list := range []*[]string{&q.Sets, &q.Logins, &q.Certificates, &q.Tenants} {
+		*list = slices.Clone(*list)
+	}
 	return q
 }
 

@@ -87,7 +87,7 @@ func schemaName(t reflect.Type, hint string) string {
 // operations lists what the API does, what guards each, and how it is noted.
 func (a *api) operations() {
 	s := a.s
-	get, post, patch, del := http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete
+	get, post, put, patch, del := http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete
 
 	add(a, mayRead, asAPI, get, "/search", "Search the record, newest first", s.apiSearch)
 	add(a, mayRead, asAPI, get, "/records/{stream}/{position}", "What is known of a message", s.apiRecord)
@@ -125,9 +125,17 @@ func (a *api) operations() {
 	add(a, mayManage, silent, del, "/tokens/{name}", "Revoke a token", s.apiRevokeToken)
 	add(a, mayManage, silent, get, "/queues", "All queues with their addresses", s.apiQueues)
 	add(a, mayManage, silent, post, "/queues", "Add a queue; its address is where mail servers send to", s.apiAddQueue)
+	add(a, mayManage, silent, patch, "/queues/{name}", "Change what a queue asks for; what is not said stays", s.apiChangeQueue)
+	add(a, mayManage, silent, post, "/queues/{name}/rotate", "Give a queue a new address; the one before takes mail too", s.apiRotateQueue)
+	add(a, mayManage, silent, post, "/queues/{name}/retire", "End the address that a queue had before", s.apiRetireQueue)
 	add(a, mayManage, silent, del, "/queues/{name}", "Close a queue", s.apiRemoveQueue)
+	add(a, mayManage, silent, get, "/logins", "Logins of mail servers, without their passwords", s.apiLogins)
+	add(a, mayManage, silent, post, "/logins/{name}", "Make a login of mail servers, or give it another password; it is told once", s.apiSetLogin)
+	add(a, mayManage, silent, del, "/logins/{name}", "Remove a login", s.apiRemoveLogin)
+	add(a, mayManage, silent, get, "/sources", "Sets of networks that queues can name", s.apiSources)
+	add(a, mayManage, silent, put, "/sources/{name}", "Give networks a name", s.apiSetSources)
+	add(a, mayManage, silent, del, "/sources/{name}", "Take a name away", s.apiRemoveSources)
 
-	put := http.MethodPut
 	add(a, mayKeep, silent, get, "/classes", "How long each class keeps", s.apiClasses)
 	add(a, mayKeep, silent, put, "/classes/{class}", "Say how long a class keeps, and whether the bucket locks it", s.apiSetClass)
 	add(a, mayKeep, silent, get, "/retention", "What goes at a time, and why the rest stays", s.apiRetention)

@@ -2,9 +2,7 @@ package webui
 
 import (
 	"context"
-	"crypto/rand"
 
-	"polytrace/archive"
 	"polytrace/casework"
 )
 
@@ -104,59 +102,4 @@ func (s *Server) apiCreateToken(ctx context.Context, in *createTokenIn) (*body[t
 
 func (s *Server) apiRevokeToken(ctx context.Context, in *nameIn) (*none, error) {
 	return nil, s.act(ctx, casework.RevokeToken{Name: in.Name})
-}
-
-// queueOut is a queue with the address that mail servers send to.
-type queueOut struct {
-	casework.Queue
-	Address string `json:"address"`
-}
-
-type queuesOut struct {
-	Queues []queueOut `json:"queues"`
-}
-
-func (s *Server) apiQueues(context.Context, *none) (*body[queuesOut], error) {
-	out := queuesOut{[]queueOut{}}
-	s.config.Desk.Read(func(state *casework.State) {
-		for _, q := range state.Queues() {
-			out.Queues = append(out.Queues, queueOut{q, q.Local + "@" + s.config.MailDomain})
-		}
-	})
-	return reply(out), nil
-}
-
-type addQueueIn struct {
-	Body struct {
-		Name    string   `json:"name"`
-		Format  string   `json:"format,omitempty" doc:"auto, exchange, google, postfix, exim, zimbra, sieve, domino, kerio, mdaemon or plain; default auto."`
-		Sources []string `json:"sources,omitempty" doc:"Addresses or networks that may send; default this machine and private networks."`
-		Class   string   `json:"class,omitempty" doc:"Stream that its mail goes to; default mail."`
-	}
-}
-
-func (s *Server) apiAddQueue(ctx context.Context, in *addQueueIn) (*body[queueOut], error) {
-	b := in.Body
-	c := casework.AddQueue{Name: b.Name, Format: b.Format, Class: archive.Stream(b.Class)}
-	for _, word := range b.Sources {
-		p, err := parsePrefix(word)
-		if err != nil {
-			return nil, err
-		}
-		c.Sources = append(c.Sources, p)
-	}
-	var err error
-	if c.Local, err = casework.NewQueueLocal(b.Name, rand.Reader); err != nil {
-		return nil, err
-	}
-	if err := s.act(ctx, c); err != nil {
-		return nil, err
-	}
-	var q casework.Queue
-	s.config.Desk.Read(func(state *casework.State) { q, _ = state.QueueByLocal(c.Local) })
-	return reply(queueOut{q, q.Local + "@" + s.config.MailDomain}), nil
-}
-
-func (s *Server) apiRemoveQueue(ctx context.Context, in *nameIn) (*none, error) {
-	return nil, s.act(ctx, casework.RemoveQueue{Name: in.Name, Reason: in.Reason})
 }

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -223,6 +224,20 @@ func TestAPIManagesQueues(t *testing.T) {
 	}
 	if all := tell[queuesOut](p, http.StatusOK, "GET", "/queues", nil).Queues; len(all) != 1 || all[0].Address != q.Address {
 		t.Errorf("%+v", all)
+	}
+	if got := tell[loginSet](p, http.StatusCreated, "POST", "/logins/mx", nil); len(got.Password) != 43 {
+		t.Errorf("password %q", got.Password)
+	}
+	q = tell[queueOut](p, http.StatusOK, "PATCH", "/queues/support", map[string]any{"logins": []string{"mx"}, "tls": true, "sources": []string{"microsoft365"}})
+	if q.Format != "postfix" || !q.TLS || len(q.Sources) != 0 || !slices.Equal(q.Sets, []string{"microsoft365"}) || len(q.Peers) < 5 || q.Logins[0] != "mx" {
+		t.Errorf("changed to %+v", q)
+	}
+	old := q.Address
+	if q = tell[queueOut](p, http.StatusCreated, "POST", "/queues/support/rotate", nil); q.Former != old || q.Address == old {
+		t.Errorf("rotated to %+v", q)
+	}
+	if q = tell[queueOut](p, http.StatusCreated, "POST", "/queues/support/retire", nil); q.Former != "" {
+		t.Errorf("retired to %+v", q)
 	}
 	if r := p.ask("DELETE", "/queues/support?reason="+url.QueryEscape("moved away"), nil); r.code != http.StatusNoContent {
 		t.Errorf("%d %s", r.code, r.body)

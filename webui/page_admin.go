@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+	"unicode"
 
 	"polytrace/casework"
 	"polytrace/message"
@@ -64,14 +65,10 @@ func (s *Server) addQueue(w http.ResponseWriter, r *http.Request) error {
 	again := func(code int, v adminView) error { return s.renderQueues(w, r, code, v) }
 	name := strings.TrimSpace(r.FormValue("name"))
 	c := casework.AddQueue{Name: name, Format: r.FormValue("format")}
-	for _, word := range strings.FieldsFunc(r.FormValue("sources"), func(r rune) bool { return r == ',' || r == ' ' || r == '\n' || r == '\r' }) {
-		p, err := parsePrefix(word)
-		if err != nil {
-			return s.refused(w, r, err, again)
-		}
-		c.Sources = append(c.Sources, p)
-	}
 	var err error
+	if c.Sources, c.Sets, err = parseSources(typedWords(r.FormValue("sources"))); err != nil {
+		return s.refused(w, r, err, again)
+	}
 	if c.Local, err = casework.NewQueueLocal(name, rand.Reader); err != nil {
 		return s.refused(w, r, err, again)
 	}
@@ -81,6 +78,11 @@ func (s *Server) addQueue(w http.ResponseWriter, r *http.Request) error {
 	return s.done(w, r, "/queues", "The queue is open. Have your mail server send copies to "+c.Local+"@"+s.config.MailDomain+".")
 }
 
+// typedWords splits what was typed at commas and blanks.
+func typedWords(text string) []string {
+	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || unicode.IsSpace(r) })
+}
+
 // parsePrefix reads a network, or a single address as a network of one.
 func parsePrefix(word string) (netip.Prefix, error) {
 	if a, err := netip.ParseAddr(word); err == nil {
@@ -88,7 +90,7 @@ func parsePrefix(word string) (netip.Prefix, error) {
 	}
 	p, err := netip.ParsePrefix(word)
 	if err != nil {
-		return p, &casework.Refusal{Code: casework.Invalid, Field: "Sources", Text: word + " is not an address or a network. Write them as 192.0.2.10 or 192.0.2.0/24, with commas between."}
+		return p, &casework.Refusal{Code: casework.Invalid, Field: "Sources", Text: word + " is not an address, a network or a set of them. Write them as 192.0.2.10, 192.0.2.0/24 or microsoft365, with commas between."}
 	}
 	return p.Masked(), nil
 }

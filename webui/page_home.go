@@ -3,6 +3,7 @@ package webui
 import (
 	"html/template"
 	"net/http"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -26,7 +27,8 @@ type homeView struct {
 type setupCard struct {
 	casework.Queue
 	Address string
-	Server  string // host:port of the gateway
+	Server  string         // host:port of the gateway
+	Peers   []netip.Prefix // All networks that it takes mail from.
 }
 
 func (s *Server) showHome(w http.ResponseWriter, r *http.Request) error {
@@ -62,7 +64,7 @@ func (s *Server) setupCards() []setupCard {
 	var cards []setupCard
 	s.config.Desk.Read(func(state *casework.State) {
 		for _, q := range state.Queues() {
-			cards = append(cards, setupCard{q, q.Local + "@" + s.config.MailDomain, s.config.SMTPListen})
+			cards = append(cards, setupCard{q, q.Local + "@" + s.config.MailDomain, s.config.SMTPListen, state.Peers(q)})
 		}
 	})
 	return cards

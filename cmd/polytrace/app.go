@@ -190,7 +190,10 @@ func (a *app) queue(local string) (q gateway.Queue, ok bool) {
 	a.desk.Read(func(s *casework.State) {
 		var found casework.Queue
 		if found, ok = s.QueueByLocal(local); ok {
-			q = gateway.Queue{Name: found.Name, Format: found.Format, Class: found.Class, Sources: found.Peers()}
+			q = gateway.Queue{
+				Name: found.Name, Format: found.Format, Class: found.Class, Sources: s.Peers(found),
+				Logins: found.Logins, Certificates: found.Certificates, Tenants: found.Tenants, TLS: found.TLS,
+			}
 		}
 	})
 	return q, ok
@@ -198,12 +201,21 @@ func (a *app) queue(local string) (q gateway.Queue, ok bool) {
 
 // isSource tells whether some queue takes mail from there.
 func (a *app) isSource(peer netip.Addr) (is bool) {
-	a.desk.Read(func(s *casework.State) {
-		is = slices.ContainsFunc(s.Queues(), func(q casework.Queue) bool {
-			return slices.ContainsFunc(q.Peers(), func(p netip.Prefix) bool { return p.Contains(peer) })
-		})
-	})
+	a.desk.Read(func(s *casework.State) { is = s.TakesFrom(peer) })
 	return is
+}
+
+// logins are the passwords of mail servers, for the gateway.
+type logins struct{ desk *casework.Desk }
+
+func (l logins) Any() (any bool) {
+	l.desk.Read(func(s *casework.State) { any = s.HasLogins() })
+	return any
+}
+
+func (l logins) Matches(name, password string) (match bool) {
+	l.desk.Read(func(s *casework.State) { match = s.LoginMatches(name, casework.SecretHash(password)) })
+	return match
 }
 
 func (a *app) noUsers() (none bool) {

@@ -76,6 +76,7 @@ func newServer(a *app, listen func(where string) (net.Listener, error)) (*server
 	}
 	s.gateway, err = gateway.New(gateway.Config{
 		Hostname: a.settings.smtp.hostname, TLS: s.certificate.config(), MaxMessage: a.settings.smtp.maxMessage, MaxSessions: a.settings.smtp.maxSessions, Sources: a.isSource, Room: (&room{app: a}).bytes,
+		Logins: logins{a.desk}, Authorities: a.settings.smtp.clientCA,
 		Proxies: a.settings.smtp.proxyFrom, XClient: a.settings.smtp.xclientFrom,
 		Spool: filepath.Join(a.dir, "spool"), Log: a.log, Metrics: s.registry,
 	}, a.archive, a.queue, a.known)

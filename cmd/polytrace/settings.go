@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -32,6 +33,7 @@ type settings struct {
 		hostname, domain              string
 		tlsCert, tlsKey               string
 		proxyFrom, xclientFrom        []netip.Prefix
+		clientCA                      *x509.CertPool // Nil: the system's.
 		maxMessage                    int64
 		maxSessions                   int
 	}
@@ -78,6 +80,7 @@ func allSettings() []setting {
 		{"smtp.domain", "", "Domain of the queues' addresses; empty: the hostname.", text(func(s *settings) *string { return &s.smtp.domain })},
 		{"smtp.tls_cert", "", "Certificate chain for STARTTLS (PEM); empty: a self-signed one is made.", text(func(s *settings) *string { return &s.smtp.tlsCert })},
 		{"smtp.tls_key", "", "Its private key (PEM).", text(func(s *settings) *string { return &s.smtp.tlsKey })},
+		{"smtp.client_ca", "", "Authorities of client certificates that queues name (PEM), in the place of the system's.", authorities(func(s *settings) **x509.CertPool { return &s.smtp.clientCA })},
 		{"smtp.max_message", "256MiB", "Largest message that is taken; announced as SIZE.", size(func(s *settings) *int64 { return &s.smtp.maxMessage })},
 		{"smtp.max_sessions", "512", "Sessions at once; more are asked to come back.", count(func(s *settings) *int { return &s.smtp.maxSessions })},
 		{"http.listen", "127.0.0.1:8080", "Where browsers connect, host:port.", address(func(s *settings) *string { return &s.http.listen })},
@@ -249,6 +252,25 @@ func prefixes(field func(*settings) *[]netip.Prefix) func(*settings, string) err
 			}
 			*field(s) = append(*field(s), p)
 		}
+		return nil
+	}
+}
+
+func authorities(field func(*settings) **x509.CertPool) func(*settings, string) error {
+	return func(s *settings, v string) error {
+		*field(s) = nil
+		if v == "" {
+			return nil
+		}
+		pem, err := os.ReadFile(v)
+		if err != nil {
+			return err
+		}
+		pool := x509.NewCertPool()
+		if !pool.AppendCertsFromPEM(pem) {
+			return fmt.Errorf("there is no certificate (PEM) in %s", v)
+		}
+		*field(s) = pool
 		return nil
 	}
 }

@@ -17,8 +17,8 @@ import (
 	"golang.org/x/term"
 )
 
-// userVerbs, tokenVerbs and queueVerbs set the appliance up. They work before
-// the first start too.
+// userVerbs and tokenVerbs set the appliance up. They work before the first
+// start too.
 type (
 	userVerbs struct {
 		Add     userAdd     `cmd:"" help:"Add a user. The password is asked for, or read from standard input."`
@@ -31,11 +31,6 @@ type (
 		Create tokenCreate `cmd:"" help:"Make a token and print it, and nothing else."`
 		List   tokenList   `cmd:"" help:"List tokens, without their secrets."`
 		Revoke tokenRevoke `cmd:"" help:"Revoke a token for good."`
-	}
-	queueVerbs struct {
-		Add    queueAdd    `cmd:"" help:"Add a queue and print the address that mail servers send to."`
-		List   queueList   `cmd:"" help:"List queues."`
-		Remove queueRemove `cmd:"" help:"Close a queue. What came in through it stays."`
 	}
 )
 
@@ -239,56 +234,4 @@ type tokenRevoke struct {
 
 func (v tokenRevoke) Run(c *call) error {
 	return c.change(http.MethodDelete, "/tokens/"+url.PathEscape(v.Name), nil, nil, "The token "+v.Name+" opens nothing any more.")
-}
-
-type queueAdd struct {
-	Name   string   `arg:""`
-	Format string   `help:"What sends the copies: auto, exchange, google, postfix, exim, zimbra, sieve, domino, kerio, mdaemon or plain." default:"auto"`
-	Source []string `help:"Address or network that may send; may be given several times. Default: this machine and private networks." placeholder:"CIDR"`
-	Class  string   `help:"Stream that its mail goes to." default:"mail"`
-}
-
-func (v queueAdd) Run(c *call) error {
-	in := map[string]any{"name": v.Name, "format": v.Format, "sources": v.Source, "class": v.Class}
-	if v.Source == nil {
-		delete(in, "sources")
-	}
-	var answer struct{ Address string }
-	return c.using(func(api *client) error {
-		if err := api.do(c.ctx, http.MethodPost, "/queues", nil, in, &answer); err != nil {
-			return err
-		}
-		_, err := fmt.Fprintln(c.out, answer.Address)
-		return err
-	})
-}
-
-type queueList struct{}
-
-func (queueList) Run(c *call) error {
-	var answer struct {
-		Queues []struct {
-			casework.Queue
-			Address string
-		}
-	}
-	return c.list("/queues", &answer, func(out io.Writer) {
-		fmt.Fprintln(out, "NAME\tADDRESS\tFORMAT\tTAKES MAIL FROM")
-		for _, q := range answer.Queues {
-			var peers []string
-			for _, p := range q.Peers() {
-				peers = append(peers, p.String())
-			}
-			fmt.Fprintf(out, "%s\t%s\t%s\t%s\n", q.Name, q.Address, q.Format, strings.Join(peers, " "))
-		}
-	})
-}
-
-type queueRemove struct {
-	Name   string `arg:""`
-	Reason string `help:"Why; kept in the log."`
-}
-
-func (v queueRemove) Run(c *call) error {
-	return c.change(http.MethodDelete, "/queues/"+url.PathEscape(v.Name), url.Values{"reason": {v.Reason}}, nil, "The queue "+v.Name+" takes no mail any more.")
 }
