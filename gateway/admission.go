@@ -107,6 +107,7 @@ func (s *Server) admitPeer(c *conn) error {
 	if err != nil {
 		s.tally.refused(reasonOf(err))
 		s.log.Info("session refused", "peer", c.origin, "cause", err)
+		s.tell(c.origin, "", "Too many sessions at once or in a minute of a network that no queue takes mail from. If it is a mail server of yours, add it with --source.")
 	}
 	return err
 }

@@ -419,6 +419,7 @@ func (c *conn) handshake() (err error) {
 	err = secure.Handshake()
 	c.setIdle(false)
 	if err != nil {
+		c.server.tell(c.origin, "", "TLS could not be agreed on: "+err.Error()+". If the mail server verifies the certificate, it has to be one that it trusts, for the name that it connects to (smtp.tls_cert).")
 		return err
 	}
 	if err := c.Conn.SetDeadline(time.Time{}); err != nil {

@@ -67,13 +67,13 @@ type Config struct {
 	Metrics     prometheus.Registerer // May be nil.
 }
 
-// Refused describes the last attempt that was not let in, for the person who
-// sets the mail server up.
+// Refused describes an attempt that was not let in, for the person who sets
+// the mail server up.
 type Refused struct {
 	At     time.Time `json:"at"`
 	Peer   string    `json:"peer"`
-	To     string    `json:"to,omitempty"`
-	Reason string    `json:"reason"` // In plain words, with what to do.
+	To     string    `json:"to,omitempty"` // Recipients, with blanks between; "" where it came to none.
+	Reason string    `json:"reason"`       // In plain words, with what to do.
 }
 
 // QueueStatus says when a queue last took mail.
@@ -86,10 +86,10 @@ type QueueStatus struct {
 // Status tells how the gateway is.
 type Status struct {
 	Sessions int           `json:"sessions"`
-	Accepted int64         `json:"accepted"` // Messages answered with 250 since start.
-	Deferred int64         `json:"deferred"` // Answered with 4xx.
-	Refused  int64         `json:"refused"`  // Answered with 5xx.
-	Loops    int64         `json:"loops"`    // Accepted ones that go round in a circle.
-	Last     *Refused      `json:"last_refused,omitempty"`
+	Accepted int64         `json:"accepted"`       // Messages answered with 250 since start.
+	Deferred int64         `json:"deferred"`       // Answered with 4xx.
+	Refused  int64         `json:"refused"`        // Answered with 5xx.
+	Loops    int64         `json:"loops"`          // Accepted ones that go round in a circle.
+	Lately   []Refused     `json:"refused_lately"` // Attempts that were not let in, the last 20, oldest first.
 	Queues   []QueueStatus `json:"queues"`
 }

@@ -58,7 +58,7 @@ func (s *session) authenticate(name, password string) error {
 	}
 	s.failures++
 	s.server.tally.refused("login")
-	s.server.noteRefused(s.conn.origin, "", "The password for the login "+strings.ToValidUTF8(name, "?")+" is wrong, or there is no such login. Compare it with `polytrace login list`; `polytrace login set` gives it a new password.")
+	s.server.tell(s.conn.origin, "", "The password for the login "+strings.ToValidUTF8(name, "?")+" is wrong, or there is no such login. Compare it with `polytrace queue login list`; `polytrace queue login set` gives it a new password.")
 	s.tarpit(s.caller())
 	if s.failures >= maxFailures {
 		s.conn.over = true

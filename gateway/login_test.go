@@ -154,8 +154,8 @@ func TestGuessingPasswordsEndsTheSession(t *testing.T) {
 	if len(pauses) != maxFailures || pauses[0] >= pauses[2] {
 		t.Errorf("pauses %v", pauses)
 	}
-	if last := s.Status().Last; last == nil || !strings.Contains(last.Reason, "login mx1 is wrong") {
-		t.Errorf("told %+v", last)
+	if all := s.Status().Lately; len(all) == 0 || !strings.Contains(all[0].Reason, "login mx1 is wrong") {
+		t.Errorf("told %+v", all)
 	}
 }
 
@@ -300,7 +300,7 @@ func TestMailOfOtherTenantsIsPutOff(t *testing.T) {
 	if len(a.all()) != 3 {
 		t.Errorf("%d messages were taken", len(a.all()))
 	}
-	if last := s.Status().Last; last == nil || !strings.Contains(last.Reason, "contoso.onmicrosoft.com") {
-		t.Errorf("told %+v", last)
+	if all := s.Status().Lately; len(all) == 0 || !strings.Contains(all[0].Reason, "contoso.onmicrosoft.com") {
+		t.Errorf("told %+v", all)
 	}
 }

@@ -60,6 +60,7 @@ func (s *session) Mail(from string, opts *smtp.MailOptions) error {
 		return reply(errNeedsTLS)
 	}
 	if err := s.server.hasRoom(opts); err != nil {
+		s.server.tell(s.conn.origin, "", s.server.plainly(err))
 		return reply(err)
 	}
 	e := archive.Envelope{From: from}

@@ -3,15 +3,22 @@ package gateway
 import (
 	"cmp"
 	"errors"
+	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/emersion/go-smtp"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"polytrace/archive"
 )
+
+// mostLately is how many attempts that were not let in are kept for the person
+// who sets a mail server up.
+const mostLately = 20
 
 // tally counts what was taken in and what was not.
 type tally struct {
@@ -22,7 +29,8 @@ type tally struct {
 	seconds  prometheus.Histogram
 
 	mu     sync.Mutex
-	status Status                 // guarded by mu
+	status Status                 // guarded by mu; without what lately and queues hold.
+	lately []Refused              // At most mostLately; guarded by mu.
 	queues map[string]QueueStatus // guarded by mu
 }
 
@@ -90,20 +98,36 @@ func (s *Server) looped(txn transaction, stored []archive.Meta) {
 // failed notes a message that was not taken.
 func (s *Server) failed(txn transaction, err error) {
 	result := s.count(err)
+	var to []string
 	for _, p := range txn.parts {
 		s.tally.messages.WithLabelValues(p.queue.Name, result).Inc()
+		to = append(to, p.to...)
 	}
 	s.log.Warn("message not archived", "peer", txn.from, "cause", err)
-	if errors.Is(err, errTenant) {
-		s.noteRefused(txn.from, txn.parts[0].to[0], err.Error())
+	s.tell(txn.from, strings.Join(to, " "), s.plainly(err))
+}
+
+// plainly says why a message was not taken, and what to do.
+func (s *Server) plainly(err error) string {
+	switch {
+	case errors.Is(err, errTenant):
+		return sentence(err.Error()) + ". The mail server keeps it and tries again; correct the tenants of the queue, or the address in the connector of the other organisation."
+	case errors.Is(err, errTooLarge):
+		return fmt.Sprintf("The message is larger than %d bytes and was refused for good. Raise smtp.max_message above what the mail server lets people send.", s.config.MaxMessage)
+	case errors.Is(err, archive.ErrFull):
+		return "The disk of the data directory is full, so that the mail server keeps the message and tries again. Make room."
+	case errors.Is(err, errCut), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, smtp.ErrDataReset):
+		return "The connection ended in the middle of the message; the mail server keeps it and tries again. If that goes on, look for a firewall or proxy between the two that breaks long transfers."
 	}
+	return "The message could not be kept, and the log says why. The mail server keeps it and tries again."
 }
 
 // refuse notes a recipient that was not let in.
 func (s *Server) refuse(peer origin, to string, err error) {
-	reason := "source"
-	text := err.Error()
+	reason, text := "source", sentence(err.Error())+"."
 	switch {
+	case err == errForeign: // Nobody told it more: the address is none of ours either.
+		text = "There is no queue with the address <" + to + ">, and it was refused for good, because " + peer.String() + " is no source of any queue. If it is a mail server of yours, correct the address, and add the server with --source."
 	case errors.Is(err, errNoQueue):
 		reason = "recipient"
 		text = "There is no queue with the address <" + to + ">. Compare it with the address that `polytrace queue list` prints; the mail server keeps the message and tries again."
@@ -115,7 +139,7 @@ func (s *Server) refuse(peer origin, to string, err error) {
 	s.tally.refused(reason)
 	s.log.Warn("recipient not taken", "peer", peer, "reason", reason)
 	s.count(err)
-	s.noteRefused(peer, to, text)
+	s.tell(peer, to, text)
 }
 
 // count counts what was not taken.
@@ -131,13 +155,21 @@ func (s *Server) count(err error) (result string) {
 	return "deferred"
 }
 
-// noteRefused keeps an attempt for the person who sets the mail server up.
-func (s *Server) noteRefused(peer origin, to, text string) {
+// tell keeps an attempt that was not let in for the person who sets a mail
+// server up.
+func (s *Server) tell(peer origin, to, reason string) {
 	t := &s.tally
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.status.Last = &Refused{At: s.now().UTC(), Peer: peer.String(), To: to, Reason: text}
+	if len(t.lately) == mostLately {
+		t.lately = slices.Delete(t.lately, 0, 1)
+	}
+	to = strings.ToValidUTF8(to[:min(len(to), 1000)], "?") // A transaction may have a thousand long ones.
+	t.lately = append(t.lately, Refused{At: s.now().UTC(), Peer: peer.String(), To: to, Reason: reason})
 }
+
+// sentence makes the first letter a capital.
+func sentence(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 
 // Status tells how the gateway is.
 func (s *Server) Status() Status {
@@ -151,10 +183,6 @@ func (s *Server) Status() Status {
 		status.Queues = append(status.Queues, q)
 	}
 	slices.SortFunc(status.Queues, func(a, b QueueStatus) int { return cmp.Compare(a.Queue, b.Queue) })
-	if status.Last != nil {
-		last := *status.Last
-		last.To = strings.ToValidUTF8(last.To, "?")
-		status.Last = &last
-	}
+	status.Lately = slices.Clone(t.lately)
 	return status
 }

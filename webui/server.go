@@ -60,6 +60,8 @@ type Config struct {
 	PublicURL  string // Without a slash at the end; links in mail and shares begin with it.
 	MailDomain string // Domain of the queues' addresses.
 	SMTPListen string // Where the gateway listens, for set-up instructions.
+	SMTPTLS    string // Where it speaks TLS from the first byte; "" when nowhere.
+	MailHost   string // Name under which mail servers reach the gateway; default: the host of SMTPListen.
 	SessionKey []byte // 32 bytes that sign the session cookies.
 	SetupToken string // Opens /setup/TOKEN while there is no user.
 	Version    string
@@ -120,6 +122,10 @@ type Intake struct {
 	Certificate time.Time              `json:"certificate_ends,omitzero"` // When that for STARTTLS ends.
 	InBucket    bool                   `json:"acknowledged_in_bucket"`    // Mail is acknowledged when the bucket has it.
 	Queues      map[string]QueueIntake `json:"queues"`                    // by name
+
+	// Lately are the last attempts that were not let in, oldest first. They are
+	// for who sets mail servers up, not for everybody who sees the status.
+	Lately []RefusedAttempt `json:"-"`
 }
 
 // BucketFailure is why the bucket takes no packs, and what that means for
@@ -144,12 +150,12 @@ func (i *Intake) EndsSoon(now time.Time) bool {
 	return !i.Certificate.IsZero() && i.Certificate.Sub(now) < CertificateNotice
 }
 
-// RefusedAttempt is the last attempt that was not let in.
+// RefusedAttempt is an attempt that was not let in.
 type RefusedAttempt struct {
 	At     time.Time `json:"at"`
 	Peer   string    `json:"peer"`
-	To     string    `json:"to,omitempty"`
-	Reason string    `json:"reason"`
+	To     string    `json:"to,omitempty" doc:"Recipients, with blanks between; absent where it came to none."`
+	Reason string    `json:"reason" doc:"In plain words, with what to do."`
 }
 
 // QueueIntake says when a queue last took mail.

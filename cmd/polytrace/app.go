@@ -111,7 +111,7 @@ func (a *app) openIndex() error {
 	web, err := webui.New(webui.Config{
 		Archive: a.archive, Desk: a.desk, Audit: casework.NewAudit(a.archive, time.Now), Index: x, Intake: a.intake, Import: a.take, Verify: a.archive.Verify,
 		Keeper: a.keeper, ProveLock: a.custody.prove,
-		PublicURL: a.settings.publicURL(), MailDomain: a.settings.smtp.domain, SMTPListen: a.settings.smtp.listen,
+		PublicURL: a.settings.publicURL(), MailDomain: a.settings.smtp.domain, SMTPListen: a.settings.smtp.listen, SMTPTLS: a.settings.smtp.listenTLS, MailHost: a.settings.smtp.hostname,
 		SessionKey: a.key, SetupToken: a.setup, Version: version(), Company: a.settings.http.company, Now: time.Now, Log: a.log,
 	})
 	if err != nil {

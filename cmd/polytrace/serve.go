@@ -424,8 +424,9 @@ func notify(log *slog.Logger, state string) {
 func (s *server) intakeStatus() webui.Intake {
 	st := s.gateway.Status()
 	in := webui.Intake{Listening: s.smtp.Addr().String(), Sessions: st.Sessions, Accepted: st.Accepted, Deferred: st.Deferred, Refused: st.Refused, Certificate: s.certificate.ends(), InBucket: s.settings.archive.acknowledge == archive.InBucket, Queues: map[string]webui.QueueIntake{}}
-	if r := st.Last; r != nil {
-		in.LastRefused = &webui.RefusedAttempt{At: r.At, Peer: r.Peer, To: r.To, Reason: r.Reason}
+	for _, r := range st.Lately {
+		in.Lately = append(in.Lately, webui.RefusedAttempt(r))
+		in.LastRefused = &in.Lately[len(in.Lately)-1]
 	}
 	for _, q := range st.Queues {
 		in.Queues[q.Queue] = webui.QueueIntake{Accepted: q.Accepted, Last: q.Last}
