@@ -59,6 +59,7 @@ type Config struct {
 	Visit       time.Duration         // Longest session of one that is no source; default 10 minutes.
 	Room        func() int64          // Bytes that the archive has room for; asked at each MAIL. Default: it has room.
 	Spool       string                // Directory for bodies over 1 MiB while they come in; required, emptied at start.
+	Arrivals    string                // File in which it is kept when mail comes; default: it is learned anew after each start.
 	Proxies     []netip.Prefix        // Peers that name the client with the PROXY protocol, and must; default: none.
 	XClient     []netip.Prefix        // Peers that may name their client with XCLIENT and XFORWARD; default: none.
 	Logins      Logins                // Who may authenticate; default: nobody.
@@ -78,9 +79,9 @@ type Refused struct {
 
 // QueueStatus says when a queue last took mail.
 type QueueStatus struct {
-	Queue    string    `json:"queue"`
-	Accepted int64     `json:"accepted"` // Since start.
-	Last     time.Time `json:"last,omitzero"`
+	Queue    string   `json:"queue"`
+	Accepted int64    `json:"accepted"` // Since start.
+	Arrivals Arrivals `json:"arrivals"`
 }
 
 // Status tells how the gateway is.

@@ -83,6 +83,10 @@ func New(c Config, a Archive, q Queues, known Known) (*Server, error) {
 	if err := s.tally.register(c.Metrics, s.sessions); err != nil {
 		return nil, fmt.Errorf("start SMTP: %w", err)
 	}
+	var err error
+	if s.tally.comes, err = readArrivals(c.Arrivals); err != nil {
+		s.log.Warn("what is usual is learned anew", "cause", err)
+	}
 	s.smtp, s.lmtp = newEngine(s), newEngine(s)
 	s.lmtp.LMTP = true
 	return s, nil
@@ -168,6 +172,9 @@ func (s *Server) Serve(ctx context.Context, listeners ...Listener) error {
 		}
 		go func() { ended <- engine.Serve(&door{l, s}) }()
 	}
+	keeping, enough := context.WithCancel(context.WithoutCancel(ctx))
+	var kept sync.WaitGroup
+	kept.Go(func() { s.keepArrivals(keeping) })
 	running := len(listeners)
 	var errs []error
 	select {
@@ -185,6 +192,8 @@ func (s *Server) Serve(ctx context.Context, listeners ...Listener) error {
 	for range running {
 		<-ended // The engine ends with the listener.
 	}
+	enough()
+	kept.Wait()
 	return errors.Join(errs...)
 }
 

@@ -2,6 +2,8 @@ package gateway
 
 import (
 	"cmp"
+	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -31,7 +33,8 @@ type tally struct {
 	mu     sync.Mutex
 	status Status                 // guarded by mu; without what lately and queues hold.
 	lately []Refused              // At most mostLately; guarded by mu.
-	queues map[string]QueueStatus // guarded by mu
+	queues map[string]QueueStatus // guarded by mu; without Arrivals.
+	comes  map[string]*Arrivals   // By queue; guarded by mu.
 }
 
 // register makes the metrics; r may be nil.
@@ -77,9 +80,13 @@ func (s *Server) accepted(txn transaction, stored []archive.Meta, took time.Dura
 	for i, p := range txn.parts {
 		t.messages.WithLabelValues(p.queue.Name, "accepted").Inc()
 		q := t.queues[p.queue.Name]
-		q.Queue, q.Last = p.queue.Name, s.now().UTC()
+		q.Queue = p.queue.Name
 		q.Accepted++
 		t.queues[p.queue.Name] = q
+		if t.comes[p.queue.Name] == nil {
+			t.comes[p.queue.Name] = &Arrivals{}
+		}
+		t.comes[p.queue.Name].note(s.now().UTC())
 		s.log.Info("message archived", "at", stored[i].Address(), "queue", p.queue.Name, "size", stored[i].Size)
 	}
 }
@@ -179,10 +186,44 @@ func (s *Server) Status() Status {
 	defer t.mu.Unlock()
 	status := t.status
 	status.Sessions = sessions
-	for _, q := range t.queues {
+	for name, a := range t.comes {
+		q := t.queues[name]
+		q.Queue, q.Arrivals = name, *a
+		q.Arrivals.Hours = slices.Clone(a.Hours)
 		status.Queues = append(status.Queues, q)
 	}
 	slices.SortFunc(status.Queues, func(a, b QueueStatus) int { return cmp.Compare(a.Queue, b.Queue) })
 	status.Lately = slices.Clone(t.lately)
 	return status
+}
+
+// keepArrivals writes down when mail comes: now and then, and at the end.
+func (s *Server) keepArrivals(ctx context.Context) {
+	tick := time.NewTicker(keepArrivalsEvery)
+	defer tick.Stop()
+	for ended := false; !ended; {
+		select {
+		case <-ctx.Done():
+			ended = true
+		case <-tick.C:
+		}
+		if err := s.saveArrivals(); err != nil {
+			s.log.Warn("what is usual is learned anew after the next start", "cause", err)
+		}
+	}
+}
+
+const keepArrivalsEvery = 10 * time.Minute
+
+func (s *Server) saveArrivals() error {
+	if s.config.Arrivals == "" {
+		return nil
+	}
+	s.tally.mu.Lock()
+	raw, err := json.Marshal(s.tally.comes)
+	s.tally.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	return writeArrivals(s.config.Arrivals, raw)
 }

@@ -335,6 +335,22 @@ func TestAPIEventsTellChanges(t *testing.T) {
 	}
 }
 
+// A queue that is silent for too long is told first of all.
+func TestStatusTellsOfASilentQueue(t *testing.T) {
+	for _, silent := range []bool{false, true} {
+		f := newFixture(t)
+		f.users()
+		f.do(casework.AddQueue{Name: "support", Local: "support-aaaaa"})
+		last := f.clock().AddDate(0, 0, -3)
+		f.web.config.Intake = func() Intake {
+			return Intake{Queues: map[string]QueueIntake{"support": {Last: last, Silent: silent}}}
+		}
+		if r := f.as("admin").get("/status"); strings.Contains(r.body, "No mail has come through support") != silent {
+			t.Errorf("silent %v: %s", silent, r.body)
+		}
+	}
+}
+
 // Who looks at the status learns two weeks before that the certificate ends.
 func TestStatusTellsThatTheCertificateEnds(t *testing.T) {
 	for left, told := range map[time.Duration]bool{15 * 24 * time.Hour: false, 13 * 24 * time.Hour: true, -time.Hour: true} {

@@ -160,6 +160,8 @@ type RefusedAttempt struct {
 
 // QueueIntake says when a queue last took mail.
 type QueueIntake struct {
-	Accepted int64     `json:"accepted"`
-	Last     time.Time `json:"last,omitzero"`
+	Accepted int64         `json:"accepted"` // Since start.
+	Last     time.Time     `json:"last,omitzero"`
+	Usual    time.Duration `json:"usual_silence,omitzero"` // Longest silence of the last four weeks, in nanoseconds; 0 while too little is known.
+	Silent   bool          `json:"silent"`                 // Longer than the queue says, or than is usual.
 }

@@ -38,6 +38,8 @@ var (
 	descPending      = desc("bucket_pending_deletes", "Objects that are to go and are locked.")
 	descRetention    = desc("retention_failing", "1 when what is due could not be removed, or what is held not be found, the last time.")
 	descCertificate  = desc("smtp_certificate_not_after_seconds", "When the certificate for STARTTLS ends, Unix time.")
+	descSilent       = desc("smtp_queue_silent", "1 when no mail has come through the queue for longer than is usual, or than it says.", "queue")
+	descLast         = desc("smtp_queue_last_received_seconds", "When mail last came through the queue, Unix time.", "queue")
 	descBroken       = desc("archive_broken", "1 when writing stopped after a failed write: no mail is taken in.")
 	descBucketFails  = desc("archive_bucket_failing", "1 when the last upload failed.")
 	descDamage       = desc("archive_damage_count", "Pieces that recovery set aside.")
@@ -72,7 +74,14 @@ func (f figures) Collect(out chan<- prometheus.Metric) {
 	gauge(descUnsearchable, float64(st.Unsearchable))
 	gauge(descIndexBytes, float64(st.Bytes))
 	if f.intake != nil {
-		gauge(descCertificate, float64(f.intake().Certificate.Unix()))
+		in := f.intake()
+		gauge(descCertificate, float64(in.Certificate.Unix()))
+		for name, q := range in.Queues {
+			gauge(descSilent, flag(q.Silent), name)
+			if !q.Last.IsZero() {
+				gauge(descLast, float64(q.Last.Unix()), name)
+			}
+		}
 	}
 	if f.keeper != nil {
 		gauge(descRetention, flag(f.keeper.Status().Failure != ""))

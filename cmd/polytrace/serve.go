@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"polytrace/archive"
+	"polytrace/casework"
 	"polytrace/gateway"
 	"polytrace/webui"
 
@@ -78,7 +79,7 @@ func newServer(a *app, listen func(where string) (net.Listener, error)) (*server
 		Hostname: a.settings.smtp.hostname, TLS: s.certificate.config(), MaxMessage: a.settings.smtp.maxMessage, MaxSessions: a.settings.smtp.maxSessions, Sources: a.isSource, Room: (&room{app: a}).bytes,
 		Logins: logins{a.desk}, Authorities: a.settings.smtp.clientCA,
 		Proxies: a.settings.smtp.proxyFrom, XClient: a.settings.smtp.xclientFrom,
-		Spool: filepath.Join(a.dir, "spool"), Log: a.log, Metrics: s.registry,
+		Spool: filepath.Join(a.dir, "spool"), Arrivals: filepath.Join(a.dir, "arrivals.json"), Log: a.log, Metrics: s.registry,
 	}, a.archive, a.queue, a.known)
 	if err != nil {
 		return nil, err
@@ -428,8 +429,21 @@ func (s *server) intakeStatus() webui.Intake {
 		in.Lately = append(in.Lately, webui.RefusedAttempt(r))
 		in.LastRefused = &in.Lately[len(in.Lately)-1]
 	}
-	for _, q := range st.Queues {
-		in.Queues[q.Queue] = webui.QueueIntake{Accepted: q.Accepted, Last: q.Last}
+	var open []casework.Queue
+	s.desk.Read(func(state *casework.State) { open = state.Queues() })
+	for _, q := range open {
+		in.Queues[q.Name] = intakeOf(q, st.Queues, time.Now())
+	}
+	return in
+}
+
+// intakeOf is what came through a queue, and whether its silence is an alarm.
+func intakeOf(q casework.Queue, all []gateway.QueueStatus, now time.Time) (in webui.QueueIntake) {
+	for _, st := range all {
+		if st.Queue == q.Name {
+			in = webui.QueueIntake{Accepted: st.Accepted, Last: st.Arrivals.Last, Silent: st.Arrivals.Silent(now, time.Duration(q.SilenceHours)*time.Hour)}
+			in.Usual, _ = st.Arrivals.Usual()
+		}
 	}
 	return in
 }

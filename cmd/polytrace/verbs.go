@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -402,6 +404,16 @@ func (s statusAnswer) print(w io.Writer) error {
 	return out.Flush()
 }
 
+// silences are the queues that have been silent for too long.
+func silences(in webui.Intake) (list []string) {
+	for _, name := range slices.Sorted(maps.Keys(in.Queues)) {
+		if q := in.Queues[name]; q.Silent {
+			list = append(list, "no mail has come through the queue "+name+" since "+q.Last.Local().Format(time.DateTime)+": look at the journal rule or connector of its mail server; polytrace reconcile lists what is missing, queue change --silence says when this is an alarm")
+		}
+	}
+	return list
+}
+
 // problems are what somebody has to do something about, in words.
 func (s statusAnswer) problems() (list []string) {
 	if s.Archive.Broken != "" {
@@ -427,6 +439,9 @@ func (s statusAnswer) problems() (list []string) {
 	}
 	if s.Intake != nil && s.Intake.EndsSoon(time.Now()) {
 		list = append(list, "the certificate for STARTTLS ends at "+s.Intake.Certificate.Local().Format(time.DateTime)+": renew it and reload the service; mail servers that verify it deliver nothing afterwards")
+	}
+	if s.Intake != nil {
+		list = append(list, silences(*s.Intake)...)
 	}
 	if s.Archive.Unstamped != "" {
 		list = append(list, "checkpoints are not time-stamped: "+s.Archive.Unstamped)
