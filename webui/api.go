@@ -150,6 +150,7 @@ func (a *api) operations() {
 
 	add(a, mayAudit, asAPI, get, "/audit", "Who read, searched and exported what, newest first", s.apiAudit)
 
+	a.stream(mayManage, asAPI, post, "/reconcile", "Compare a message trace with the archive: what the mail server says it has sent and the archive lacks; the body is the CSV file", transfer{in: "text/csv", out: "application/json", value: reflect.TypeFor[traceOut]()}, s.apiTrace)
 	a.stream(mayManage, silent, post, "/import", "Take in one message of a mailbox; the body is its exact bytes", transfer{in: "message/rfc822", out: "application/json", value: reflect.TypeFor[importOut](), params: importParams()}, s.apiImport)
 }
 

@@ -47,6 +47,9 @@ func callerWith(n need) casework.Role {
 	if n == mayHold || n == mayAudit || n == mayKeep {
 		return casework.Compliance
 	}
+	if n == mayManage {
+		return casework.Admin
+	}
 	return casework.Manager
 }
 
@@ -59,7 +62,7 @@ var forms = map[string]url.Values{
 
 // visits calls f for each page that is noted, with what asks for it.
 func (f *fixture) visits(at archive.Address, do func(name string, visit func() answer)) {
-	who := map[casework.Role]*browser{casework.Manager: f.as("manager"), casework.Compliance: f.as("compliance")}
+	who := map[casework.Role]*browser{casework.Manager: f.as("manager"), casework.Compliance: f.as("compliance"), casework.Admin: f.as("admin")}
 	for _, r := range f.web.routes() {
 		method, pattern, _ := strings.Cut(r.pattern, " ")
 		path := strings.Replace(fill(pattern, at), "/thread/1", "/thread/mail-0", 1)
@@ -76,11 +79,12 @@ var bodies = map[string]any{
 	"patch-cases-number":          map[string]any{"severity": 2},
 	"post-cases-number-notes":     map[string]any{"text": "x"},
 	"post-cases-number-citations": map[string]any{"record": "mail/0", "quote": "firmware"},
+	"post-reconcile":              []byte("message-id\n<1@acme.example>\n"),
 }
 
 // calls is visits for the API.
 func (f *fixture) calls(at archive.Address, do func(name string, call func() answer)) {
-	who := map[casework.Role]*program{casework.Manager: f.program(casework.Manager), casework.Compliance: f.program(casework.Compliance)}
+	who := map[casework.Role]*program{casework.Manager: f.program(casework.Manager), casework.Compliance: f.program(casework.Compliance), casework.Admin: f.program(casework.Admin)}
 	f.web.newAPI().each(func(op *huma.Operation) {
 		asks := f.web.newAPI().asks[op.OperationID]
 		if asks.how == silent {

@@ -7,22 +7,26 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"sync"
 	"time"
 
 	"polytrace/gateway"
 	"polytrace/message"
+	"polytrace/webui"
 
 	"github.com/dustin/go-humanize"
 	"golang.org/x/sync/errgroup"
 )
 
 type reconcileVerb struct {
-	Paths  []string  `arg:"" name:"path" help:"Files and folders of a mailbox; folders are read with all that is in them."`
+	Paths  []string  `arg:"" optional:"" name:"path" help:"Files and folders of a mailbox; folders are read with all that is in them."`
 	Format string    `help:"auto, eml, mbox or maildir." default:"auto" enum:"auto,eml,mbox,maildir"`
 	Since  time.Time `help:"Leave out what was sent before, e.g. before journaling began." format:"2006-01-02" placeholder:"DATE"`
+	Trace  string    `help:"Compare what a mail server says it has sent instead: a message trace of Exchange or Microsoft 365, or a log search of Google, saved as CSV." placeholder:"FILE"`
 	JSON   bool      `help:"One JSON object a line for each message that is missing."`
 }
 
@@ -54,6 +58,12 @@ type lacking struct {
 // Run lists what a mailbox has and the archive has not. It fails when there is
 // anything. Nothing is taken in.
 func (v reconcileVerb) Run(c *call) error {
+	switch {
+	case (v.Trace == "") == (len(v.Paths) == 0):
+		return fmt.Errorf("%w: name files and folders of a mailbox, or a message trace with --trace", errUsage)
+	case v.Trace != "":
+		return v.compareTrace(c)
+	}
 	_, size, err := gateway.MailboxSize(c.ctx, v.Paths)
 	if err != nil {
 		return err
@@ -173,4 +183,56 @@ func (r *reconciling) problem(m gateway.Found, what string) {
 	defer r.mu.Unlock()
 	r.problems++
 	fmt.Fprintf(r.call.err, "%s: %s\n", placeOf(m.Path, m.Offset), what)
+}
+
+// compareTrace lists what a mail server says it has sent and the archive lacks.
+func (v reconcileVerb) compareTrace(c *call) error {
+	f, err := os.Open(v.Trace)
+	if err != nil {
+		return fmt.Errorf("reconcile: %w", err)
+	}
+	defer f.Close()
+	var answer struct {
+		Found      int64          `json:"found"`
+		Missing    []webui.Traced `json:"missing"`
+		CompleteTo time.Time      `json:"complete_to"`
+	}
+	err = c.reading(func(api *client) error {
+		resp, err := api.send(c.ctx, http.MethodPost, "/reconcile", nil, f, -1)
+		if err != nil {
+			return err
+		}
+		defer resp.Body.Close()
+		return json.NewDecoder(resp.Body).Decode(&answer)
+	})
+	if err != nil {
+		return fmt.Errorf("reconcile: %s: %w", v.Trace, err)
+	}
+	missing := int64(0)
+	for _, one := range answer.Missing {
+		if !one.Date.IsZero() && one.Date.Before(v.Since) {
+			continue
+		}
+		missing++
+		if err := v.printTraced(c, one); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintf(c.err, "%s in the archive, %s missing, %s sent before --since; the archive is %s\n", humanize.Comma(answer.Found), humanize.Comma(missing), humanize.Comma(int64(len(answer.Missing))-missing), completeTo(answer.CompleteTo))
+	if missing > 0 {
+		return errors.New("reconcile: the archive lacks mail that the mail server has sent; its journal rule or connector wants looking after, and polytrace import takes in what mailboxes still have")
+	}
+	return nil
+}
+
+func (v reconcileVerb) printTraced(c *call, one webui.Traced) error {
+	if v.JSON {
+		return json.NewEncoder(c.out).Encode(one)
+	}
+	date := "no date"
+	if !one.Date.IsZero() {
+		date = one.Date.Local().Format(time.DateTime)
+	}
+	_, err := fmt.Fprintf(c.out, "missing: line %d, %s, %s to %s, %s, <%s>\n", one.Line, date, printable(one.From), printable(one.To), printable(one.Subject), printable(one.MessageID))
+	return err
 }
