@@ -22,6 +22,9 @@ var published = map[string][]netip.Prefix{
 		"209.85.128.0/17", "216.58.192.0/19", "216.239.32.0/19", "2001:4860:4000::/36", "2404:6800:4000::/36", "2607:f8b0:4000::/36", "2800:3f0:4000::/36", "2a00:1450:4000::/36", "2c0f:fb50:4000::/36"),
 }
 
+// Published reports whether the networks of a set come with the program.
+func Published(name string) bool { return published[name] != nil }
+
 func networks(all ...string) []netip.Prefix {
 	list := make([]netip.Prefix, len(all))
 	for i, p := range all {

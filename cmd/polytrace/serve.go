@@ -218,6 +218,7 @@ func (s *server) taking() []part {
 		{"gateway", func(ctx context.Context) error { return s.gateway.Serve(ctx, s.mail()...) }},
 		{"retention", s.keeper.Run},
 		{"doctor", s.lookThrough},
+		{"sources", s.refreshSources},
 	}
 }
 
