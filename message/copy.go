@@ -25,7 +25,7 @@ func claimsOf(format string) []string {
 
 // copied reads what a copy without a wrapper tells of its recipients.
 func (r *Reading) copied(d Delivery) {
-	if d.Format == FormatPostfix || d.Format == FormatAuto {
+	if d.Format == FormatPostfix || d.Format == FormatExim || d.Format == FormatAuto {
 		for _, to := range d.To {
 			r.token(to)
 		}

@@ -333,14 +333,14 @@ func (m *Message) Tenants() (all []string) {
 	return all
 }
 
-// token reads an address to which Postfix's maps have added whom the message
-// was for: queue+to=local=domain@host or queue+from=local=domain@host.
+// token reads an address to which the maps of Postfix or a router of Exim have
+// added whom the message was for: queue+to=local=domain@host or queue+from=local=domain@host.
 func (r *Reading) token(to string) {
 	at := strings.LastIndexByte(to, '@')
 	if at < 0 {
 		at = len(to)
 	}
-	_, detail, ok := strings.Cut(to[:at], "+")
+	_, detail, ok := strings.Cut(strings.Trim(to[:at], `"`), "+")
 	kind, rest, ok2 := strings.Cut(detail, "=")
 	split := strings.LastIndexByte(rest, '=')
 	if !ok || !ok2 || split <= 0 || split == len(rest)-1 {

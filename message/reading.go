@@ -6,7 +6,7 @@ const (
 	FormatExchange = "exchange" // Exchange, Microsoft 365 and Amazon WorkMail envelope journal reports.
 	FormatGoogle   = "google"   // Google Workspace: "Also deliver to" and third-party archiving.
 	FormatPostfix  = "postfix"  // Postfix BCC copies, with or without the original recipient in the address.
-	FormatExim     = "exim"     // Exim: unseen router or transport that adds the envelope.
+	FormatExim     = "exim"     // Exim: unseen router that adds the original recipient to the address, or a transport that adds the envelope.
 	FormatZimbra   = "zimbra"   // Zimbra: archiving by amavis, and the cover mails of legal intercept.
 	FormatSieve    = "sieve"    // redirect :copy of Dovecot and other Sieve servers.
 	FormatDomino   = "domino"   // HCL Domino journaling over SMTP.
@@ -33,7 +33,7 @@ type Reading struct {
 	Original   *Message    // The message as sent; the whole record when nothing wraps it.
 	Report     *Message    // The outermost journal report around it, else nil.
 	Offset     int         // Of the original in the record's bytes; -1 when it had to be decoded out of a transfer encoding.
-	Format     string      // What it turned out to be: exchange, postfix, zimbra or plain.
+	Format     string      // What it turned out to be: exchange, postfix (the address says whom it was for), zimbra or plain.
 	Levels     int         // Reports and cover mails that were unwrapped.
 	MessageID  string      // Of the original, also when only the report around it tells.
 	Subject    string      // As the report says, which knows what the original's field may have lost, else the original's.
