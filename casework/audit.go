@@ -36,7 +36,7 @@ type (
 	// is 0.
 	AuditData struct {
 		Records  []archive.Address `json:"records,omitempty"` // message.read: all that were shown.
-		How      string            `json:"how,omitempty"`     // message.read: page, source, raw, html, text, part 3, api, thread or proof.
+		How      string            `json:"how,omitempty"`     // message.read: page, source, raw, html, text, part 3, api, thread, proof or test.
 		Query    string            `json:"query,omitempty"`   // search.run, export.made
 		Total    int               `json:"total,omitempty"`   // search.run: hits. export.made: hits before, messages that went out behind.
 		Sort     string            `json:"sort,omitempty"`    // search.run

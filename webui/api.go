@@ -135,6 +135,8 @@ func (a *api) operations() {
 	add(a, mayManage, silent, get, "/sources", "Sets of networks that queues can name", s.apiSources)
 	add(a, mayManage, silent, put, "/sources/{name}", "Give networks a name", s.apiSetSources)
 	add(a, mayManage, silent, del, "/sources/{name}", "Take a name away", s.apiRemoveSources)
+	add(a, mayManage, silent, get, "/queues/{name}/setup", "How mail servers are set up to send to a queue", s.apiSetup)
+	add(a, mayManage, asTest, get, "/queues/{name}/test", "The next message that comes through a queue, and what is not let in meanwhile", s.apiTestQueue)
 
 	add(a, mayKeep, silent, get, "/classes", "How long each class keeps", s.apiClasses)
 	add(a, mayKeep, silent, put, "/classes/{class}", "Say how long a class keeps, and whether the bucket locks it", s.apiSetClass)

@@ -30,6 +30,7 @@ const (
 	asAPI    how = "api"
 	asThread how = "thread"
 	asProof  how = "proof"
+	asTest   how = "test" // Envelope, recipients and header names; the subject to those who read.
 )
 
 type howKey struct{}

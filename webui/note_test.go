@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -44,10 +45,10 @@ func mayBeSilent(name string, n need) bool {
 }
 
 func callerWith(n need) casework.Role {
-	if n == mayHold || n == mayAudit || n == mayKeep {
+	switch n {
+	case mayHold, mayAudit, mayKeep:
 		return casework.Compliance
-	}
-	if n == mayManage {
+	case mayManage:
 		return casework.Admin
 	}
 	return casework.Manager
@@ -60,12 +61,16 @@ var forms = map[string]url.Values{
 	"POST /retention/holds":                 {"name": {"x"}, "query": {"firmware"}, "do": {"preview"}},
 }
 
+// existing names what is there in paths that show it.
+var existing = strings.NewReplacer("/thread/1", "/thread/mail-0", "/threads/1", "/threads/mail-0", "/queues/agent/test", "/queues/postfix/test?since=0."+strconv.FormatInt(noon.UnixNano(), 10))
+
 // visits calls f for each page that is noted, with what asks for it.
 func (f *fixture) visits(at archive.Address, do func(name string, visit func() answer)) {
+	f.gateway()
 	who := map[casework.Role]*browser{casework.Manager: f.as("manager"), casework.Compliance: f.as("compliance"), casework.Admin: f.as("admin")}
 	for _, r := range f.web.routes() {
 		method, pattern, _ := strings.Cut(r.pattern, " ")
-		path := strings.Replace(fill(pattern, at), "/thread/1", "/thread/mail-0", 1)
+		path := existing.Replace(fill(pattern, at))
 		if b := who[callerWith(r.need)]; r.how != silent && method == http.MethodGet {
 			do(r.pattern, func() answer { return b.get(path) })
 		} else if r.how != silent {
@@ -84,13 +89,14 @@ var bodies = map[string]any{
 
 // calls is visits for the API.
 func (f *fixture) calls(at archive.Address, do func(name string, call func() answer)) {
+	f.gateway()
 	who := map[casework.Role]*program{casework.Manager: f.program(casework.Manager), casework.Compliance: f.program(casework.Compliance), casework.Admin: f.program(casework.Admin)}
 	f.web.newAPI().each(func(op *huma.Operation) {
 		asks := f.web.newAPI().asks[op.OperationID]
 		if asks.how == silent {
 			return
 		}
-		path := strings.Replace(fill(strings.TrimPrefix(op.Path, apiRoot), at), "/threads/1", "/threads/mail-0", 1)
+		path := existing.Replace(fill(strings.TrimPrefix(op.Path, apiRoot), at))
 		do(op.OperationID, func() answer { return who[callerWith(asks.need)].ask(op.Method, path, bodies[op.OperationID]) })
 	})
 }

@@ -64,10 +64,14 @@ func (s *Server) setupCards() []setupCard {
 	var cards []setupCard
 	s.config.Desk.Read(func(state *casework.State) {
 		for _, q := range state.Queues() {
-			cards = append(cards, setupCard{q, q.Local + "@" + s.config.MailDomain, s.config.SMTPListen, state.Peers(q)})
+			cards = append(cards, s.setupCard(state, q))
 		}
 	})
 	return cards
+}
+
+func (s *Server) setupCard(state *casework.State, q casework.Queue) setupCard {
+	return setupCard{q, q.Local + "@" + s.config.MailDomain, s.config.SMTPListen, state.Peers(q)}
 }
 
 // statusView is what the status page shows: four numbers people can trust.

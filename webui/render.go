@@ -94,6 +94,7 @@ type view struct {
 	Caller  *person
 	Now     time.Time
 	Live    live
+	Refresh int // Seconds after which a browser without scripts looks again; 0 is never.
 	Page    any
 }
 

@@ -77,6 +77,8 @@ func (s *Server) routes() []route {
 		{"GET /help", signedIn, silent, s.showHelp},
 		{"GET /queues", mayManage, silent, s.showQueues},
 		{"POST /queues", mayManage, silent, s.addQueue},
+		{"GET /queues/{name}", mayManage, silent, s.showQueue},
+		{"GET /queues/{name}/test", mayManage, asTest, s.testQueue}, // Of a message all but its words.
 		{"POST /queues/{name}/remove", mayManage, silent, s.removeQueue},
 		{"GET /users", mayManage, silent, s.showUsers},
 		{"POST /users", mayManage, silent, s.addUser},

@@ -52,6 +52,26 @@ document.addEventListener("keydown", (e) => {
   e.preventDefault();
 });
 
+// A test of a queue: the server answers when there is more to show.
+async function watchTest() {
+  const box = document.querySelector("[data-test]");
+  while (box?.dataset.test) {
+    let answer;
+    try {
+      answer = await fetch(box.dataset.test + "&wait=25");
+    } catch {
+      await new Promise((later) => setTimeout(later, 3000)); // The server is being started again.
+      continue;
+    }
+    if (answer.status === 204) continue;
+    if (!answer.ok || answer.redirected) return;
+    const next = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("test");
+    for (const part of ["[data-says]", "[data-shows]"]) box.querySelector(part).replaceChildren(...next.querySelector(part).childNodes);
+    box.dataset.test = next.dataset.test ?? "";
+  }
+}
+watchTest();
+
 document.addEventListener("click", async (e) => {
   const button = e.target.closest("[data-copy]");
   if (button) {
