@@ -149,6 +149,8 @@ var examples = map[string]string{
 	"polytrace user add":     "polytrace user add kim --full-name 'Kim Berg' --role specialist\necho 'a long password' | polytrace user add kim --role specialist",
 	"polytrace token create": "TOKEN=$(polytrace token create reporting --role observer)",
 	"polytrace queue add":    "polytrace queue add support --format exchange --source 192.0.2.0/24",
+	"polytrace queue setup":  "polytrace queue setup support\npolytrace queue setup support --for postfix",
+	"polytrace queue test":   "polytrace queue test support\npolytrace queue test support --send",
 
 	"polytrace retention set":      "polytrace retention set mail --keep 10y\npolytrace retention set mail-legal-10y --keep 10y --lock compliance",
 	"polytrace retention simulate": "polytrace retention simulate\npolytrace retention simulate --at 2027-12-31 --json",

@@ -54,6 +54,7 @@ func TestScripts(t *testing.T) {
 			},
 			"wait-for-timestamp": waitForTimestamp,
 			"wait-for-problem":   waitForProblem,
+			"wait-for-text":      waitForText,
 		},
 	})
 }
@@ -146,6 +147,16 @@ func waitForProblem(ts *testscript.TestScript, _ bool, args []string) {
 			return false
 		}
 		return slices.ContainsFunc(st.problems(), func(p string) bool { return strings.Contains(p, args[1]) })
+	})
+}
+
+// wait-for-text FILE TEXT returns when a file has a text that another command
+// writes there.
+func waitForText(ts *testscript.TestScript, _ bool, args []string) {
+	file := ts.MkAbs(args[0])
+	waitUntil(ts.Fatalf, args[1], func() bool {
+		raw, err := os.ReadFile(file)
+		return err == nil && strings.Contains(string(raw), args[1])
 	})
 }
 

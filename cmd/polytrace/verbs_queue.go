@@ -20,6 +20,8 @@ type (
 		Add     queueAdd     `cmd:"" help:"Add a queue and print the address that mail servers send to."`
 		Change  queueChange  `cmd:"" help:"Change what a queue asks for. What is not named stays."`
 		List    queueList    `cmd:"" help:"List queues."`
+		Setup   queueSetup   `cmd:"" help:"Tell how a mail server is set up to send to a queue."`
+		Test    queueTest    `cmd:"" help:"Wait for the next message of a queue and show how it was understood."`
 		Rotate  queueRotate  `cmd:"" help:"Give a queue a new address and print it. The one before takes mail too, until it is retired."`
 		Retire  queueRetire  `cmd:"" help:"End the address that a queue had before."`
 		Remove  queueRemove  `cmd:"" help:"Close a queue. What came in through it stays."`
