@@ -57,7 +57,9 @@ func (s *Server) testQueue(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	seconds, _ := strconv.Atoi(r.FormValue("wait")) // What is no number does not wait.
-	if err := watch.wait(r.Context(), seen, seconds); err != nil {
+	if err := watch.wait(r.Context(), seen, seconds); r.Context().Err() != nil {
+		return nil // The page was closed.
+	} else if err != nil {
 		return err
 	}
 	if seen != "" && watch.seen() == seen && !watch.over() {

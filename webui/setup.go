@@ -209,7 +209,7 @@ Set-MailContact {{ps (print "Polytrace " .Local)}} -UseMapiRichTextFormat Never 
 		{"Name a mailbox for reports that cannot be delivered. It must not be journaled itself, and only you should read it. Let Exchange keep trying for a week instead of two days.", `Set-TransportConfig -JournalingReportNdrTo 'journal-failures@contoso.example'
 Get-TransportService | Set-TransportService -MessageExpirationTimeout 7.00:00:00`},
 		{"Turn journaling on. Global is all mail; add -Recipient with a mailbox or group for less, which takes the Enterprise CAL.", `New-JournalRule -Name {{ps (print "Polytrace " .Local)}} -JournalEmailAddress {{ps .Address}} -Scope Global -Enabled $true`},
-		{"In a hybrid organisation add the rule on both sides: Exchange skips what Exchange Online has journaled, and the other way round.", ""},
+		{"In a hybrid organisation add the rule on both sides: Exchange skips mail that Exchange Online has seen, whether a rule there journaled it or not.", ""},
 	}, []string{
 		"Of mail from outside, and wherever the sender could not verify how it was addressed, recipients are named without saying whether they were To, Cc or Bcc.",
 		"What users do inside a mailbox: drafts, moves, deletions. " + noRejected,

@@ -163,7 +163,11 @@ func refusedLine(r webui.RefusedAttempt) string {
 func show(w io.Writer, t webui.QueueTest) error {
 	out := bufio.NewWriter(w)
 	m := t.Message
-	line := func(name, value string) { fmt.Fprintf(out, "%-15s %s\n", name, printable(value)) }
+	line := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(out, "%-15s %s\n", name, printable(value))
+		}
+	}
 	line("Understood as", m.Recognised)
 	line("Record", fmt.Sprintf("%s, %s, received %s", m.Address, humanize.IBytes(uint64(m.Size)), m.Received.Local().Format(time.DateTime)))
 	if m.SameAs != nil {
