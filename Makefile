@@ -5,7 +5,7 @@ export CGO_ENABLED = 0
 VERSITYGW = v1.8.0
 MINIO     = v0.0.0-20260212201848-7aac2a2c5b7c
 TOOLS     = $(CURDIR)/.tools
-PACKAGES  = age chromium fonts-dejavu-core openssl postfix strace swaks zstd
+PACKAGES  = age chromium fonts-dejavu-core libgnutls-dane0 libidn12 libnet-ssleay-perl libnsl2 openssl postfix postfix-pcre strace swaks zstd
 ROOT      = $(if $(filter 0,$(shell id -u)),,sudo)
 
 .PHONY: test test-full unit scripts real race lint build tools fuzz bench
@@ -45,13 +45,24 @@ test-full: test
 	GOBIN=$(TOOLS) go install github.com/minio/minio@$(MINIO)
 	POLYTRACE_S3SERVER=$(TOOLS)/minio go test -count=1 -tags real ./archive/s3store
 
-tools: $(TOOLS)/versitygw
+tools: $(TOOLS)/versitygw $(TOOLS)/exim4
 	@dpkg-query -W -f '$${Status}\n' $(PACKAGES) 2>/dev/null | grep -c '^install ok installed' | grep -qx $(words $(PACKAGES)) || { \
 	$(ROOT) apt-get update -qq && \
 	$(ROOT) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(PACKAGES); }
+	@getent passwd Debian-exim >/dev/null || $(ROOT) adduser --system --group --quiet --no-create-home --home /nonexistent --force-badname Debian-exim
 
 $(TOOLS)/versitygw:
 	GOBIN=$(TOOLS) go install github.com/versity/versitygw/cmd/versitygw@$(VERSITYGW)
+
+# Debian installs one mail server at a time, and here that is Postfix: of Exim
+# the tests have the program alone, with the user that it looks for.
+$(TOOLS)/exim4:
+	$(ROOT) apt-get update -qq
+	mkdir -p $(TOOLS)/deb
+	cd $(TOOLS)/deb && apt-get download -qq exim4-daemon-light && dpkg-deb --fsys-tarfile exim4-daemon-light_*.deb | tar -xO ./usr/sbin/exim4 >exim4
+	chmod 755 $(TOOLS)/deb/exim4
+	mv $(TOOLS)/deb/exim4 $@
+	rm -r $(TOOLS)/deb
 
 bench:
 	go test -run '^$$' -bench . ./...

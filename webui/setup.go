@@ -286,7 +286,7 @@ postfix reload`},
 		{"Put two routers in front of all others. The first leads to the gateway; the second makes a copy for each recipient, to an address that says whom it was for. Exim drops copies to the same address, so that without the part behind the + only one recipient would be known. " + placeholder, `polytrace_route:
   driver = manualroute
   domains = {{exim .Domain}}
-  transport = remote_smtp
+  transport = polytrace_smtp
   route_list = * {{.Host}}::{{.Port}}
   no_more
 
@@ -294,9 +294,13 @@ polytrace_copy:
   driver = redirect
   unseen
   no_verify
+  no_expn
   data = ${quote_local_part:{{exim .Local}}+to=$local_part=$domain}@{{exim .Domain}}
   errors_to = journal-failures@contoso.example
   headers_add = X-Envelope-From: $sender_address`},
+		{"Among the transports. Without the limit a message with a line over 998 octets would be delivered and not be copied.", `polytrace_smtp:
+  driver = smtp
+  message_linelength_limit = 100M`},
 		{"See that both the copy and the delivery are there.", `exim -bt bob@contoso.example`},
 		{"errors_to is where failures of the copy go; without it they go to the author. Do not use shadow_transport: Exim ignores whether it worked.", ""},
 	}, []string{

@@ -229,7 +229,7 @@ func (s *kept) past(packs ...pastPack) {
 }
 
 // api is the server's, as verbs use it.
-func (s *kept) api() *client {
+func (s *appliance) api() *client {
 	s.t.Helper()
 	c := &call{ctx: s.t.Context(), dir: s.dir}
 	api, err := c.connect()

@@ -304,20 +304,22 @@ func (w *witness) until(n int, then func(), options ...string) {
 // what the test makes happen.
 func (w *witness) send(ctx context.Context, messages int, options ...string) {
 	args := append([]string{"-s", "64", "-d", "-A", "-m", strconv.Itoa(messages), "-l", "4096", "-f", "sender@contoso.example", "-t", w.server.queue}, options...)
-	cmd := exec.CommandContext(ctx, sourceProgram(w.t), append(args, w.listen.Addr().String())...)
+	cmd := exec.CommandContext(ctx, sbin(w.t, "smtp-source"), append(args, w.listen.Addr().String())...)
 	out, err := cmd.CombinedOutput()
 	if err != nil && len(out) == 0 {
 		w.t.Errorf("smtp-source: %v", err)
 	}
 }
 
-func sourceProgram(t *testing.T) string {
-	for _, name := range []string{"smtp-source", "/usr/sbin/smtp-source"} {
-		if path, err := exec.LookPath(name); err == nil {
+// sbin finds a program that Debian keeps for the administrator.
+func sbin(t *testing.T, name string) string {
+	t.Helper()
+	for _, at := range []string{name, "/usr/sbin/" + name} {
+		if path, err := exec.LookPath(at); err == nil {
 			return path
 		}
 	}
-	t.Fatal("smtp-source is not installed; run make tools")
+	t.Fatalf("%s is not installed; run make tools", name)
 	return ""
 }
 
