@@ -66,7 +66,10 @@ type conn struct {
 	over     bool      // The client has had its chances: the reply is said and the connection ends.
 	answers  bool      // The next line is an answer to a challenge of AUTH.
 	left     int64     // Of the chunk.
+	final    bool      // The chunk is the last one of its message.
 	asked    bool      // The command of the chunk has had no reply yet.
+	partial  bool      // A message in chunks is begun and goes on.
+	givenUp  bool      // One was given up: the engine's reader of it may still run.
 	until    time.Time // The transfer has to be over.
 	greeted  bool      // EHLO or HELO since the last STARTTLS.
 	hello    bool      // The reply being written is that to EHLO.
@@ -191,6 +194,12 @@ func (c *conn) command() error {
 		}
 		verb, rest, _ := strings.Cut(string(c.line), " ")
 		verb = strings.ToUpper(verb)
+		if c.givenUp || c.partial && resets(verb) {
+			return c.hangUp(replyGivenUp)
+		}
+		if verb == "BDAT" && !c.beginChunk(rest) {
+			return c.hangUp(replyBadChunk)
+		}
 		if answer := c.intercept(verb, rest); answer != "" {
 			if _, err := c.Write([]byte(answer)); err != nil {
 				return err
@@ -225,8 +234,7 @@ func (c *conn) intercept(verb, rest string) string {
 	case "MAIL", "RCPT", "DATA", "BDAT":
 		if !c.greeted {
 			if verb == "BDAT" {
-				c.beginChunk(rest) // Its octets follow all the same.
-				c.asked = false    // Of the engine.
+				c.asked = false // Of the engine.
 				c.discardChunk()
 			}
 			return line(replyGreetFirst)
@@ -239,25 +247,35 @@ func (c *conn) intercept(verb, rest string) string {
 			return line(replyNoParameters)
 		}
 	}
-	if verb == "BDAT" {
-		c.beginChunk(rest)
-	}
 	return ""
 }
 
-// beginChunk takes note of how many octets follow. An amount that cannot be
-// read leaves nothing to do but to hang up: what follows is anybody's guess.
-func (c *conn) beginChunk(rest string) {
-	size, _, _ := strings.Cut(strings.TrimSpace(rest), " ")
-	n, err := strconv.ParseUint(size, 10, 32)
-	if err != nil {
-		return // The engine answers 501 and takes what follows as a command.
+// beginChunk takes note of how many octets follow. When that cannot be read
+// there is nothing to do but to hang up: the engine would take them for
+// commands.
+func (c *conn) beginChunk(rest string) bool {
+	words := strings.Fields(rest)
+	c.final = len(words) == 2 && strings.EqualFold(words[1], "LAST")
+	if len(words) != 1 && !c.final {
+		return false
 	}
-	if phase(c.phase.Load()) != chunk {
+	n, err := strconv.ParseUint(words[0], 10, 32) // As the engine does.
+	if err != nil {
+		return false
+	}
+	if !c.partial {
 		c.until = time.Now().Add(c.server.config.Transfer)
 	}
 	c.left, c.asked = int64(n), true
 	c.phase.Store(int32(chunk))
+	return true
+}
+
+// resets reports whether a command ends the transaction that is open. Inside
+// of a message in chunks we hang up instead: the engine's reader of it ends
+// some time later and would answer for the next one.
+func resets(verb string) bool {
+	return verb == "RSET" || verb == "EHLO" || verb == "HELO" || verb == "LHLO"
 }
 
 // waitForReader returns when the engine's goroutine that reads a message in
@@ -283,39 +301,57 @@ func (c *conn) discardChunk() {
 
 // rewrite makes a line for the engine of what the client sent. The engine asks
 // for a domain where RFC 5321 section 4.1.1.3 allows a bare postmaster, and
-// some appliances send other bare names; the path as sent is in c.line.
+// some appliances send other bare names; the path as sent is in c.line. It
+// cannot read a SIZE that 32 bits do not hold and calls that an error of syntax.
 func (c *conn) rewrite(verb, rest string) []byte {
 	if verb != "RCPT" && verb != "MAIL" {
 		return append(bytes.Clone(c.line), "\r\n"...)
 	}
-	open, end := strings.IndexByte(rest, '<'), strings.LastIndexByte(rest, '>')
-	if open < 0 || end <= open+1 || strings.Contains(rest[open:end], "@") {
-		return append(bytes.Clone(c.line), "\r\n"...)
+	before, path, after := cutPath(rest)
+	if path != "" && !strings.Contains(path, "@") && strings.HasPrefix(after, ">") {
+		path += "@localhost"
 	}
-	return []byte(verb + " " + rest[:end] + "@localhost" + rest[end:] + "\r\n")
-}
-
-// path is the path of the last MAIL or RCPT exactly as the client wrote it,
-// without brackets.
-func (c *conn) path() string {
-	_, rest, _ := strings.Cut(string(c.line), ":")
-	rest = strings.TrimSpace(rest)
-	if !strings.HasPrefix(rest, "<") {
-		word, _, _ := strings.Cut(rest, " ")
-		return word
-	}
-	quoted := false
-	for i := 1; i < len(rest); i++ {
-		switch {
-		case rest[i] == '\\' && quoted:
-			i++
-		case rest[i] == '"':
-			quoted = !quoted
-		case rest[i] == '>' && !quoted:
-			return rest[1:i]
+	for word := range strings.FieldsSeq(after) {
+		name, value, _ := strings.Cut(word, "=")
+		if _, err := strconv.ParseUint(value, 10, 32); strings.EqualFold(name, "SIZE") && errors.Is(err, strconv.ErrRange) {
+			after = strings.Replace(after, word, largestSize, 1)
 		}
 	}
-	return rest[1:]
+	return []byte(verb + " " + before + path + after + "\r\n")
+}
+
+const largestSize = "SIZE=4294967295" // More than any limit that New takes.
+
+// cutPath finds the path in what MAIL or RCPT say: without brackets, exactly
+// as the client wrote it.
+func cutPath(text string) (before, path, after string) {
+	start := strings.IndexByte(text, ':') + 1
+	for start < len(text) && text[start] == ' ' {
+		start++
+	}
+	if !strings.HasPrefix(text[start:], "<") {
+		word, _, _ := strings.Cut(text[start:], " ")
+		return text[:start], word, text[start+len(word):]
+	}
+	start++
+	quoted := false
+	for i := start; i < len(text); i++ {
+		switch {
+		case text[i] == '\\' && quoted:
+			i++
+		case text[i] == '"':
+			quoted = !quoted
+		case text[i] == '>' && !quoted:
+			return text[:start], text[start:i], text[i:]
+		}
+	}
+	return text[:start], text[start:], ""
+}
+
+// path is that of the last MAIL or RCPT.
+func (c *conn) path() string {
+	_, path, _ := cutPath(string(c.line))
+	return path
 }
 
 // readLine reads one command line. It is the one place where a session waits
@@ -325,7 +361,7 @@ func (c *conn) readLine() ([]byte, error) {
 	for {
 		err := c.prepare()
 		if !c.setIdle(true) {
-			return nil, c.sayStopping()
+			return nil, c.hangUp(replyStopping)
 		}
 		var part []byte
 		if err == nil {
@@ -335,14 +371,12 @@ func (c *conn) readLine() ([]byte, error) {
 		text = append(text, part...)
 		switch {
 		case len(text) > maxCommand:
-			c.say(replyLineTooLong)
-			c.broken.Store(true)
-			return nil, io.EOF
+			return nil, c.hangUp(replyLineTooLong)
 		case err == nil:
 			return text, nil
 		case errors.Is(err, bufio.ErrBufferFull):
 		case errors.Is(err, os.ErrDeadlineExceeded) && c.server.stopped():
-			return nil, c.sayStopping()
+			return nil, c.hangUp(replyStopping)
 		default:
 			return nil, err
 		}
@@ -370,8 +404,9 @@ func (c *conn) wake() {
 	}
 }
 
-func (c *conn) sayStopping() error {
-	c.say(replyStopping)
+// hangUp says why, and ends the session.
+func (c *conn) hangUp(text string) error {
+	c.say(text)
 	c.broken.Store(true)
 	return io.EOF
 }
@@ -385,9 +420,7 @@ func (c *conn) say(text string) {
 // ahead in clear is not carried over.
 func (c *conn) startTLS() error {
 	if c.in.Buffered() > 0 {
-		c.say(replyPlaintextBehindTLS)
-		c.broken.Store(true)
-		return io.EOF
+		return c.hangUp(replyPlaintextBehindTLS)
 	}
 	c.out = append(c.out, line(replyStartTLS)...)
 	if err := c.flush(); err != nil {
@@ -479,10 +512,9 @@ func (c *conn) Write(p []byte) (int, error) {
 		c.until = time.Now().Add(c.server.config.Transfer)
 		c.bodyDone, c.bol, c.last = false, true, 0
 	}
-	if c.asked && bytes.HasPrefix(p, []byte(engineTaken)) {
-		c.waitForReader() // Also of a chunk that is empty.
+	if c.asked {
+		c.chunkAnswered(bytes.HasPrefix(p, []byte(engineTaken)))
 	}
-	c.asked = false
 	c.answers = bytes.HasPrefix(p, []byte(engineChallenge))
 	c.out = append(c.out, p...)
 	if c.hello && bytes.HasPrefix(p, []byte(engineCapability)) {
@@ -492,6 +524,16 @@ func (c *conn) Write(p []byte) (int, error) {
 		}
 	}
 	return len(p), nil
+}
+
+// chunkAnswered takes note of what became of a chunk.
+func (c *conn) chunkAnswered(taken bool) {
+	if taken {
+		c.waitForReader() // Also of a chunk that is empty.
+	}
+	c.givenUp = c.partial && !taken && c.left > 0 // It was refused unseen, the message with it.
+	c.partial = taken && !c.final
+	c.asked = false
 }
 
 // offers are the lines that the reply to EHLO gets beside those of the engine.

@@ -2,9 +2,16 @@ package gateway
 
 import (
 	"fmt"
+	"io"
+	"net"
+	"net/netip"
 	"runtime"
+	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // What hostile clients send is taken or refused in bounded memory, and others
@@ -18,6 +25,7 @@ func TestHostileClients(t *testing.T) {
 		"100,000 headers": strings.Repeat("X-Header: value\r\n", 100_000) + "\r\nx\r\n",
 		"NUL bytes":       strings.Repeat("\x00", 4<<20) + "\r\n",
 		"4 MB of dots":    strings.Repeat(".\r\n", 1<<20),
+		"MIME in MIME":    nested(10_000),
 	} {
 		for _, way := range []string{"DATA", "BDAT"} {
 			c := dial(t, address)
@@ -48,6 +56,15 @@ func TestHostileClients(t *testing.T) {
 	}
 }
 
+// nested is a message with so many multiparts inside one another.
+func nested(depth int) string {
+	var b strings.Builder
+	for i := range depth {
+		fmt.Fprintf(&b, "Content-Type: multipart/mixed; boundary=%d\r\n\r\n--%[1]d\r\n", i)
+	}
+	return b.String() + "\r\ninnermost\r\n"
+}
+
 // allocated is what was ever allocated, in bytes.
 func allocated() uint64 {
 	var m runtime.MemStats
@@ -76,11 +93,105 @@ func TestTooManyRecipients(t *testing.T) {
 	}
 }
 
-// A claim of 2 GB is refused before anything is sent (RFC 1870 section 6.1).
+// A claim of more than is taken is refused before anything is sent (RFC 1870
+// section 6.1), however much it is: its 20 digits are more than 64 bits.
 func TestClaimedSize(t *testing.T) {
 	address, _ := serve(t, &memory{}, nil)
 	c := dial(t, address)
 	c.hello(false)
-	c.say("MAIL FROM:<> SIZE=2147483648", "552 5.3.4")
+	for _, size := range []string{"4194305", "2147483648", "4294967295", "4294967296", "18446744073709551616", "99999999999999999999"} {
+		c.say("MAIL FROM:<> BODY=8BITMIME size="+size+" RET=HDRS", "552 5.3.4")
+		c.say("MAIL FROM:<alice@contoso.example> SIZE="+size, "552 5.3.4")
+	}
+	c.say("MAIL FROM:<> SIZE=-1", "501")
 	c.envelope()
+	if _, err := New(Config{TLS: selfSigned(), Spool: t.TempDir(), MaxMessage: 1 << 32}, &memory{}, queues, nil); err == nil {
+		t.Error("a limit that the protocol's engine cannot count to was taken")
+	}
+}
+
+// slow opens connections that say a part of a command and nothing more, and
+// returns how many of them were greeted.
+func slow(t testing.TB, address string, n int, from string) (greeted int) {
+	t.Helper()
+	var wg sync.WaitGroup
+	var count atomic.Int64
+	for range n {
+		c := dialWith(t, &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}, "tcp", address)
+		c.net.SetDeadline(time.Time{})
+		wg.Go(func() {
+			if strings.HasPrefix(c.reply(), "220 ") {
+				io.WriteString(c.net, "EHLO mx.cont")
+				count.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	return int(count.Load())
+}
+
+// networks are where clients of the tests connect from: one that a queue names
+// as a source, and one that none does.
+var networks = map[string]string{"sources": "127.0.0.1", "strangers": "127.0.0.2"}
+
+func onlyFirst(c *Config) {
+	c.Sources = func(a netip.Addr) bool { return a == netip.MustParseAddr("127.0.0.1") }
+}
+
+// 500 clients that never end their command take little memory and, when they
+// are strangers, few sessions; mail is taken meanwhile.
+func TestSlowClients(t *testing.T) {
+	for who, from := range networks {
+		a := &memory{}
+		address, s := serve(t, a, onlyFirst)
+		before := inUse()
+		greeted := slow(t, address, 500, from)
+		grown := (inUse() - before) >> 20
+		t.Logf("%s: %d of 500 were greeted, %d MiB", who, greeted, grown)
+		if want := map[string]int{"sources": 500, "strangers": s.config.PerNetwork}[who]; greeted != want || grown > 64 {
+			t.Errorf("%s: %d of 500 were greeted, want %d; they take %d MiB", who, greeted, want, grown)
+		}
+		c := dial(t, address)
+		c.hello(true)
+		c.envelope()
+		c.transfer("DATA", "Subject: x\r\n\r\nx\r\n")
+		if n := len(a.all()); n != 1 {
+			t.Errorf("%d records", n)
+		}
+	}
+}
+
+// inUse is the memory of heap and stacks, in bytes.
+func inUse() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapInuse + m.StackInuse)
+}
+
+// BenchmarkSlowClients tells what 500 slow clients cost, theirs and our ends of
+// the connections together, and how long others wait for their 250.
+func BenchmarkSlowClients(b *testing.B) {
+	for who, from := range networks {
+		for _, n := range []int{0, 500} {
+			b.Run(fmt.Sprintf("%s=%d", who, n), func(b *testing.B) {
+				address, _ := serve(b, discard{}, onlyFirst)
+				before := inUse()
+				slow(b, address, n, from)
+				b.ReportMetric(float64(inUse()-before)/(1<<20), "MiB")
+				c := dial(b, address)
+				c.net.SetDeadline(time.Time{})
+				c.hello(false)
+				var took []time.Duration
+				for i := 0; b.Loop(); i++ {
+					began := time.Now()
+					c.envelope()
+					c.transfer("DATA", fmt.Sprintf("Message-ID: <%d>\r\n\r\n%s", i, strings.Repeat("a line of the message\r\n", 180)))
+					took = append(took, time.Since(began))
+				}
+				slices.Sort(took)
+				b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "p99-ms")
+			})
+		}
+	}
 }

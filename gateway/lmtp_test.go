@@ -135,8 +135,7 @@ func TestLMTPTakenBack(t *testing.T) {
 		c.want("502")
 		c.envelope()
 		c.say("BDAT 0", "250")
-		c.say("RSET", "250")
-		c.say("QUIT", "221")
+		c.say("RSET", "421 4.5.0")
 	}
 	if n := len(a.all()); n > 0 {
 		t.Errorf("%d records", n)

@@ -25,6 +25,8 @@ const (
 	replyForwarded          = "250 2.0.0 Noted"
 	replyInTransaction      = "503 5.5.1 A transaction is open, end it or say RSET"
 	replyBadAttribute       = "501 5.5.4 An attribute is unknown or malformed"
+	replyBadChunk           = "501 5.5.4 BDAT takes a size, and LAST or nothing"
+	replyGivenUp            = "421 4.5.0 The message was given up, begin anew"
 	replyStopping           = "421 4.3.2 Shutting down, try again in a minute"
 	replyTooBusy            = "421 4.3.2 Too many connections, try again in a minute"
 	replyCrowd              = "421 4.7.0 Too many connections from your network, try again later"

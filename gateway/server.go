@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log"
 	"log/slog"
+	"math"
 	"net"
 	"net/netip"
 	"os"
@@ -103,6 +104,9 @@ func (c *Config) fill() error {
 	}
 	if c.MaxMessage <= 0 {
 		c.MaxMessage = 256 << 20
+	}
+	if c.MaxMessage >= math.MaxUint32 {
+		return errors.New("start SMTP: messages of 4 GiB and more cannot be taken")
 	}
 	if c.Idle <= 0 {
 		c.Idle = 5 * time.Minute

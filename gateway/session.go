@@ -188,8 +188,8 @@ func (s *session) transaction() (txn transaction) {
 // receive reads a message to its end, also when it is not wanted any more: the
 // replies of LMTP are written by another goroutine while this one goes on.
 func (s *session) receive(r io.Reader) (*spool, error) {
-	if phase(s.conn.phase.Load()) == content {
-		r = dataBody{s.conn}
+	if _, chunks := r.(*io.PipeReader); !chunks {
+		r = dataBody{s.conn} // A reader of chunks may begin late, when the connection is elsewhere already.
 	}
 	body, err := readSpool(r, s.server.config.Spool, s.server.config.MaxMessage)
 	if err != nil {
