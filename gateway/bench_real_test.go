@@ -1,0 +1,163 @@
+//go:build real
+
+package gateway
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// BenchmarkIntakeBesideSink sends the same mail to polytrace, as it is built
+// and served, and to Postfix's smtp-sink, which keeps nothing and so is the
+// bound, one after the other. The time is ours; indexing runs beside it.
+func BenchmarkIntakeBesideSink(b *testing.B) {
+	sink := startSink(b)
+	ours, rcpt := startPolytrace(b)
+	for _, l := range loads {
+		b.Run(l.name, func(b *testing.B) {
+			b.StopTimer()
+			bound := l.send(b, sink, rcpt, b.N)
+			before := ours.processor(b)
+			b.StartTimer()
+			o := l.send(b, ours.address, rcpt, b.N)
+			b.StopTimer()
+			b.ReportMetric(o.rate(), "messages/s")
+			b.ReportMetric(o.rate()/bound.rate(), "ratio-to-sink")
+			b.ReportMetric(o.p99(), "p99-ms")
+			b.ReportMetric(bound.p99(), "sink-p99-ms")
+			b.ReportMetric(float64((ours.processor(b)-before).Microseconds())/1000/float64(b.N), "cpu-ms/message")
+			b.ReportMetric(ours.peak(b), "peak-MiB")
+		})
+	}
+}
+
+// startSink starts smtp-sink. It cannot say which port it got, so it is given
+// one that was free.
+func startSink(b *testing.B) (address string) {
+	b.Helper()
+	name, err := exec.LookPath("smtp-sink")
+	if err != nil {
+		name = "/usr/sbin/smtp-sink"
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	address = l.Addr().String()
+	l.Close()
+	args := []string{address, "256"}
+	if os.Geteuid() == 0 {
+		args = append([]string{"-u", "nobody"}, args...)
+	}
+	spawn(b, exec.Command(name, args...))
+	for end := time.Now().Add(10 * time.Second); ; {
+		c, err := net.Dial("tcp", address)
+		if err == nil {
+			c.Close()
+			return address
+		}
+		if time.Now().After(end) {
+			b.Fatalf("smtp-sink does not listen: %v; run make tools", err)
+		}
+	}
+}
+
+// spawn starts a program that ends with the benchmark.
+func spawn(b *testing.B, cmd *exec.Cmd) {
+	b.Helper()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		b.Fatalf("%v; run make tools", err)
+	}
+	b.Cleanup(func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+	})
+}
+
+// child is a polytrace that runs.
+type child struct {
+	address string
+	pid     int
+}
+
+func startPolytrace(b *testing.B) (c child, rcpt string) {
+	b.Helper()
+	dir := b.TempDir()
+	program, data := filepath.Join(dir, "polytrace"), filepath.Join(dir, "data")
+	if out, err := exec.Command("go", "build", "-o", program, "polytrace/cmd/polytrace").CombinedOutput(); err != nil {
+		b.Fatalf("%v: %s", err, out)
+	}
+	env := append(os.Environ(), "POLYTRACE_SMTP_LISTEN=127.0.0.1:0", "POLYTRACE_HTTP_LISTEN=127.0.0.1:0", "POLYTRACE_OPS_LISTEN=127.0.0.1:0")
+	add := exec.Command(program, "queue", "add", "load", "--format", "plain", "--data", data)
+	add.Env = env
+	out, err := add.Output()
+	if err != nil {
+		b.Fatal(err)
+	}
+	serve := exec.Command(program, "serve", "--data", data)
+	serve.Env = env
+	if serve.Stderr, err = os.Create(filepath.Join(dir, "log")); err != nil { // As a journal would take it.
+		b.Fatal(err)
+	}
+	greeting, err := serve.StdoutPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	spawn(b, serve)
+	line, err := bufio.NewReader(greeting).ReadString('\n')
+	words := strings.Fields(line)
+	if err != nil || len(words) < 5 {
+		b.Fatalf("greeting %q: %v", line, err)
+	}
+	return child{words[4], serve.Process.Pid}, strings.TrimSpace(string(out))
+}
+
+// processor is the time that the processors have worked for the child.
+func (c child) processor(b *testing.B) time.Duration {
+	b.Helper()
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", c.pid))
+	if err != nil {
+		b.Fatal(err)
+	}
+	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
+	user, err := strconv.Atoi(fields[11])
+	if err != nil {
+		b.Fatal(err)
+	}
+	system, err := strconv.Atoi(fields[12])
+	if err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(user+system) * 10 * time.Millisecond // The kernel tells hundredths of a second.
+}
+
+var highWater = regexp.MustCompile(`VmHWM:\s+(\d+) kB`)
+
+// peak is the most memory that the child had since its start, in MiB.
+func (c child) peak(b *testing.B) float64 {
+	b.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.pid))
+	if err != nil {
+		b.Fatal(err)
+	}
+	m := highWater.FindSubmatch(status)
+	if m == nil {
+		b.Fatalf("no peak in %s", status)
+	}
+	kib, err := strconv.Atoi(string(m[1]))
+	if err != nil {
+		b.Fatal(err)
+	}
+	return float64(kib) / 1024
+}
