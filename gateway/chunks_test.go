@@ -10,7 +10,7 @@ import (
 	"github.com/emersion/go-smtp"
 )
 
-// A content in chunks that was given up, by the client or by us, has no part in
+// A message in chunks that was given up, by the client or by us, has no part in
 // the answer to the next one: the session ends.
 func TestMessagesGivenUpEndTheSession(t *testing.T) {
 	a := &memory{}
@@ -86,7 +86,7 @@ func TestBareNamesBesideParameters(t *testing.T) {
 	c.say("MAIL FROM:", "501")
 }
 
-// The engine's reader of a content in chunks that begins late, when the client
+// The engine's reader of a message in chunks that begins late, when the client
 // has given that up and sends another with DATA, leaves the other one alone.
 func TestLateReaderOfChunks(t *testing.T) {
 	ours, theirs := net.Pipe()

@@ -20,12 +20,16 @@ func (b dataBody) Read(p []byte) (int, error) {
 	if c.broken.Load() {
 		return 0, errCut
 	}
-	if len(c.pending) == 0 {
-		if err := c.nextPiece(); err != nil {
-			return 0, err
+	n := 0
+	for n < len(p) && (n == 0 || c.in.Buffered() > 0) { // As many lines as there are.
+		if len(c.pending) == 0 {
+			if err := c.nextPiece(); err != nil {
+				return n, err
+			}
 		}
+		n += c.take(p[n:])
 	}
-	return c.take(p), nil
+	return n, nil
 }
 
 // nextPiece fills pending with a line of the message, or a part of a long one.

@@ -123,11 +123,11 @@ func final(err error) bool { return reply(err).Code >= 500 }
 
 // receipt is the 250 that a sender can keep as proof: where the message is,
 // and what it was.
-func receipt(stored []archive.Meta) *smtp.SMTPError {
+func receipt(stored []archive.Address, sum archive.Digest) *smtp.SMTPError {
 	addresses := make([]string, len(stored))
-	for i, m := range stored {
-		addresses[i] = m.Address().String()
+	for i, at := range stored {
+		addresses[i] = at.String()
 	}
-	text := fmt.Sprintf("archived %s sha256=%s", strings.Join(addresses, " "), stored[0].SHA256)
+	text := fmt.Sprintf("archived %s sha256=%s", strings.Join(addresses, " "), sum)
 	return &smtp.SMTPError{Code: 250, EnhancedCode: smtp.EnhancedCode{2, 0, 0}, Message: text}
 }

@@ -38,7 +38,7 @@ type Server struct {
 	smtp    *smtp.Server
 	lmtp    *smtp.Server // The same, for listeners that speak LMTP.
 
-	answered *recent[transactionKey, []archive.Meta]
+	answered *recent[transactionKey, []archive.Address]
 	bodies   *recent[archive.Digest, archive.Address]
 	known    *recent[netip.Addr, struct{}] // Peers that mail was taken from.
 	tally    tally
@@ -74,7 +74,7 @@ func New(c Config, a Archive, q Queues, known Known) (*Server, error) {
 	}
 	s := &Server{
 		config: c, archive: a, queues: q, ask: known, now: time.Now, log: c.Log,
-		answered:  newRecent[transactionKey, []archive.Meta](rememberMost, remember),
+		answered:  newRecent[transactionKey, []archive.Address](rememberMost, remember),
 		bodies:    newRecent[archive.Digest, archive.Address](rememberMost, remember),
 		known:     newRecent[netip.Addr, struct{}](rememberMost, 8766*time.Hour),
 		strangers: strangers{networks: map[netip.Prefix]*network{}}, ending: make(chan struct{}),

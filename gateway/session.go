@@ -212,11 +212,11 @@ func (s *session) answer(txn transaction, body *spool, began time.Time) error {
 		s.server.failed(txn, err)
 		return reply(err)
 	}
-	s.server.accepted(txn, stored, s.server.now().Sub(began))
+	s.server.accepted(txn, stored, body.size, s.server.now().Sub(began))
 	if loops(body.body(), s.server.config.Hostname) {
-		s.server.looped(txn, stored)
+		s.server.looped(txn, stored[0])
 	}
-	return receipt(stored)
+	return receipt(stored, body.sum())
 }
 
 // evidence is who hands the message over.
@@ -254,12 +254,9 @@ func (s *session) Reset() {
 // Logout ends the session.
 func (s *session) Logout() error { return nil }
 
-// transactionKey is what makes a retry of a sender the same transaction.
-type transactionKey struct {
-	peer     string
-	envelope [sha256.Size]byte
-	body     archive.Digest
-}
+// transactionKey is what makes a retry of a sender the same transaction: a
+// hash over peer, envelope and body, because many are remembered.
+type transactionKey [sha256.Size]byte
 
 func keyOf(txn transaction, body archive.Digest) transactionKey {
 	var to []string
@@ -267,13 +264,14 @@ func keyOf(txn transaction, body archive.Digest) transactionKey {
 		to = append(to, p.to...)
 	}
 	slices.Sort(to)
-	return transactionKey{txn.peer.IP, sha256.Sum256([]byte(txn.envelope.From + "\x00" + strings.Join(to, "\x00"))), body}
+	all := txn.peer.IP + "\x00" + txn.envelope.From + "\x00" + strings.Join(to, "\x00") + "\x00"
+	return sha256.Sum256(append([]byte(all), body[:]...))
 }
 
 // store archives a message for each of its queues: its body once, the other
 // times that it was seen. A retry of what was acknowledged is answered as
 // before and stores nothing.
-func (s *Server) store(ctx context.Context, txn transaction, body *spool) ([]archive.Meta, error) {
+func (s *Server) store(ctx context.Context, txn transaction, body *spool) ([]archive.Address, error) {
 	now := s.now()
 	sum := body.sum()
 	key := keyOf(txn, sum)
@@ -284,7 +282,7 @@ func (s *Server) store(ctx context.Context, txn transaction, body *spool) ([]arc
 		return nil, err
 	}
 	first, known := s.whereIs(sum, now)
-	var stored []archive.Meta
+	var stored []archive.Address
 	for _, p := range txn.parts {
 		m := archive.Meta{Kind: archive.KindMessage, Received: now.UTC(), SHA256: sum, Size: body.size, Source: archive.Source{Queue: p.queue.Name, Format: p.queue.Format}, Peer: &txn.peer}
 		e := txn.envelope
@@ -295,7 +293,7 @@ func (s *Server) store(ctx context.Context, txn transaction, body *spool) ([]arc
 			return nil, fmt.Errorf("archive message: %w", err)
 		}
 		first, known = m.BodyAddress(), true
-		stored = append(stored, m)
+		stored = append(stored, m.Address())
 	}
 	s.bodies.put(sum, first, now)
 	s.answered.put(key, stored, now)

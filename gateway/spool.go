@@ -29,8 +29,9 @@ type spool struct {
 // bytes, and with whatever the reader fails with: what was cut is not a body.
 func readSpool(r io.Reader, dir string, limit int64) (*spool, error) {
 	s := &spool{hash: sha256.New()}
-	head := io.TeeReader(io.LimitReader(r, min(inMemory, limit+1)), s.hash)
-	n, err := s.buf.ReadFrom(head)
+	s.buf.Grow(8 << 10) // Most messages are smaller.
+	n, err := s.buf.ReadFrom(io.LimitReader(r, min(inMemory, limit+1)))
+	s.hash.Write(s.buf.Bytes())
 	s.size = n
 	if err == nil && n == inMemory {
 		err = s.toFile(r, dir, limit)

@@ -69,11 +69,11 @@ func reasonOf(err error) string {
 	return "busy"
 }
 
-// accepted notes a message that got its 250.
-func (s *Server) accepted(txn transaction, stored []archive.Meta, took time.Duration) {
+// accepted notes a message of size bytes that got its 250.
+func (s *Server) accepted(txn transaction, stored []archive.Address, size int64, took time.Duration) {
 	t := &s.tally
 	t.seconds.Observe(took.Seconds())
-	t.bytes.Add(float64(stored[0].Size))
+	t.bytes.Add(float64(size))
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.status.Accepted++
@@ -87,14 +87,14 @@ func (s *Server) accepted(txn transaction, stored []archive.Meta, took time.Dura
 			t.comes[p.queue.Name] = &Arrivals{}
 		}
 		t.comes[p.queue.Name].note(s.now().UTC())
-		s.log.Info("message archived", "at", stored[i].Address(), "queue", p.queue.Name, "size", stored[i].Size)
+		s.log.Info("message archived", "at", stored[i], "queue", p.queue.Name, "size", size)
 	}
 }
 
 // looped notes an accepted message that goes round in a circle. A refusal would
 // make a bounce of it, which goes round as well.
-func (s *Server) looped(txn transaction, stored []archive.Meta) {
-	s.log.Warn("message goes round in a circle; look for a rule that sends the archive's mail back to it", "at", stored[0].Address(), "peer", txn.from)
+func (s *Server) looped(txn transaction, at archive.Address) {
+	s.log.Warn("message goes round in a circle; look for a rule that sends the archive's mail back to it", "at", at, "peer", txn.from)
 	t := &s.tally
 	t.loops.Inc()
 	t.mu.Lock()
