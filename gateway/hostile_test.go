@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"net"
@@ -12,6 +13,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"polytrace/archive"
 )
 
 // What hostile clients send is taken or refused in bounded memory, and others
@@ -194,4 +197,27 @@ func BenchmarkSlowClients(b *testing.B) {
 			})
 		}
 	}
+}
+
+// What is remembered to answer retries takes little memory, however busy a
+// week was.
+func TestReceiptsTakeLittle(t *testing.T) {
+	s := configured(t, discard{}, nil)
+	q, _ := queues("support-7f3k2")
+	before := inUse()
+	for i := range rememberMost {
+		body := &spool{hash: sha256.New()}
+		fmt.Fprint(body.hash, i)
+		path := fmt.Sprintf("support-7f3k2+to=reader%d=contoso.example@journal.example.net", i)
+		txn := transaction{peer: archive.Peer{IP: "192.0.2.1", Helo: "mx.contoso.example"}, envelope: archive.Envelope{From: path}, parts: []part{{queue: q, to: []string{path}}}}
+		if _, err := s.store(t.Context(), txn, body); err != nil {
+			t.Fatal(err)
+		}
+	}
+	grown := (inUse() - before) >> 20
+	t.Logf("%d MiB", grown)
+	if grown > 80 {
+		t.Errorf("%d receipts take %d MiB", rememberMost, grown)
+	}
+	runtime.KeepAlive(s)
 }
