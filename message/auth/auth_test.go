@@ -234,6 +234,32 @@ func shortKey(t *testing.T) *rsa.PrivateKey {
 	}
 }
 
+// A field that is there several times is signed from the bottom up, each mention
+// once (RFC 6376 section 5.4.2); one that is named and absent may not be added.
+func TestRepeatedFields(t *testing.T) {
+	s := newSigner(t)
+	z := s.zone("contoso.example")
+	form := "v=1; a=ed25519-sha256; c=relaxed/relaxed; d=contoso.example; s=ed"
+	twice := strings.Replace(plain, "To: ", "X-Stop: upper\r\nX-Stop: lower\r\nTo: ", 1)
+	for _, c := range []struct {
+		name, raw, want string
+	}{
+		{"one of two", s.sign(twice, form, usual+":x-stop"), Pass},
+		{"added on top", "X-Stop: later\r\n" + s.sign(twice, form, usual+":x-stop"), Pass},
+		{"the upper one changed", strings.Replace(s.sign(twice, form, usual+":x-stop"), "upper", "other", 1), Pass},
+		{"the lower one changed", strings.Replace(s.sign(twice, form, usual+":x-stop"), "lower", "other", 1), Fail},
+		{"both signed", s.sign(twice, form, usual+":x-stop:x-stop"), Pass},
+		{"both signed, the upper one changed", strings.Replace(s.sign(twice, form, usual+":x-stop:x-stop"), "upper", "other", 1), Fail},
+		{"one more signed than there are", s.sign(twice, form, usual+":subject"), Pass},
+		{"and added", "Subject: forged\r\n" + s.sign(twice, form, usual+":subject"), Fail},
+		{"the signatures before", s.sign(s.sign(plain, form, usual), form, usual+":dkim-signature"), Pass},
+	} {
+		if got := check(c.raw, z).DKIM[0]; got.Status != c.want {
+			t.Errorf("%s: got %s %s", c.name, got.Status, got.Reason)
+		}
+	}
+}
+
 // What is beyond the limits is said to be, and costs nothing.
 func TestLimits(t *testing.T) {
 	s := newSigner(t)

@@ -81,6 +81,19 @@ func (r *Result) Refs() (out []*Ref) {
 	return out
 }
 
+// Best is the status of the signature that says most; None when there are no
+// signatures.
+func (r Result) Best() string {
+	for _, status := range []string{Pass, Policy, Fail, TempError, PermError, Neutral} {
+		for i := range r.DKIM {
+			if r.DKIM[i].Status == status {
+				return status
+			}
+		}
+	}
+	return None
+}
+
 // Again checks a message once more from the answers that were kept, and from
 // nothing else: old is what was found then, keys are the answers that it refers
 // to. The same comes out unless the bytes or the answers are not the same. What
