@@ -265,10 +265,10 @@ func TestExaminerKeepsWhatItFound(t *testing.T) {
 	put(t, a, archive.Mail, archive.Meta{Source: archive.Source{Queue: "support", Format: mail.FormatExchange}}, report)
 	put(t, a, archive.Mail, archive.Meta{}, strings.Replace(w.write("three"), "pay", "PAY", 1))
 	e, _ := examining(t, a, ExaminerConfig{DNS: n.resolver(t)})
-	all := factsTo(t, a, archive.Mail, 5)
+	factsTo(t, a, archive.Mail, 5)
 	put(t, a, archive.Mail, archive.Meta{}, w.write("four"))
 	put(t, a, "mail-legal", archive.Meta{}, w.write("five"))
-	all = factsTo(t, a, archive.Mail, 6)
+	all := factsTo(t, a, archive.Mail, 6)
 	legal := factsTo(t, a, "mail-legal", 1)
 	if len(legal) > len(all) {
 		all = legal

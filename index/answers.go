@@ -89,6 +89,9 @@ func (f *finder) document(at archive.Address) (*Document, error) {
 	if err := f.sightings(doc, d); err != nil {
 		return nil, err
 	}
+	if d.Authentication, err = f.authentication(d); err != nil {
+		return nil, err
+	}
 	d.Variants, err = f.variants(doc, s.messageID)
 	return d, err
 }

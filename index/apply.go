@@ -87,6 +87,7 @@ type item struct {
 	meta    archive.Meta
 	event   []byte    // Of the ledger.
 	order   *order    // Of the ledger: it removes records. Such an item is the last of its run.
+	facts   *facts    // Of the facts, when they are about mail.
 	entry   *analysis // Of a document or sighting; nil when the record is neither.
 	damaged bool      // The archive could not give its bytes.
 }
@@ -163,6 +164,9 @@ type applier struct {
 }
 
 func (a *applier) item(it item) error {
+	if it.meta.Stream == archive.Facts {
+		return a.learn(it.meta.Address(), it.facts)
+	}
 	if it.meta.Stream == archive.Ledger {
 		switch {
 		case it.event == nil:
@@ -275,6 +279,9 @@ func (a *applier) record(e *analysis) error {
 	}
 	a.write(sightingKey(doc, e.meta.Address()), sighting)
 	a.termTable.add(doc, &e.arrival)
+	if err := a.recall(doc, e.meta.Address()); err != nil {
+		return err
+	}
 	if e.document {
 		if err := a.bytes(doc, s, e); err != nil {
 			return err

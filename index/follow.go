@@ -502,6 +502,10 @@ func (r *reader) item(z *analyzer, rec found) (item, error) {
 		it.event, it.order = rec.Body, rec.order
 		return it, nil
 	}
+	if rec.Meta.Stream == archive.Facts {
+		it.facts = factsOf(rec.Body)
+		return it, nil
+	}
 	switch rec.Meta.Kind {
 	case archive.KindMessage, archive.KindPage, archive.KindFile:
 		body, err := r.body(rec.Record)

@@ -16,6 +16,7 @@ import (
 
 	"polytrace/archive"
 	"polytrace/casework"
+	"polytrace/message/auth"
 )
 
 // history appends records of all kinds to an archive: mail whose parents come
@@ -45,7 +46,7 @@ func pick[E any](t *rapid.T, from []E) E { return from[rapid.IntRange(0, len(fro
 
 func (h *history) grow(t *rapid.T) {
 	stream := pick(t, historyStreams)
-	switch rapid.IntRange(0, 15).Draw(t, "what") {
+	switch rapid.IntRange(0, 16).Draw(t, "what") {
 	case 0, 1:
 		h.sighting(t, stream)
 	case 2: // As a gateway does that could not ask whether it is known.
@@ -65,10 +66,39 @@ func (h *history) grow(t *rapid.T) {
 		h.removal(t)
 	case 8:
 		h.carryOut(t)
+	case 9:
+		h.finding(t, stream)
 	default:
 		h.message(t, stream)
 	}
 	h.made++
+}
+
+// finding is a record of facts about some of a stream, as an examiner writes it.
+func (h *history) finding(t *rapid.T, stream archive.Stream) {
+	n := int(h.Next(stream))
+	if n == 0 {
+		return
+	}
+	from := rapid.IntRange(0, n-1).Draw(t, "from")
+	var all []auth.Result
+	for p := from; p < rapid.IntRange(from, n).Draw(t, "to"); p++ {
+		r := auth.Result{Position: uint64(p)}
+		if status := pick(t, []string{auth.Pass, auth.Fail, auth.Policy, auth.TempError, ""}); status != "" {
+			r.DKIM = []auth.Signature{{Domain: "contoso.example", Status: status, Ref: auth.Ref{Key: "s._domainkey.contoso.example"}}}
+		}
+		all = append(all, r)
+	}
+	h.learns(t, stream, nil, all...)
+}
+
+func (a *memArchive) learns(t tester, stream archive.Stream, keys []auth.Answer, all ...auth.Result) archive.Address {
+	t.Helper()
+	body, err := auth.Encode(auth.Findings{Stream: string(stream), Keys: keys, Results: all}, day(2026, 11, 21))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a.append(archive.Meta{Stream: archive.Facts, Kind: archive.KindEvent}, string(body))
 }
 
 func (h *history) message(t *rapid.T, stream archive.Stream) {
@@ -185,7 +215,7 @@ func saysAll(t tester, x *Index, a *memArchive) string {
 	ctx := context.Background()
 	for _, q := range []string{
 		"", "disk", "disk array", "\"disk array\"", "-disk", "日本", "uberf*", "subject:munchen", "from:jane", "to:@contoso.example", "rcpt:audit",
-		"to:boss", "queue:sales", "is:import", "is:unsearchable", "kind:page", "case:1", "case:2", "has:link", "id:3@contoso.example", "after:2026-10-20",
+		"to:boss", "queue:sales", "is:import", "is:unsearchable", "kind:page", "case:1", "case:2", "has:link", "id:3@contoso.example", "dkim:pass", "dkim:fail", "dkim:none", "after:2026-10-20",
 	} {
 		for _, order := range []Sort{Newest, Oldest, Relevance} {
 			r, err := x.Search(ctx, Request{Query: q, Limit: 7, Sort: order, Now: testNow})

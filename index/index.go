@@ -4,7 +4,7 @@
 // watermark in the same batch as its entries, so that after a crash it has
 // seen all of a record or none. Delete its directory and it builds the same
 // answers again. The stream audit is not followed: nobody finds a message by
-// who searched for it.
+// who searched for it. Of the stream facts it takes what was found out about messages.
 //
 // What a decision in the ledger removes, by expiry or erasure, is in no answer
 // and no count from the moment that the decision is applied. What was stored of
@@ -82,6 +82,8 @@ type Document struct {
 	Seen         []Sighting           `json:"sightings_list"`
 	Variants     []archive.Address    `json:"variants,omitempty"`     // Other records with the same Message-ID.
 	Unsearchable string               `json:"unsearchable,omitempty"` // Why its text could not be read; "" when it could.
+
+	Authentication *Authentication `json:"authentication,omitempty"` // Nil until it was examined.
 }
 
 // Sighting is one arrival of the same bytes.

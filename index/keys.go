@@ -18,9 +18,11 @@ import (
 //	'c' case(4) citation(4)         -> sha256(32) stream/position   what a case cites
 //	'd' doc(4)                      -> Summary        what one line of results shows (summary.go)
 //	'e' doc(4)                      -> JSON           what only the page of a document shows
+//	'f' stream 0x00 position(8)     -> JSON           what was found out about a record (authentication.go)
 //	'g' thread(4) doc(4)            -> nothing        members of a thread
 //	'h' sha256(32)                  -> doc(4)         identity of bytes
 //	'j' position(8)                 -> JSON           a decision of the ledger that removes records (removals.go)
+//	'k' digest(64)                  -> JSON           an answer of DNS that findings rest on (authentication.go)
 //	'l' doc(4)                      -> links          what it says about its conversation (threads.go)
 //	'm' node(16)                    -> thread(4)      a Message-ID, or another mark of a conversation (threads.go)
 //	'n' doc(4)                      -> numbers        date, size, place: kept in memory (apply.go)
@@ -49,9 +51,11 @@ const (
 	famCited      = 'c'
 	famSummary    = 'd'
 	famDetails    = 'e'
+	famFinding    = 'f'
 	famMember     = 'g'
 	famDigest     = 'h'
 	famDecision   = 'j'
+	famAnswer     = 'k'
 	famLinks      = 'l'
 	famNode       = 'm'
 	famNumbers    = 'n'
@@ -96,6 +100,7 @@ const (
 	fieldQueue       field = 'q'
 	fieldMailbox     field = 'm'
 	fieldMessageID   field = 'd'
+	fieldDKIM        field = 'a' // What became of the signatures.
 )
 
 // docID numbers documents in order of application.

@@ -53,6 +53,7 @@ func operators() []*operator {
 		whole("mailbox", "mailbox:jane@contoso.example", fieldMailbox),
 		{name: "thread", example: "thread:mail-17", parse: parseThread},
 		{name: "id", example: "id:1042@mail.contoso.example", fields: []field{fieldMessageID}, parse: parseMessageID},
+		choice("dkim", "dkim:pass", fieldDKIM, dkimPass, dkimFail, dkimNone),
 		{name: "sha256", example: "sha256:9f86d081*", parse: parseDigest},
 	}
 }

@@ -18,6 +18,7 @@ import (
 
 	"polytrace/archive"
 	"polytrace/casework"
+	"polytrace/message/auth"
 )
 
 // byHand is an index that a test moves on step by step, without Run.
@@ -296,7 +297,8 @@ func TestErasedWordsLeaveTheDisk(t *testing.T) {
 	erased := a.append(archive.Meta{Source: archive.Source{Queue: "obsidian"}, Envelope: &archive.Envelope{To: []string{"quokka@contoso.example"}}},
 		mail("pump marmalade\n", "From: Nimrod <nimrod@contoso.example>", "Subject: pelican", "Message-ID: <mongoose@contoso.example>",
 			"Content-Type: multipart/mixed; boundary=B")+"--B\n\nlavender\n--B\nContent-Disposition: attachment; filename=nectarine.pdf\n\nx\n--B--\n")
-	words := []string{"obsidian", "quokka", "marmalade", "nimrod", "pelican", "mongoose", "lavender", "nectarine"}
+	a.learns(t, erased.Stream, nil, auth.Result{Position: uint64(erased.Position), DKIM: []auth.Signature{{Domain: "ocelot.example", Status: auth.Pass}}})
+	words := []string{"ocelot", "obsidian", "quokka", "marmalade", "nimrod", "pelican", "mongoose", "lavender", "nectarine"}
 	x := openByHand(t, a)
 	x.apply()
 	if err := x.db.Flush(); err != nil {
@@ -341,6 +343,14 @@ func noTraces(t tester, x *Index) {
 			return nil
 		}))
 	}
+	removed := x.now().removed
+	note(t, x.each(famFinding, func(key, _ []byte) error {
+		at, err := keyAddress(key)
+		if removed.has(at) {
+			t.Errorf("a finding about %s is left", at)
+		}
+		return err
+	}))
 	trace := func(key []byte) func(uint16) bool {
 		return func(low uint16) bool { return !dead.Contains(docID(keyChunk(key))<<chunkBits | docID(low)) }
 	}

@@ -119,6 +119,7 @@ func (a *applier) writeRuns(s archive.Stream, old, now []removedRun) {
 func (a *applier) exclude(sp span) error {
 	a.pending = append(slices.Clip(a.pending), sp)
 	a.write(sp.key(famPending, sp.first), binary.BigEndian.AppendUint64(nil, uint64(sp.last)))
+	a.forgetFindings(sp)
 	return errors.Join(
 		eachOf(a.db, famAddress, sp, func(_ archive.Address, value []byte) error {
 			if len(value) != 8 {

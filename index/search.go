@@ -93,14 +93,14 @@ func (x *Index) completeTo(s *state, now time.Time) time.Time {
 	if x.follow {
 		complete = time.Time{}
 		for stream, m := range s.marks {
-			if stream != archive.Ledger && m.received.After(complete) {
+			if !stream.Ours() && m.received.After(complete) {
 				complete = m.received
 			}
 		}
 	}
 	for _, stream := range x.streams() {
 		m := s.marks[stream]
-		if stream != archive.Ledger && m.next < x.archive.Next(stream) && m.received.Before(complete) {
+		if !stream.Ours() && m.next < x.archive.Next(stream) && m.received.Before(complete) {
 			complete = m.received
 		}
 	}
