@@ -80,6 +80,8 @@ type recordOut struct {
 	Cases      []int               `json:"cases"`
 	Thread     string              `json:"thread"`
 	State      string              `json:"state" doc:"searchable, or why the text could not be read."`
+
+	Authentication *index.Authentication `json:"authentication,omitempty" doc:"Who vouched for it: signatures and the answers of DNS they rest on; absent until it was checked."`
 }
 
 type messageOut struct {
@@ -107,6 +109,7 @@ func (s *Server) apiRecord(ctx context.Context, in *recordIn) (*body[recordOut],
 		Address: d.Address, Kind: d.Kind, SHA256: d.SHA256, Size: d.Size, Received: d.Received, Source: d.Meta.Source, Envelope: d.Meta.Envelope, Peer: d.Meta.Peer,
 		Message:    messageOut{d.MessageID, d.Date, list(o.From), list(o.To), list(o.Cc), o.Subject, list(d.Attachments), list(d.Defects)},
 		Recipients: list(d.Recipients), Sightings: list(d.Seen), Variants: list(d.Variants), Cases: list(d.Cases), Thread: d.Thread, State: "searchable",
+		Authentication: d.Authentication,
 	}
 	if d.Unsearchable != "" {
 		out.State = d.Unsearchable

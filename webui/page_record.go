@@ -207,7 +207,9 @@ func (s *Server) showMessage(w http.ResponseWriter, r *http.Request, code int, r
 		Thread *index.Thread
 		Meta   archive.Meta
 		Report *message.Message
-	}{v, thread, m.doc.Meta, m.reading.Report}})
+
+		Authentication *authenticationView // Nil until the message was examined.
+	}{v, thread, m.doc.Meta, m.reading.Report, authenticationOf(m.doc.Authentication)}})
 }
 
 func titleOf(subject string) string {

@@ -122,10 +122,18 @@ type Intake struct {
 	Certificate time.Time              `json:"certificate_ends,omitzero"` // When that for STARTTLS ends.
 	InBucket    bool                   `json:"acknowledged_in_bucket"`    // Mail is acknowledged when the bucket has it.
 	Queues      map[string]QueueIntake `json:"queues"`                    // by name
+	Evidence    *Examination           `json:"evidence,omitempty"`        // Nil where signatures are not checked.
 
 	// Lately are the last attempts that were not let in, oldest first. They are
 	// for who sets mail servers up, not for everybody who sees the status.
 	Lately []RefusedAttempt `json:"-"`
+}
+
+// Examination is how far the signatures of mail are checked.
+type Examination struct {
+	Behind   int64  `json:"behind"`            // Records that are not checked yet.
+	Examined int64  `json:"examined"`          // Messages since start.
+	Failure  string `json:"failure,omitempty"` // What holds it up.
 }
 
 // BucketFailure is why the bucket takes no packs, and what that means for

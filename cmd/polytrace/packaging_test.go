@@ -24,7 +24,7 @@ func packaged(t *testing.T, name string) string {
 	return string(raw)
 }
 
-var commentedSetting = regexp.MustCompile(`^# ([a-z_]+) = "(.*)"$|^# ([a-z_]+) = (\d+)$`)
+var commentedSetting = regexp.MustCompile(`^# ([a-z_]+) = "(.*)"$|^# ([a-z_]+) = (\d+|true|false)$`)
 
 // The sample configuration names every setting with its default and nothing
 // else, and each line of it can be used once the comment sign is gone.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/pem"
 	"fmt"
+	"net"
 	"net/textproto"
 	"os"
 	"path/filepath"
@@ -17,6 +18,7 @@ import (
 	"polytrace/archive/archivetest/authority"
 	"polytrace/casework"
 
+	"github.com/miekg/dns"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -35,6 +37,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("POLYTRACE_HTTP_LISTEN", "127.0.0.1:0")
 			e.Setenv("POLYTRACE_OPS_LISTEN", "127.0.0.1:0")
 			e.Setenv("POLYTRACE_ARCHIVE_RESERVE", "1MiB")
+			e.Setenv("POLYTRACE_EVIDENCE_CHECK", "false") // Nobody outside is asked.
 			e.Setenv("POLYTRACE_SMTP_HOSTNAME", "mail.example")
 			return nil
 		},
@@ -55,6 +58,10 @@ func TestScripts(t *testing.T) {
 			"wait-for-timestamp": waitForTimestamp,
 			"wait-for-problem":   waitForProblem,
 			"wait-for-text":      waitForText,
+			"wait-for-facts":     waitForFacts,
+			"name-server": func(ts *testscript.TestScript, _ bool, _ []string) {
+				ts.Setenv("POLYTRACE_EVIDENCE_RESOLVER", nameServer(t, "brisbane._domainkey.football.example.com.", "v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="))
+			},
 		},
 	})
 }
@@ -170,6 +177,48 @@ func waitForTimestamp(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 // wait-for-removal DIR returns when every erasure that was approved is done.
+func waitForFacts(ts *testscript.TestScript, _ bool, args []string) {
+	c := &call{ctx: context.Background(), dir: ts.MkAbs(args[0])}
+	api, err := c.connect()
+	ts.Check(err)
+	waitUntil(ts.Fatalf, "facts about "+args[1], func() bool {
+		var r struct{ Authentication *struct{} }
+		return api.get(c.ctx, "/records/"+args[1], nil, &r) == nil && r.Authentication != nil
+	})
+	ts.Check(api.close())
+}
+
+// nameServer is a DNS server on the loopback that knows one TXT record; it
+// returns its address.
+func nameServer(t *testing.T, name, txt string) string {
+	packets, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	started := make(chan struct{})
+	s := &dns.Server{PacketConn: packets, NotifyStartedFunc: func() { close(started) }, Handler: dns.HandlerFunc(func(w dns.ResponseWriter, q *dns.Msg) {
+		m := new(dns.Msg)
+		if m.SetReply(q); q.Question[0].Name == name {
+			m.Answer = []dns.RR{&dns.TXT{Hdr: dns.RR_Header{Name: name, Rrtype: dns.TypeTXT, Class: dns.ClassINET, Ttl: 60}, Txt: []string{txt}}}
+		} else {
+			m.Rcode = dns.RcodeNameError
+		}
+		if err := w.WriteMsg(m); err != nil {
+			t.Error(err)
+		}
+	})}
+	ended := make(chan error, 1)
+	go func() { ended <- s.ActivateAndServe() }()
+	<-started
+	t.Cleanup(func() {
+		if err := s.Shutdown(); err != nil {
+			t.Error(err)
+		}
+		<-ended
+	})
+	return packets.LocalAddr().String()
+}
+
 func waitForRemoval(ts *testscript.TestScript, _ bool, args []string) {
 	c := &call{ctx: context.Background(), dir: ts.MkAbs(args[0])}
 	api, err := c.connect()

@@ -59,6 +59,7 @@ func newLog(c *call) *slog.Logger {
 type server struct {
 	*app
 	gateway        *gateway.Server
+	examiner       *gateway.Examiner // Nil where mail is not examined.
 	certificate    *certificate
 	registry       *prometheus.Registry
 	smtp, web, ops net.Listener
@@ -84,6 +85,9 @@ func newServer(a *app, listen func(where string) (net.Listener, error)) (*server
 	if err != nil {
 		return nil, err
 	}
+	if s.examiner, err = newExaminer(a, s.registry); err != nil {
+		a.log.Error("signatures of mail are not checked", "error", err)
+	}
 	for _, l := range s.places() {
 		if *l.to, err = listen(*l.address); err != nil {
 			s.closeListeners()
@@ -101,6 +105,19 @@ func newServer(a *app, listen func(where string) (net.Listener, error)) (*server
 		a.intake, a.keeper = s.intakeStatus, newKeeper(a)
 	}
 	return s, nil
+}
+
+// newExaminer makes what checks signatures: nil where mail cannot be read, and
+// where another machine does it.
+func newExaminer(a *app, r *prometheus.Registry) (*gateway.Examiner, error) {
+	if !a.settings.evidence.check || a.settings.follow || !a.archive.Readable() {
+		return nil, nil
+	}
+	resolver, err := gateway.NewResolver(a.settings.evidence.resolver)
+	if err != nil {
+		return nil, err
+	}
+	return gateway.NewExaminer(gateway.ExaminerConfig{DNS: resolver, ServIDs: a.settings.evidence.servIDs, Log: a.log, Metrics: r}, a.archive)
 }
 
 // room is what the disk has free above the reserve. It is asked for each
@@ -214,12 +231,16 @@ func (s *server) taking() []part {
 	if s.settings.follow {
 		return []part{{"decisions", s.followDecisions}}
 	}
-	return []part{
+	parts := []part{
 		{"gateway", func(ctx context.Context) error { return s.gateway.Serve(ctx, s.mail()...) }},
 		{"retention", s.keeper.Run},
 		{"doctor", s.lookThrough},
 		{"sources", s.refreshSources},
 	}
+	if s.examiner != nil {
+		parts = append(parts, part{"evidence", s.examiner.Run})
+	}
+	return parts
 }
 
 // followDecisions folds what was decided at the other machine.
@@ -426,6 +447,10 @@ func notify(log *slog.Logger, state string) {
 func (s *server) intakeStatus() webui.Intake {
 	st := s.gateway.Status()
 	in := webui.Intake{Listening: s.smtp.Addr().String(), Sessions: st.Sessions, Accepted: st.Accepted, Deferred: st.Deferred, Refused: st.Refused, Certificate: s.certificate.ends(), InBucket: s.settings.archive.acknowledge == archive.InBucket, Queues: map[string]webui.QueueIntake{}}
+	if s.examiner != nil {
+		e := s.examiner.Status()
+		in.Evidence = &webui.Examination{Behind: e.Behind, Examined: e.Examined, Failure: e.Failure}
+	}
 	for _, r := range st.Lately {
 		in.Lately = append(in.Lately, webui.RefusedAttempt(r))
 		in.LastRefused = &in.Lately[len(in.Lately)-1]

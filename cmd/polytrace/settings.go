@@ -20,6 +20,7 @@ import (
 
 	"polytrace/archive"
 	"polytrace/archive/s3store"
+	"polytrace/gateway"
 
 	"filippo.io/age"
 	"github.com/BurntSushi/toml"
@@ -48,6 +49,11 @@ type settings struct {
 		packAge, ledgerAge           time.Duration
 		encryptTo                    []age.Recipient
 		identityFile, timestampURL   string
+	}
+	evidence struct {
+		check    bool
+		resolver []string
+		servIDs  []string
 	}
 	log struct {
 		format string
@@ -99,6 +105,12 @@ func allSettings() []setting {
 		{"archive.ledger_age", "2s", "The same for decisions.", span(func(s *settings) *time.Duration { return &s.archive.ledgerAge })},
 		{"archive.cache_size", "4GiB", "Packs kept on the local disk after they are in the bucket.", size(func(s *settings) *int64 { return &s.archive.cacheSize })},
 		{"archive.reserve", "512MiB", "Take no more mail when the disk has less than this free.", size(func(s *settings) *int64 { return &s.archive.reserve })},
+		{"evidence.check", "true", "Check after the 250 who vouched for mail (DKIM, ARC), and keep the result with the keys: true or false. Asks DNS for keys.", yesNo(func(s *settings) *bool { return &s.evidence.check })},
+		{"evidence.resolver", "", "DNS servers to ask, as IP addresses with or without port, with blanks between; empty: those of the machine.", nameServers},
+		{"evidence.authserv_ids", "", "Mail servers of ours whose Authentication-Results are copied, with blanks between; - for fields that name none, as Exchange Online writes.", func(s *settings, v string) error {
+			s.evidence.servIDs = words(v)
+			return nil
+		}},
 		{"outbound.allow", "", "Networks that requests to addresses in settings may reach beside public ones, e.g. 10.1.0.0/16, with blanks between.", prefixes(func(s *settings) *[]netip.Prefix { return &s.private })},
 		{"log.format", "text", "text or json.", logFormat},
 		{"log.level", "info", "debug, info, warn or error.", func(s *settings, v string) error { return s.log.level.UnmarshalText([]byte(v)) }},
@@ -180,6 +192,31 @@ func count(field func(*settings) *int) func(*settings, string) error {
 	}
 }
 
+func yesNo(field func(*settings) *bool) func(*settings, string) error {
+	return func(s *settings, v string) error {
+		on, err := strconv.ParseBool(v)
+		if err != nil {
+			return fmt.Errorf("%q is neither true nor false", v)
+		}
+		*field(s) = on
+		return nil
+	}
+}
+
+// words are those of a list in TOML, or with blanks between.
+func words(v string) []string {
+	return strings.Fields(strings.NewReplacer("[", " ", "]", " ", ",", " ").Replace(v))
+}
+
+func nameServers(s *settings, v string) error {
+	s.evidence.resolver = strings.Fields(v)
+	if len(s.evidence.resolver) == 0 {
+		return nil
+	}
+	_, err := gateway.NewResolver(s.evidence.resolver)
+	return err
+}
+
 func span(field func(*settings) *time.Duration) func(*settings, string) error {
 	return func(s *settings, v string) error {
 		d, err := time.ParseDuration(v)
@@ -206,7 +243,7 @@ func acknowledge(s *settings, v string) error {
 // recipients reads age public keys: a list in TOML, or with blanks between.
 func recipients(s *settings, v string) error {
 	s.archive.encryptTo = nil
-	for _, key := range strings.Fields(strings.NewReplacer("[", " ", "]", " ", ",", " ").Replace(v)) {
+	for _, key := range words(v) {
 		r, err := age.ParseX25519Recipient(key)
 		if err != nil {
 			return fmt.Errorf("%q is not an age public key (age1…; age-keygen makes one): %w", key, err)

@@ -384,6 +384,12 @@ func (s statusAnswer) print(w io.Writer) error {
 	}
 	if in := s.Intake; in != nil {
 		line("gateway", "%s, %s, %d accepted, %d deferred, %d refused", in.Listening, webui.Count(in.Sessions, "session", "sessions"), in.Accepted, in.Deferred, in.Refused)
+		if e := in.Evidence; e != nil {
+			line("signatures", "%s checked, %d behind", webui.Count(e.Examined, "message", "messages"), e.Behind)
+			if e.Failure != "" {
+				line("", "%s", printable(e.Failure))
+			}
+		}
 		if r := in.LastRefused; r != nil {
 			line("last refused", "%s from %s: %s", r.At.Local().Format(time.DateTime), r.Peer, printable(r.Reason))
 		}
