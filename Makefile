@@ -3,6 +3,7 @@
 
 export CGO_ENABLED = 0
 VERSITYGW = v1.8.0
+PEBBLE    = v2.10.1
 MINIO     = v0.0.0-20260212201848-7aac2a2c5b7c
 TOOLS     = $(CURDIR)/.tools
 PACKAGES  = age chromium fonts-dejavu-core libgnutls-dane0 libidn12 libnet-ssleay-perl libnsl2 openssl postfix postfix-pcre strace swaks zstd
@@ -45,7 +46,7 @@ test-full: test
 	GOBIN=$(TOOLS) go install github.com/minio/minio@$(MINIO)
 	POLYTRACE_S3SERVER=$(TOOLS)/minio go test -count=1 -tags real ./archive/s3store
 
-tools: $(TOOLS)/versitygw $(TOOLS)/exim4
+tools: $(TOOLS)/versitygw $(TOOLS)/exim4 $(TOOLS)/pebble
 	@dpkg-query -W -f '$${Status}\n' $(PACKAGES) 2>/dev/null | grep -c '^install ok installed' | grep -qx $(words $(PACKAGES)) || { \
 	$(ROOT) apt-get update -qq && \
 	$(ROOT) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(PACKAGES); }
@@ -63,6 +64,10 @@ $(TOOLS)/exim4:
 	chmod 755 $(TOOLS)/deb/exim4
 	mv $(TOOLS)/deb/exim4 $@
 	rm -r $(TOOLS)/deb
+
+# An ACME server, for the test of certificates.
+$(TOOLS)/pebble:
+	GOBIN=$(TOOLS) go install github.com/letsencrypt/pebble/v2/cmd/pebble@$(PEBBLE)
 
 bench:
 	go test -run '^$$' -bench . ./...

@@ -5,6 +5,8 @@
 package outbound
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"net"
 	"net/http"
 	"net/netip"
@@ -17,6 +19,12 @@ import (
 // prefixes in allow. It takes no proxy from the environment, because the proxy
 // would reach what the client may not, and follows no redirect.
 func Client(allow []netip.Prefix, timeout time.Duration) *http.Client {
+	return ClientTrusting(nil, allow, timeout)
+}
+
+// ClientTrusting returns a Client that trusts servers whose certificates roots
+// have signed; nil: those whom the system trusts.
+func ClientTrusting(roots *x509.CertPool, allow []netip.Prefix, timeout time.Duration) *http.Client {
 	var v4, v6 []netip.Prefix
 	for _, p := range allow {
 		if p.Addr().Is4() {
@@ -29,7 +37,7 @@ func Client(allow []netip.Prefix, timeout time.Duration) *http.Client {
 	dialer := &net.Dialer{Timeout: timeout, Control: guard.Safe}
 	return &http.Client{
 		Timeout:       timeout,
-		Transport:     &http.Transport{DialContext: dialer.DialContext, TLSHandshakeTimeout: timeout, ResponseHeaderTimeout: timeout, IdleConnTimeout: time.Minute},
+		Transport:     &http.Transport{DialContext: dialer.DialContext, TLSClientConfig: &tls.Config{RootCAs: roots}, TLSHandshakeTimeout: timeout, ResponseHeaderTimeout: timeout, IdleConnTimeout: time.Minute},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }

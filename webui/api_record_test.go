@@ -353,13 +353,40 @@ func TestStatusTellsOfASilentQueue(t *testing.T) {
 
 // Who looks at the status learns two weeks before that the certificate ends.
 func TestStatusTellsThatTheCertificateEnds(t *testing.T) {
-	for left, told := range map[time.Duration]bool{15 * 24 * time.Hour: false, 13 * 24 * time.Hour: true, -time.Hour: true} {
+	const day = 24 * time.Hour
+	for _, c := range []struct {
+		left, life time.Duration
+		told       bool
+	}{
+		{15 * day, 0, false}, {13 * day, 0, true}, {-time.Hour, 0, true},
+		{15 * day, 365 * day, false}, {13 * day, 365 * day, true}, {13 * day, 90 * day, true},
+		{13 * day, 45 * day, false}, {7 * day, 45 * day, true}, // A short life: renewed when a third of it is left.
+		{5 * time.Hour, day, false}, {3 * time.Hour, day, true}, {-time.Hour, day, true},
+	} {
 		f := newFixture(t)
 		f.users()
-		ends := f.clock().Add(left)
-		f.web.config.Intake = func() Intake { return Intake{Certificate: ends} }
-		if r := f.as("admin").get("/status"); strings.Contains(r.body, "The certificate for STARTTLS ends") != told {
-			t.Errorf("%s before its end: %s", left, r.body)
+		in := Intake{Certificate: f.clock().Add(c.left)}
+		if c.life > 0 {
+			in.CertificateBegins = in.Certificate.Add(-c.life)
 		}
+		f.web.config.Intake = func() Intake { return in }
+		if r := f.as("admin").get("/status"); strings.Contains(r.body, "The certificate for STARTTLS ends") != c.told {
+			t.Errorf("%s before its end, of a life of %s: %s", c.left, c.life, r.body)
+		}
+	}
+}
+
+// Who looks at the status learns why a CA issues no certificate.
+func TestStatusTellsThatTheCAIssuesNoCertificate(t *testing.T) {
+	f := newFixture(t)
+	f.users()
+	in := Intake{}
+	f.web.config.Intake = func() Intake { return in }
+	if r := f.as("admin").get("/status"); strings.Contains(r.body, "no certificate") {
+		t.Errorf("nothing failed: %s", r.body)
+	}
+	in.CertificateFailure = "port 80 of mx.example has to be open"
+	if r := f.as("admin").get("/status"); !strings.Contains(r.body, "The CA issued no certificate.</b> port 80 of mx.example has to be open.") {
+		t.Errorf("the failure is not told: %s", r.body)
 	}
 }

@@ -113,16 +113,20 @@ func (s *Server) Local() http.Handler { return s.local }
 
 // Intake is what the status page shows of the gateway.
 type Intake struct {
-	Listening   string                 `json:"listening"`
-	Sessions    int                    `json:"sessions"`
-	Accepted    int64                  `json:"accepted"` // Since start, like the next two.
-	Deferred    int64                  `json:"deferred"`
-	Refused     int64                  `json:"refused"`
-	LastRefused *RefusedAttempt        `json:"last_refused,omitempty"`
-	Certificate time.Time              `json:"certificate_ends,omitzero"` // When that for STARTTLS ends.
-	InBucket    bool                   `json:"acknowledged_in_bucket"`    // Mail is acknowledged when the bucket has it.
-	Queues      map[string]QueueIntake `json:"queues"`                    // by name
-	Evidence    *Examination           `json:"evidence,omitempty"`        // Nil where signatures are not checked.
+	Listening   string          `json:"listening"`
+	Sessions    int             `json:"sessions"`
+	Accepted    int64           `json:"accepted"` // Since start, like the next two.
+	Deferred    int64           `json:"deferred"`
+	Refused     int64           `json:"refused"`
+	LastRefused *RefusedAttempt `json:"last_refused,omitempty"`
+	Certificate time.Time       `json:"certificate_ends,omitzero"` // When that for STARTTLS ends.
+
+	CertificateBegins  time.Time `json:"certificate_begins,omitzero"`
+	CertificateFailure string    `json:"certificate_failure,omitempty"` // Why a CA did not issue the next one, and what to do.
+
+	InBucket bool                   `json:"acknowledged_in_bucket"` // Mail is acknowledged when the bucket has it.
+	Queues   map[string]QueueIntake `json:"queues"`                 // by name
+	Evidence *Examination           `json:"evidence,omitempty"`     // Nil where signatures are not checked.
 
 	// Lately are the last attempts that were not let in, oldest first. They are
 	// for who sets mail servers up, not for everybody who sees the status.
@@ -149,13 +153,18 @@ func BucketFailure(why string, in *Intake) string {
 
 var packsWait = strings.NewReplacer(", packs wait on local disk", "", ". Mail is still taken and waits on local disk", "")
 
-// CertificateNotice is how long before its end a certificate is a problem.
+// CertificateNotice is how long before its end a certificate is a problem; with
+// one that lives shorter than 12 weeks, a sixth of its life.
 const CertificateNotice = 14 * 24 * time.Hour
 
 // EndsSoon reports whether the certificate has to be renewed by now: mail servers
 // that verify it deliver nothing once it has ended.
 func (i *Intake) EndsSoon(now time.Time) bool {
-	return !i.Certificate.IsZero() && i.Certificate.Sub(now) < CertificateNotice
+	notice := CertificateNotice
+	if life := i.Certificate.Sub(i.CertificateBegins); !i.CertificateBegins.IsZero() {
+		notice = min(notice, life/6)
+	}
+	return !i.Certificate.IsZero() && i.Certificate.Sub(now) < notice
 }
 
 // RefusedAttempt is an attempt that was not let in.

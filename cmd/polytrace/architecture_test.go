@@ -83,7 +83,7 @@ var confined = map[string]string{
 // writers are the files that may change the disk.
 var writers = []string{
 	"archive/disk.go", "archive/cache.go", "archive/audit.go", "archive/dirstore/dirstore.go", "archive/dirstore/files.go", "gateway/arrivals.go", "gateway/spool.go", "index/open.go", "webui/api_transfer.go",
-	"cmd/polytrace/app.go", "cmd/polytrace/client.go", "cmd/polytrace/data.go", "cmd/polytrace/demo.go", "cmd/polytrace/export.go", "cmd/polytrace/tls.go", "cmd/polytrace/verbs.go", "cmd/polytrace/verify_bucket.go",
+	"cmd/polytrace/acme.go", "cmd/polytrace/app.go", "cmd/polytrace/client.go", "cmd/polytrace/data.go", "cmd/polytrace/demo.go", "cmd/polytrace/export.go", "cmd/polytrace/tls.go", "cmd/polytrace/verbs.go", "cmd/polytrace/verify_bucket.go",
 }
 
 // impure are the files of pure packages that stand at their edge.

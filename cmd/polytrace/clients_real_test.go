@@ -95,7 +95,7 @@ func (r received) told(t *testing.T, want ...string) {
 
 // A letter to three people, one of whom its header does not name.
 var (
-	sender  = "alice@contoso.example"
+	author  = "alice@contoso.example"
 	readers = []string{"bob@contoso.example", "carol@fabrikam.example", "dora@contoso.example"}
 	letter  = "From: Alice <alice@contoso.example>\r\nTo: Bob <bob@contoso.example>\r\nCc: carol@fabrikam.example\r\nSubject: Gr\xc3\xbc\xc3\x9fe %d\r\n" +
 		"Message-ID: <letter.%[1]d@contoso.example>\r\nDate: Mon,  2 Nov 2026 09:00:00 +0000\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n" +
@@ -304,7 +304,7 @@ func TestPostfixDeliversBccCopies(t *testing.T) {
 		at := fmt.Sprintf("mail/%d", n-1)
 		r := s.record(at)
 		r.told(t, "to bob@contoso.example proven:token", "cc carol@fabrikam.example proven:token", "recipient dora@contoso.example proven:token")
-		if e := r.Envelope; e.From != sender || !slices.ContainsFunc(e.To, func(to string) bool { return to == local+"+from=alice=contoso.example@"+domain }) || len(e.DSN) != len(e.To) {
+		if e := r.Envelope; e.From != author || !slices.ContainsFunc(e.To, func(to string) bool { return to == local+"+from=alice=contoso.example@"+domain }) || len(e.DSN) != len(e.To) {
 			t.Errorf("envelope %+v", e)
 		}
 		for _, d := range r.Envelope.DSN { // Else the author would get a bounce that tells of the archive.
@@ -320,13 +320,13 @@ func TestPostfixDeliversBccCopies(t *testing.T) {
 			t.Errorf("trace %q and message %q, want %q", trace, "From: "+original, want)
 		}
 	}
-	p.submit(sender, readers, fmt.Sprintf(letter, 1))
+	p.submit(author, readers, fmt.Sprintf(letter, 1))
 	check(1)
 
 	p.configure(s, "regexp")
 	p.run("reload")
 	s.stop()
-	p.submit(sender, readers, fmt.Sprintf(letter, 2))
+	p.submit(author, readers, fmt.Sprintf(letter, 2))
 	waitUntil(t.Fatalf, "the copy to be put off", func() bool {
 		reasons := p.waiting()
 		return len(reasons) == 4 && !slices.ContainsFunc(reasons, func(r string) bool { return !strings.Contains(r, "Connection refused") })
@@ -433,12 +433,12 @@ func TestEximDeliversUnseenCopies(t *testing.T) {
 	}
 	long := fmt.Sprintf(letter, 1) + strings.Repeat("x", 5_000) + "\r\n"
 	e.configure(s)
-	e.submit(sender, readers, long)
+	e.submit(author, readers, long)
 	_, body, _ := strings.Cut(long, "\r\n\r\n")
 	check(1, "\r\n\r\n"+body)
 
 	s.stop()
-	e.submit(sender, readers, fmt.Sprintf(letter, 2))
+	e.submit(author, readers, fmt.Sprintf(letter, 2))
 	if queue := run("-bp"); !strings.Contains(queue, "dora@contoso.example") {
 		t.Errorf("the queue is %q", queue)
 	}
@@ -475,7 +475,7 @@ func TestSwaksDelivers(t *testing.T) {
 		{"TLS from the first byte", secure, "TLS 1.3 ", []string{"--tlsc"}},
 		{"pipelined", plain, "TLS 1.3 ", []string{"--tls", "--pipeline"}},
 	} {
-		out, err := exec.Command("swaks", append([]string{"--server", way.server, "--from", sender, "--to", s.queue, "--header", "Subject: " + way.name}, way.options...)...).CombinedOutput()
+		out, err := exec.Command("swaks", append([]string{"--server", way.server, "--from", author, "--to", s.queue, "--header", "Subject: " + way.name}, way.options...)...).CombinedOutput()
 		if err != nil || !strings.Contains(string(out), fmt.Sprintf("250 2.0.0 archived mail/%d ", i)) {
 			t.Fatalf("%s: %v\n%s", way.name, err, out)
 		}
@@ -490,7 +490,7 @@ func TestSwaksDelivers(t *testing.T) {
 func TestManySessionsAreAcknowledged(t *testing.T) {
 	s := newAppliance(t, "POLYTRACE_BUCKET_URL=file://"+filepath.Join(t.TempDir(), "bucket"))
 	const messages = 2_000
-	out, err := exec.Command(sbin(t, "smtp-source"), "-s", "64", "-m", strconv.Itoa(messages), "-l", "4096", "-f", sender, "-t", s.queue, *s.smtp.Load()).CombinedOutput()
+	out, err := exec.Command(sbin(t, "smtp-source"), "-s", "64", "-m", strconv.Itoa(messages), "-l", "4096", "-f", author, "-t", s.queue, *s.smtp.Load()).CombinedOutput()
 	if err != nil || len(out) > 0 {
 		t.Errorf("smtp-source: %v %s", err, out)
 	}

@@ -40,6 +40,8 @@ var (
 	descCertificate  = desc("smtp_certificate_not_after_seconds", "When the certificate for STARTTLS ends, Unix time.")
 	descSilent       = desc("smtp_queue_silent", "1 when no mail has come through the queue for longer than is usual, or than it says.", "queue")
 	descLast         = desc("smtp_queue_last_received_seconds", "When mail last came through the queue, Unix time.", "queue")
+	descCertBegins   = desc("smtp_certificate_not_before_seconds", "When the certificate for STARTTLS began, Unix time.")
+	descCertFails    = desc("smtp_certificate_failing", "1 when the CA did not issue the next certificate for STARTTLS the last time it was asked.")
 	descBroken       = desc("archive_broken", "1 when writing stopped after a failed write: no mail is taken in.")
 	descBucketFails  = desc("archive_bucket_failing", "1 when the last upload failed.")
 	descDamage       = desc("archive_damage_count", "Pieces that recovery set aside.")
@@ -82,6 +84,8 @@ func (f figures) Collect(out chan<- prometheus.Metric) {
 				gauge(descLast, float64(q.Last.Unix()), name)
 			}
 		}
+		gauge(descCertBegins, float64(in.CertificateBegins.Unix()))
+		gauge(descCertFails, flag(in.CertificateFailure != ""))
 	}
 	if f.keeper != nil {
 		gauge(descRetention, flag(f.keeper.Status().Failure != ""))

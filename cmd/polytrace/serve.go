@@ -64,6 +64,7 @@ type server struct {
 	registry       *prometheus.Registry
 	smtp, web, ops net.Listener
 	tls, lmtp      net.Listener // Nil where they are not set up.
+	acme           net.Listener // As these.
 	socket         net.Listener
 	ready          func() // Called when everything is open.
 }
@@ -157,6 +158,9 @@ func (s *server) places() []place {
 	if !set.follow {
 		all = append(all, place{"smtp.listen", &set.smtp.listen, &s.smtp}, place{"smtp.listen_tls", &set.smtp.listenTLS, &s.tls}, place{"smtp.listen_lmtp", &set.smtp.listenLMTP, &s.lmtp})
 	}
+	if s.certificate.issuer != nil {
+		all = append(all, place{"smtp.acme_listen", &set.smtp.acmeListen, &s.acme})
+	}
 	return slices.DeleteFunc(all, func(p place) bool { return *p.address == "" })
 }
 
@@ -171,7 +175,7 @@ func (s *server) mail() (all []gateway.Listener) {
 }
 
 func (s *server) closeListeners() {
-	for _, l := range []net.Listener{s.smtp, s.tls, s.lmtp, s.web, s.ops, s.socket} {
+	for _, l := range []net.Listener{s.smtp, s.tls, s.lmtp, s.acme, s.web, s.ops, s.socket} {
 		if l != nil {
 			l.Close()
 		}
@@ -239,6 +243,9 @@ func (s *server) taking() []part {
 	}
 	if s.examiner != nil {
 		parts = append(parts, part{"evidence", s.examiner.Run})
+	}
+	if i := s.certificate.issuer; i != nil {
+		parts = append(parts, part{"certificate", i.run}, part{"acme", func(ctx context.Context) error { return serveHTTP(ctx, s.acme, i) }})
 	}
 	return parts
 }
@@ -407,6 +414,10 @@ func (s *server) reload(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-hup:
+			if s.certificate.issuer != nil {
+				s.certificate.issuer.retry()
+				continue
+			}
 			if err := s.certificate.reload(); err != nil {
 				s.log.Error("certificate was not reloaded; the one before stays in use", "error", err)
 				continue
@@ -446,7 +457,11 @@ func notify(log *slog.Logger, state string) {
 // intakeStatus is how the gateway is, as the pages show it.
 func (s *server) intakeStatus() webui.Intake {
 	st := s.gateway.Status()
-	in := webui.Intake{Listening: s.smtp.Addr().String(), Sessions: st.Sessions, Accepted: st.Accepted, Deferred: st.Deferred, Refused: st.Refused, Certificate: s.certificate.ends(), InBucket: s.settings.archive.acknowledge == archive.InBucket, Queues: map[string]webui.QueueIntake{}}
+	in := webui.Intake{Listening: s.smtp.Addr().String(), Sessions: st.Sessions, Accepted: st.Accepted, Deferred: st.Deferred, Refused: st.Refused, InBucket: s.settings.archive.acknowledge == archive.InBucket, Queues: map[string]webui.QueueIntake{}}
+	in.CertificateBegins, in.Certificate = s.certificate.life()
+	if i := s.certificate.issuer; i != nil {
+		in.CertificateFailure = i.failure()
+	}
 	if s.examiner != nil {
 		e := s.examiner.Status()
 		in.Evidence = &webui.Examination{Behind: e.Behind, Examined: e.Examined, Failure: e.Failure}

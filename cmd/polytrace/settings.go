@@ -25,6 +25,7 @@ import (
 	"filippo.io/age"
 	"github.com/BurntSushi/toml"
 	"github.com/dustin/go-humanize"
+	"golang.org/x/crypto/acme"
 )
 
 // settings is how the appliance is set up. It is read once, at start.
@@ -33,6 +34,8 @@ type settings struct {
 		listen, listenTLS, listenLMTP string
 		hostname, domain              string
 		tlsCert, tlsKey               string
+		acme, acmeEmail               string
+		acmeListen, acmeCA            string
 		proxyFrom, xclientFrom        []netip.Prefix
 		clientCA                      *x509.CertPool // Nil: the system's.
 		maxMessage                    int64
@@ -87,6 +90,10 @@ func allSettings() []setting {
 		{"smtp.tls_cert", "", "Certificate chain for STARTTLS (PEM); empty: a self-signed one is made.", text(func(s *settings) *string { return &s.smtp.tlsCert })},
 		{"smtp.tls_key", "", "Its private key (PEM).", text(func(s *settings) *string { return &s.smtp.tlsKey })},
 		{"smtp.client_ca", "", "Authorities of client certificates that queues name (PEM), in the place of the system's.", authorities(func(s *settings) **x509.CertPool { return &s.smtp.clientCA })},
+		{"smtp.acme", "", "CA that issues the certificate for STARTTLS over ACME: letsencrypt, or the https URL of its directory; empty: off.", directoryURL},
+		{"smtp.acme_email", "", "Whom the CA may write to.", text(func(s *settings) *string { return &s.smtp.acmeEmail })},
+		{"smtp.acme_listen", ":80", "Where the CA asks over HTTP whether the hostname is this machine; it comes to port 80.", address(func(s *settings) *string { return &s.smtp.acmeListen })},
+		{"smtp.acme_ca", "", "Certificate of the CA's own web server, or who signed it (PEM); empty: those the system trusts.", text(func(s *settings) *string { return &s.smtp.acmeCA })},
 		{"smtp.max_message", "256MiB", "Largest message that is taken; announced as SIZE.", size(func(s *settings) *int64 { return &s.smtp.maxMessage })},
 		{"smtp.max_sessions", "512", "Sessions at once; more are asked to come back.", count(func(s *settings) *int { return &s.smtp.maxSessions })},
 		{"http.listen", "127.0.0.1:8080", "Where browsers connect, host:port.", address(func(s *settings) *string { return &s.http.listen })},
@@ -278,6 +285,19 @@ func authorityURL(s *settings, v string) error {
 	return nil
 }
 
+// directoryURL reads where a CA speaks ACME, which is over https alone (RFC 8555
+// section 6.1).
+func directoryURL(s *settings, v string) error {
+	if v == "letsencrypt" {
+		v = acme.LetsEncryptURL
+	}
+	if u, err := url.Parse(v); v != "" && (err != nil || u.Scheme != "https" || u.Host == "") {
+		return fmt.Errorf("%q is not letsencrypt, nor a URL like https://ca.example/acme/directory", v)
+	}
+	s.smtp.acme = v
+	return nil
+}
+
 // prefixes reads networks, with blanks or commas between.
 func prefixes(field func(*settings) *[]netip.Prefix) func(*settings, string) error {
 	return func(s *settings, v string) error {
@@ -350,6 +370,9 @@ func loadSettings(file string, environ []string, dir string) (s settings, warnin
 	}
 	if (s.smtp.tlsCert == "") != (s.smtp.tlsKey == "") {
 		return s, nil, errors.New("smtp.tls_cert and smtp.tls_key belong together: set both, or neither for a self-signed certificate")
+	}
+	if s.smtp.acme != "" && s.smtp.tlsCert != "" {
+		return s, nil, errors.New("smtp.acme and smtp.tls_cert exclude each other: a certificate comes from the CA or from files")
 	}
 	return s, warnings, s.derive(dir)
 }

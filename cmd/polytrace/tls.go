@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -22,23 +23,39 @@ import (
 type certificate struct {
 	certFile, keyFile string
 	present           atomic.Pointer[tls.Certificate]
+	issuer            *issuer // Nil when it does not come from a CA over ACME.
 }
 
 // loadCertificate reads the certificate that is configured; without one, that of
-// the data directory, which is made at first start.
+// the data directory, which is made at first start. A CA's replaces it as soon
+// as there is one.
 func loadCertificate(s settings, dir string, log *slog.Logger) (*certificate, error) {
 	c := &certificate{certFile: s.smtp.tlsCert, keyFile: s.smtp.tlsKey}
-	if c.certFile == "" {
-		c.certFile, c.keyFile = filepath.Join(dir, "tls", "cert.pem"), filepath.Join(dir, "tls", "key.pem")
-		if existing(c.certFile) == "" {
-			if err := makeCertificate(c.certFile, c.keyFile, s.smtp.hostname); err != nil {
-				return nil, fmt.Errorf("make a certificate: %w", err)
-			}
-		}
-		log.Warn("STARTTLS uses a self-signed certificate; mail servers that verify will not connect; set smtp.tls_cert and smtp.tls_key", "certificate", c.certFile)
+	if c.certFile != "" {
+		return c, c.reload()
 	}
-	return c, c.reload()
+	c.certFile, c.keyFile = filepath.Join(dir, "tls", "cert.pem"), filepath.Join(dir, "tls", "key.pem")
+	if existing(c.certFile) == "" {
+		if err := makeCertificate(c.certFile, c.keyFile, s.smtp.hostname); err != nil {
+			return nil, fmt.Errorf("make a certificate: %w", err)
+		}
+	}
+	err := c.reload()
+	if err == nil && s.smtp.acme != "" && !s.follow {
+		c.issuer, err = newIssuer(s, dir, c, log)
+	}
+	if err == nil && selfSigned(c.present.Load().Leaf) {
+		remedy := "set smtp.acme, or smtp.tls_cert and smtp.tls_key"
+		if c.issuer != nil {
+			remedy = "the CA is asked for one"
+		}
+		log.Warn("STARTTLS uses a self-signed certificate; mail servers that verify will not connect; "+remedy, "certificate", c.certFile)
+	}
+	return c, err
 }
+
+// selfSigned recognises the certificate that makeCertificate makes.
+func selfSigned(leaf *x509.Certificate) bool { return bytes.Equal(leaf.RawIssuer, leaf.RawSubject) }
 
 // reload reads the files again. When they cannot be used, what was read before stays.
 func (c *certificate) reload() error {
@@ -50,8 +67,11 @@ func (c *certificate) reload() error {
 	return nil
 }
 
-// ends is when the certificate in use does.
-func (c *certificate) ends() time.Time { return c.present.Load().Leaf.NotAfter }
+// life is the time that the certificate in use is for.
+func (c *certificate) life() (begins, ends time.Time) {
+	leaf := c.present.Load().Leaf
+	return leaf.NotBefore, leaf.NotAfter
+}
 
 func (c *certificate) config() *tls.Config {
 	return &tls.Config{

@@ -449,6 +449,9 @@ func (s statusAnswer) problems() (list []string) {
 	if s.Intake != nil {
 		list = append(list, silences(*s.Intake)...)
 	}
+	if s.Intake != nil && s.Intake.CertificateFailure != "" {
+		list = append(list, "the CA issued no certificate for STARTTLS: "+s.Intake.CertificateFailure)
+	}
 	if s.Archive.Unstamped != "" {
 		list = append(list, "checkpoints are not time-stamped: "+s.Archive.Unstamped)
 	}
