@@ -121,6 +121,23 @@ func reply(err error) *smtp.SMTPError {
 // final reports whether a sender should not try again.
 func final(err error) bool { return reply(err).Code >= 500 }
 
+// hopReply is what a next hop said, as it came, and whether that is final; ok is
+// false when it said nothing.
+func hopReply(err error) (text string, isFinal, ok bool) {
+	var said *smtp.SMTPError
+	if !errors.As(err, &said) {
+		return "", false, false
+	}
+	text = fmt.Sprint(said.Code, " ")
+	if c := said.EnhancedCode; c != (smtp.EnhancedCode{}) {
+		text += fmt.Sprintf("%d.%d.%d ", c[0], c[1], c[2])
+	}
+	return text + said.Message, said.Code >= 500, true
+}
+
+// hopTaken is the reply by which a next hop has taken a message.
+func hopTaken(text string) string { return engineTaken + text }
+
 // receipt is the 250 that a sender can keep as proof: where the message is,
 // and what it was.
 func receipt(stored []archive.Address, sum archive.Digest) *smtp.SMTPError {

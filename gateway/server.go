@@ -140,7 +140,7 @@ func newEngine(s *Server) *smtp.Server {
 	e.EnableSMTPUTF8 = true
 	e.EnableBINARYMIME = true
 	e.EnableDSN = true
-	e.EnableREQUIRETLS = true  // RFC 8689: we never relay on. It is offered by conn, which knows about TLS.
+	e.EnableREQUIRETLS = true  // RFC 8689: relay keeps to it. It is offered by conn, which knows about TLS.
 	e.AllowInsecureAuth = true // It does not see TLS; AuthMechanisms does.
 	e.MaxRecipients = 1000     // RFC 5321 section 4.5.3.1.8 asks for 100; 1000 is what Postfix takes.
 	e.ErrorLog = log.New(engineLog{s.log}, "", 0)

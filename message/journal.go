@@ -333,9 +333,10 @@ func (m *Message) Tenants() (all []string) {
 	return all
 }
 
-// token reads an address to which the maps of Postfix or a router of Exim have
-// added whom the message was for: queue+to=local=domain@host or queue+from=local=domain@host.
-func (r *Reading) token(to string) {
+// Token reads an address to which the maps of Postfix or a router of Exim have
+// added whom the message was for, queue+to=local=domain@host, or who sent it, queue+from=local=domain@host.
+// kind is "to", "from" or what else stands there; "" when the address is no such.
+func Token(to string) (kind, address string) {
 	at := strings.LastIndexByte(to, '@')
 	if at < 0 {
 		at = len(to)
@@ -344,10 +345,15 @@ func (r *Reading) token(to string) {
 	kind, rest, ok2 := strings.Cut(detail, "=")
 	split := strings.LastIndexByte(rest, '=')
 	if !ok || !ok2 || split <= 0 || split == len(rest)-1 {
-		return
+		return "", ""
 	}
-	address := rest[:split] + "@" + rest[split+1:]
-	switch strings.ToLower(kind) {
+	return strings.ToLower(kind), rest[:split] + "@" + rest[split+1:]
+}
+
+// token notes what a recipient of the envelope tells about those of the message.
+func (r *Reading) token(to string) {
+	kind, address := Token(to)
+	switch kind {
 	case "to":
 		r.Format = FormatPostfix
 		r.addRecipient(Recipient{Address: address, Role: "recipient", Provenance: "proven:token"})
