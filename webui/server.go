@@ -181,4 +181,14 @@ type QueueIntake struct {
 	Last     time.Time     `json:"last,omitzero"`
 	Usual    time.Duration `json:"usual_silence,omitzero"` // Longest silence of the last four weeks, in nanoseconds; 0 while too little is known.
 	Silent   bool          `json:"silent"`                 // Longer than the queue says, or than is usual.
+	Relay    *QueueRelay   `json:"relay,omitempty"`        // Nil when its mail is not handed on.
+}
+
+// QueueRelay says how the mail of a queue is handed on.
+type QueueRelay struct {
+	Hop     string    `json:"hop,omitempty"`
+	Waiting int       `json:"waiting"`
+	Oldest  time.Time `json:"oldest,omitzero"` // Of those that wait.
+	Failed  int64     `json:"failed"`          // Recipients since start.
+	Failure string    `json:"failure,omitempty"`
 }

@@ -34,6 +34,7 @@ type app struct {
 	custody  custody
 	keeper   *casework.Keeper // Nil when no server runs.
 	importer *gateway.Importer
+	hops     func() map[string]gateway.Hop // Where the mail of queues is handed on to, by queue.
 	setup    string // Token of the set-up link.
 	key      []byte // Signs sessions.
 
@@ -58,6 +59,7 @@ func openApp(ctx context.Context, s settings, dir string, log *slog.Logger) (*ap
 		return nil, err
 	}
 	a := &app{settings: s, dir: dir, log: log, setup: casework.NewSecret()}
+	a.hops = a.nextHops
 	a.custody.store = store
 	var stamp func(context.Context, archive.Digest) ([]byte, error)
 	if s.archive.timestampURL != "" {
@@ -198,6 +200,9 @@ func (a *app) queue(local string) (q gateway.Queue, ok bool) {
 	})
 	return q, ok
 }
+
+// nextHops are those of the queues that say so; none does so far.
+func (a *app) nextHops() map[string]gateway.Hop { return nil }
 
 // isSource tells whether some queue takes mail from there.
 func (a *app) isSource(peer netip.Addr) (is bool) {

@@ -60,6 +60,7 @@ type server struct {
 	*app
 	gateway        *gateway.Server
 	examiner       *gateway.Examiner // Nil where mail is not examined.
+	relay          *gateway.Relay
 	certificate    *certificate
 	registry       *prometheus.Registry
 	smtp, web, ops net.Listener
@@ -88,6 +89,10 @@ func newServer(a *app, listen func(where string) (net.Listener, error)) (*server
 	}
 	if s.examiner, err = newExaminer(a, s.registry); err != nil {
 		a.log.Error("signatures of mail are not checked", "error", err)
+	}
+	s.relay, err = gateway.NewRelay(gateway.RelayConfig{Hostname: a.settings.smtp.hostname, Hops: a.hops, Log: a.log, Metrics: s.registry}, a.archive)
+	if err != nil {
+		return nil, err
 	}
 	for _, l := range s.places() {
 		if *l.to, err = listen(*l.address); err != nil {
@@ -237,6 +242,7 @@ func (s *server) taking() []part {
 	}
 	parts := []part{
 		{"gateway", func(ctx context.Context) error { return s.gateway.Serve(ctx, s.mail()...) }},
+		{"relay", s.relay.Run},
 		{"retention", s.keeper.Run},
 		{"doctor", s.lookThrough},
 		{"sources", s.refreshSources},
@@ -485,6 +491,11 @@ func intakeOf(q casework.Queue, all []gateway.QueueStatus, now time.Time) (in we
 			in = webui.QueueIntake{Accepted: st.Accepted, Last: st.Arrivals.Last, Silent: st.Arrivals.Silent(now, time.Duration(q.SilenceHours)*time.Hour)}
 			in.Usual, _ = st.Arrivals.Usual()
 		}
+	}
+	for _, r := range s.relay.Status() {
+		q := in.Queues[r.Queue]
+		q.Relay = &webui.QueueRelay{Hop: r.Hop, Waiting: r.Waiting, Oldest: r.Oldest, Failed: r.Failed, Failure: r.Failure}
+		in.Queues[r.Queue] = q
 	}
 	return in
 }

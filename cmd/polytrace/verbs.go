@@ -448,6 +448,11 @@ func (s statusAnswer) problems() (list []string) {
 	}
 	if s.Intake != nil {
 		list = append(list, silences(*s.Intake)...)
+		for _, queue := range slices.Sorted(maps.Keys(s.Intake.Queues)) {
+			if r := s.Intake.Queues[queue].Relay; r != nil && r.Failure != "" {
+				list = append(list, fmt.Sprintf("mail of the queue %s is not handed on to %s: %s; %d messages wait, and are tried again for five days", queue, r.Hop, r.Failure, r.Waiting))
+			}
+		}
 	}
 	if s.Intake != nil && s.Intake.CertificateFailure != "" {
 		list = append(list, "the CA issued no certificate for STARTTLS: "+s.Intake.CertificateFailure)
