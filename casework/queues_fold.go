@@ -3,6 +3,7 @@ package casework
 import (
 	"fmt"
 	"slices"
+	"time"
 )
 
 // queueFolds are the folds of the events that say which mail is taken.
@@ -22,19 +23,34 @@ func (s *State) queueAdded(d decision, data QueueAddedData) error {
 	if _, taken := s.QueueByLocal(data.Local); taken || s.queue(data.Name) != nil {
 		return fmt.Errorf("there is a queue %q already, or one with the same address", data.Name)
 	}
-	s.queues = append(s.queues, Queue{
+	q := Queue{
 		Name: data.Name, Local: data.Local, Format: data.Format,
-		Sources: data.Sources, Class: data.Class, QueueTerms: data.QueueTerms, Created: d.At,
-	})
+		Sources: data.Sources, Class: data.Class, Created: d.At,
+	}
+	q.ask(d, data.QueueTerms)
+	s.queues = append(s.queues, q)
 	return nil
 }
 
-func (s *State) queueChanged(_ decision, data QueueChangedData) error {
+// ask has a queue ask for something else. Where it hands its mail on to may
+// change on the way.
+func (q *Queue) ask(d decision, t QueueTerms) {
+	switch {
+	case t.Relay == "":
+		q.RelaySince = time.Time{}
+	case q.Relay == "":
+		q.RelaySince = d.At
+	}
+	q.QueueTerms = t
+}
+
+func (s *State) queueChanged(d decision, data QueueChangedData) error {
 	q := s.queue(data.Name)
 	if q == nil {
 		return fmt.Errorf("there is no queue %q", data.Name)
 	}
-	q.Format, q.Sources, q.Class, q.QueueTerms = data.Format, data.Sources, data.Class, data.QueueTerms
+	q.Format, q.Sources, q.Class = data.Format, data.Sources, data.Class
+	q.ask(d, data.QueueTerms)
 	return nil
 }
 

@@ -150,3 +150,28 @@ func TestTermsOfAQueueAreChecked(t *testing.T) {
 		t.Errorf("changed to %+v", q)
 	}
 }
+
+// A queue hands on what comes from the moment on that it says so, wherever to.
+func TestRelayBeginsWhenItIsAskedFor(t *testing.T) {
+	o := staffed(t)
+	o.do(AddQueue{Name: "q", Local: "q"})
+	since := func() time.Time {
+		q, _ := o.desk.state.Queue("q")
+		return q.RelaySince
+	}
+	change := func(relay string) time.Time {
+		o.clock = o.clock.Add(time.Hour)
+		o.do(ChangeQueue{Name: "q", Format: "auto", Class: archive.Mail, QueueTerms: QueueTerms{Relay: relay}})
+		return since()
+	}
+	if !since().IsZero() {
+		t.Error("it begins without being asked for")
+	}
+	first := change("a.example:25")
+	if !first.Equal(o.clock) || !change("b.example:25").Equal(first) {
+		t.Errorf("it began at %s, and then at %s", first, since())
+	}
+	if !change("").IsZero() || !change("b.example:25").Equal(o.clock) {
+		t.Errorf("anew it begins at %s", since())
+	}
+}

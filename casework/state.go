@@ -73,8 +73,9 @@ type Queue struct {
 	Sources  []netip.Prefix `json:"sources"`            // Peers it takes mail from; see State.Peers.
 	Class    archive.Stream `json:"class"`              // Stream its mail goes to.
 	QueueTerms
-	Created time.Time `json:"created"`
-	Removed time.Time `json:"removed,omitzero"`
+	RelaySince time.Time `json:"relay_since,omitzero"` // Mail that came before is not handed on.
+	Created    time.Time `json:"created"`
+	Removed    time.Time `json:"removed,omitzero"`
 }
 
 // QueueTerms are who may send to a queue beside the networks in Sources, what

@@ -35,8 +35,8 @@ type app struct {
 	keeper   *casework.Keeper // Nil when no server runs.
 	importer *gateway.Importer
 	hops     func() map[string]gateway.Hop // Where the mail of queues is handed on to, by queue.
-	setup    string // Token of the set-up link.
-	key      []byte // Signs sessions.
+	setup    string                        // Token of the set-up link.
+	key      []byte                        // Signs sessions.
 
 	index  atomic.Pointer[index.Index]  // Nil while it cannot be opened.
 	web    atomic.Pointer[webui.Server] // Nil as long.
@@ -201,8 +201,27 @@ func (a *app) queue(local string) (q gateway.Queue, ok bool) {
 	return q, ok
 }
 
-// nextHops are those of the queues that say so; none does so far.
-func (a *app) nextHops() map[string]gateway.Hop { return nil }
+// nextHops are those of the queues that hand their mail on.
+func (a *app) nextHops() map[string]gateway.Hop {
+	hops := map[string]gateway.Hop{}
+	a.desk.Read(func(s *casework.State) {
+		for _, q := range s.Queues() {
+			if q.Relay != "" {
+				hops[q.Name] = gateway.Hop{Address: q.Relay, Since: q.RelaySince}
+			}
+		}
+	})
+	return hops
+}
+
+// fromOthers tells whether the peers of a queue are mail servers of others.
+func (a *app) fromOthers(queue string) (others bool) {
+	a.desk.Read(func(s *casework.State) {
+		q, _ := s.Queue(queue)
+		others = q.Gateway
+	})
+	return others
+}
 
 // isSource tells whether some queue takes mail from there.
 func (a *app) isSource(peer netip.Addr) (is bool) {

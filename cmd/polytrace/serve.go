@@ -123,7 +123,7 @@ func newExaminer(a *app, r *prometheus.Registry) (*gateway.Examiner, error) {
 	if err != nil {
 		return nil, err
 	}
-	return gateway.NewExaminer(gateway.ExaminerConfig{DNS: resolver, ServIDs: a.settings.evidence.servIDs, Log: a.log, Metrics: r}, a.archive)
+	return gateway.NewExaminer(gateway.ExaminerConfig{DNS: resolver, Gateway: a.fromOthers, ServIDs: a.settings.evidence.servIDs, Log: a.log, Metrics: r}, a.archive)
 }
 
 // room is what the disk has free above the reserve. It is asked for each
@@ -481,6 +481,11 @@ func (s *server) intakeStatus() webui.Intake {
 	for _, q := range open {
 		in.Queues[q.Name] = intakeOf(q, st.Queues, time.Now())
 	}
+	for _, r := range s.relay.Status() {
+		q := in.Queues[r.Queue]
+		q.Relay = &webui.QueueRelay{Hop: r.Hop, Waiting: r.Waiting, Oldest: r.Oldest, Failed: r.Failed, Failure: r.Failure}
+		in.Queues[r.Queue] = q
+	}
 	return in
 }
 
@@ -491,11 +496,6 @@ func intakeOf(q casework.Queue, all []gateway.QueueStatus, now time.Time) (in we
 			in = webui.QueueIntake{Accepted: st.Accepted, Last: st.Arrivals.Last, Silent: st.Arrivals.Silent(now, time.Duration(q.SilenceHours)*time.Hour)}
 			in.Usual, _ = st.Arrivals.Usual()
 		}
-	}
-	for _, r := range s.relay.Status() {
-		q := in.Queues[r.Queue]
-		q.Relay = &webui.QueueRelay{Hop: r.Hop, Waiting: r.Waiting, Oldest: r.Oldest, Failed: r.Failed, Failure: r.Failure}
-		in.Queues[r.Queue] = q
 	}
 	return in
 }
