@@ -92,9 +92,6 @@ func TestNothingAcknowledgedIsLostWhenTheBucketIsAway(t *testing.T) {
 	load.check(store)
 }
 
-// anyPorts are settings that leave the choice of ports to the system, and ask nobody outside.
-var anyPorts = []string{"POLYTRACE_EVIDENCE_CHECK=false", "POLYTRACE_SMTP_LISTEN=127.0.0.1:0", "POLYTRACE_HTTP_LISTEN=127.0.0.1:0", "POLYTRACE_OPS_LISTEN=127.0.0.1:0"}
-
 // appliance is a polytrace that runs as a child process.
 type appliance struct {
 	t       *testing.T

@@ -16,3 +16,6 @@ func waitUntil(fatal func(string, ...any), what string, so func() bool) {
 		}
 	}
 }
+
+// anyPorts are settings that leave the choice of ports to the system, and ask nobody outside.
+var anyPorts = []string{"POLYTRACE_EVIDENCE_CHECK=false", "POLYTRACE_SMTP_LISTEN=127.0.0.1:0", "POLYTRACE_HTTP_LISTEN=127.0.0.1:0", "POLYTRACE_OPS_LISTEN=127.0.0.1:0"}
