@@ -99,30 +99,25 @@ func (f *finder) document(at archive.Address) (*Document, error) {
 // sightings adds the arrivals of a document and the recipients that each of them tells.
 func (f *finder) sightings(doc docID, d *Document) error {
 	rows, err := f.arrivals(doc)
-	known := map[message.Recipient]bool{}
-	for _, r := range rows {
+	told := make([][]message.Recipient, len(rows))
+	for i, r := range rows {
 		if r.Meta.Address() == d.Address {
 			d.Meta = r.Meta
 		}
-		d.Seen = append(d.Seen, r.sighting())
-		for _, p := range r.Recipients {
-			if !known[p] {
-				known[p] = true
-				d.Recipients = append(d.Recipients, p)
-			}
-		}
+		d.Seen, told[i] = append(d.Seen, r.sighting()), r.Recipients
 	}
+	d.Recipients = message.MergeRecipients(told...)
 	return err
 }
 
-func (r sightingRow) sighting() Sighting {
-	return Sighting{r.Meta.Address(), r.Meta.Received, r.Meta.Source}
+func (r arrivalRow) sighting() Sighting {
+	return Sighting{r.Meta.Address(), r.Meta.Received, r.Meta.Source, r.Meta.SHA256, r.Meta.Size, r.Recipients}
 }
 
 // arrivals lists the sightings of a document in the order they were received.
-func (f *finder) arrivals(doc docID) (rows []sightingRow, err error) {
+func (f *finder) arrivals(doc docID) (rows []arrivalRow, err error) {
 	err = eachIn(f.snap, docKey(famSighting, doc), func(_, value []byte) error {
-		var r sightingRow
+		var r arrivalRow
 		if err := json.Unmarshal(value, &r); err != nil {
 			return fmt.Errorf("%w: %w", errCorrupt, err)
 		}
@@ -131,7 +126,7 @@ func (f *finder) arrivals(doc docID) (rows []sightingRow, err error) {
 		}
 		return nil
 	})
-	slices.SortFunc(rows, func(a, b sightingRow) int {
+	slices.SortFunc(rows, func(a, b arrivalRow) int {
 		return cmp.Or(a.Meta.Received.Compare(b.Meta.Received), compareAddress(a.Meta.Address(), b.Meta.Address()))
 	})
 	return rows, err
@@ -248,7 +243,7 @@ func (f *finder) lostTarget(at archive.Address) (*archive.Address, error) {
 	if value, err = f.get(addressKey(at)); err != nil || value == nil || !f.v.dead.Contains(binary.BigEndian.Uint32(value)) {
 		return nil, err
 	}
-	var row sightingRow // Of a document that still has its rows.
+	var row arrivalRow // Of a document that still has its rows.
 	if value, err = f.get(sightingKey(binary.BigEndian.Uint32(value), at)); err != nil || value == nil {
 		return nil, err
 	}
@@ -268,7 +263,9 @@ func (x *Index) Known(sha256 archive.Digest) (out []Sighting, err error) {
 		}
 		rows, err := f.arrivals(binary.BigEndian.Uint32(value))
 		for _, r := range rows {
-			out = append(out, r.sighting())
+			if r.Meta.SHA256 == sha256 { // Other copies do not have these bytes.
+				out = append(out, r.sighting())
+			}
 		}
 		return err
 	})

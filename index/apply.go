@@ -13,7 +13,6 @@ import (
 
 	"polytrace/archive"
 	"polytrace/casework"
-	"polytrace/message"
 )
 
 // counts is what Status tells, kept under "!counts".
@@ -262,64 +261,6 @@ func (a *applier) unsearchable(reason string, n int) {
 	}
 }
 
-// record applies a document or a sighting.
-func (a *applier) record(e *analysis) error {
-	doc, s, err := a.document(e.meta.SHA256)
-	if err != nil {
-		return err
-	}
-	s.sightings++
-	a.set(addressKey(e.meta.Address()), binary.BigEndian.AppendUint32(docValue(doc), uint32(dayOfMillis(e.meta.Received.UnixMilli()))))
-	if e.meta.SameAs != nil {
-		a.set(recordKey(famTarget, *e.meta.SameAs), docValue(doc))
-	}
-	sighting, err := json.Marshal(sightingRow{e.meta, e.recipients})
-	if err != nil {
-		return fmt.Errorf("marshal sighting: %w", err)
-	}
-	a.write(sightingKey(doc, e.meta.Address()), sighting)
-	a.termTable.add(doc, &e.arrival)
-	if err := a.recall(doc, e.meta.Address()); err != nil {
-		return err
-	}
-	if e.document {
-		if err := a.bytes(doc, s, e); err != nil {
-			return err
-		}
-	}
-	a.set(docKey(famSummary, doc), s.encode())
-	return nil
-}
-
-// sightingRow is a value of 'v'.
-type sightingRow struct {
-	Meta       archive.Meta        `json:"meta"`
-	Recipients []message.Recipient `json:"recipients,omitempty"`
-}
-
-// document finds the document of a digest, or makes one that is hidden until its bytes come.
-func (a *applier) document(d archive.Digest) (docID, *stored, error) {
-	value, err := a.get(digestKey(famDigest, d))
-	if err != nil {
-		return 0, nil, err
-	}
-	if value != nil {
-		doc := binary.BigEndian.Uint32(value)
-		if !a.dead.Contains(doc) {
-			s, err := a.stored(doc)
-			return doc, s, err
-		}
-		if err := a.retire([]docID{doc}); err != nil { // The same bytes came again meanwhile.
-			return 0, nil, err
-		}
-	}
-	doc := a.view.add()
-	a.hide(doc, true)
-	a.set(digestKey(famDigest, d), docValue(doc))
-	a.numbers(doc)
-	return doc, &stored{sha256: d}, nil
-}
-
 func (a *applier) hide(doc docID, hide bool) {
 	if !hide && !a.hidden.Contains(doc) {
 		return
@@ -330,53 +271,6 @@ func (a *applier) hide(doc docID, hide bool) {
 	} else {
 		a.hidden.Remove(doc)
 	}
-}
-
-// bytes applies a record that has the bytes of doc. The first one applied brings the text. What
-// is shown is of the one that was received first, so that it does not depend on which was applied first.
-func (a *applier) bytes(doc docID, s *stored, e *analysis) error {
-	first := a.hidden.Contains(doc)
-	earlier := e.summary.received < s.received ||
-		e.summary.received == s.received && compareAddress(e.summary.at, s.at) < 0
-	if !first && !earlier {
-		return nil
-	}
-	kept := *s
-	*s = e.summary
-	s.sightings, s.thread = kept.sightings, kept.thread
-	if doc < a.published && !a.owned {
-		a.own()
-		a.owned = true
-	}
-	a.date[doc], a.size[doc] = s.date, s.size
-	a.place[doc] = place{s.at.Position, a.stream(s.at.Stream)}
-	if !first {
-		a.moved = true
-		a.numbers(doc)
-		s.unsearchable = kept.unsearchable
-		return a.lowerThread(s.thread)
-	}
-	return a.reveal(doc, s, e)
-}
-
-// reveal makes a document searchable.
-func (a *applier) reveal(doc docID, s *stored, e *analysis) (err error) {
-	a.hide(doc, false)
-	a.length[doc], a.why[doc] = e.words, reasonNumber(s.unsearchable)
-	a.added = append(a.added, doc)
-	a.numbers(doc)
-	a.termTable.add(doc, &e.content)
-	if len(e.text) > 0 {
-		a.write(docKey(famText, doc), e.text)
-	}
-	if len(e.details) > 0 {
-		a.write(docKey(famDetails, doc), e.details)
-	}
-	a.counts.Documents++
-	a.unsearchable(s.unsearchable, 1)
-	a.set(docKey(famLinks, doc), e.thread.encode())
-	s.thread, err = a.link(doc, s.at, e.thread)
-	return err
 }
 
 // lowerThread finds the lowest address of a thread again after one of its members moved.

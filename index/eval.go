@@ -140,6 +140,8 @@ func (f *finder) eval(n Node, within docSet) (docSet, error) {
 		return f.evalSpan(n), nil
 	case *Size:
 		return f.evalSize(n), nil
+	case *Unsearchable:
+		return f.evalUnsearchable(), nil
 	case *Case:
 		return f.evalCase(n)
 	case *ThreadID:
@@ -167,7 +169,7 @@ func cost(n Node) int {
 		return 2
 	case *Span:
 		return 3
-	case *Size:
+	case *Size, *Unsearchable:
 		return 4
 	case *Near:
 		return 7
@@ -307,6 +309,16 @@ func (f *finder) evalSize(n *Size) docSet {
 	s := f.none()
 	for doc, size := range f.v.size[:f.v.n] {
 		if size > n.Over && size < n.Under {
+			s.add(docID(doc))
+		}
+	}
+	return s
+}
+
+func (f *finder) evalUnsearchable() docSet {
+	s := f.none()
+	for doc, why := range f.v.why[:f.v.n] {
+		if why != 0 {
 			s.add(docID(doc))
 		}
 	}

@@ -36,10 +36,16 @@ const (
 	reasonFile      = "files are not read yet"
 	reasonDamaged   = "damaged in the archive"
 	reasonFault     = "could not be read; please report it"
+
+	reasonPartial    = "a part of a message, of which other parts are not here"
+	reasonTNEF       = "winmail.dat is damaged: only what is left of it is searched"
+	reasonSMIME      = "S/MIME that is damaged or of an unknown kind"
+	reasonCompressed = "S/MIME that is compressed, which is not read yet"
 )
 
 // reasons gives those that are kept in memory a number. Numbers never change meaning.
-var reasons = []string{"", reasonEncrypted, reasonImage, reasonLong, reasonLimit, reasonPage, reasonFile, reasonFault}
+var reasons = []string{"", reasonEncrypted, reasonImage, reasonLong, reasonLimit, reasonPage, reasonFile, reasonFault,
+	reasonPartial, reasonTNEF, reasonSMIME, reasonCompressed}
 
 func reasonNumber(reason string) byte {
 	i := slices.Index(reasons, reason)
@@ -56,6 +62,7 @@ type analysis struct {
 	document   bool                // It has bytes that become a document.
 	arrival    docTerms            // Of how it came: queue, mailbox, recipients. Every sighting adds its own.
 	recipients []message.Recipient // As this arrival tells them.
+	same       *archive.Digest     // See sameAs.
 	content    docTerms            // Of the bytes; the same for each sighting.
 	summary    stored
 	details    []byte // JSON of details
@@ -126,9 +133,6 @@ func (z *analyzer) finish(a *analysis, reading *message.Reading) {
 	w := z.w
 	if a.document {
 		w.whole(fieldKind, string(a.meta.Kind))
-		if a.summary.unsearchable != "" {
-			w.whole(fieldIs, isUnsearchable)
-		}
 		a.content = w.finish()
 	}
 	if reading != nil {
@@ -198,6 +202,9 @@ func (z *analyzer) original(a *analysis, reading *message.Reading) {
 	a.text = append(binary.AppendUvarint(nil, uint64(authorStart(text, len(kept)))), kept...)
 	a.details = marshalDetails(details{files, slices.Concat(reading.Defects, m.Defects)})
 	a.thread = linksOf(m, s.date)
+	if s.date == m.Date.UnixMilli() { // Else it depends on when each copy came.
+		a.same = sameAs(m, files)
+	}
 }
 
 func (z *analyzer) headerTerms(m *message.Message) {
@@ -279,17 +286,16 @@ func authorStart(t message.Text, kept int) int {
 
 // encrypted reports whether what the sender wrote can be read by the recipients alone.
 func encrypted(m *message.Message, text string) bool {
-	for _, p := range m.Parts {
-		switch p.Type {
-		case "multipart/encrypted", "application/pgp-encrypted":
-			return true
-		case "application/pkcs7-mime", "application/x-pkcs7-mime": // RFC 8551 section 3.2.2
-			if !strings.Contains(strings.ToLower(p.Params["smime-type"]), "signed") {
-				return true
-			}
-		}
+	pgp := func(p message.Part) bool {
+		return p.Type == "multipart/encrypted" || p.Type == "application/pgp-encrypted"
 	}
-	return strings.HasPrefix(strings.TrimLeft(text, " \n\t"), "-----BEGIN PGP MESSAGE-----")
+	return has(m.Defects, "encrypted") || slices.ContainsFunc(m.Parts, pgp) ||
+		strings.HasPrefix(strings.TrimLeft(text, " \n\t"), "-----BEGIN PGP MESSAGE-----")
+}
+
+// has reports whether one of the codes is among the defects.
+func has(all []message.Defect, codes ...string) bool {
+	return slices.ContainsFunc(all, func(d message.Defect) bool { return slices.Contains(codes, d.Code) })
 }
 
 // unreadable says why the text of a message is not all searched; "" when it is.
@@ -300,10 +306,18 @@ func unreadable(m *message.Message, r *message.Reading, t message.Text, files []
 	switch {
 	case encrypted:
 		return reasonEncrypted
+	case has(m.Defects, "partial", "partial-unreadable"):
+		return reasonPartial
 	case len(t.Body) > MaxText:
 		return reasonLong
 	case slices.ContainsFunc(m.Defects, limit) || slices.ContainsFunc(r.Defects, limit):
 		return reasonLimit
+	case has(m.Defects, "smime-unreadable", "smime-truncated"):
+		return reasonSMIME
+	case has(m.Defects, "smime-compressed"):
+		return reasonCompressed
+	case has(m.Defects, "tnef-unreadable", "tnef-truncated"):
+		return reasonTNEF
 	case strings.TrimSpace(t.Body) == "" && slices.ContainsFunc(files, func(f message.Attachment) bool { return strings.HasPrefix(f.Type, "image/") }):
 		return reasonImage
 	}

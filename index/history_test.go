@@ -24,11 +24,18 @@ import (
 type history struct {
 	*memArchive
 	raws []string          // Bodies that may come again.
+	mail []historyMail     // Of which other copies may come.
 	seen []archive.Address // Of records with bodies.
 	made int
 
 	removed []archive.Removal
 	steps   steps
+}
+
+// historyMail is a message that has a Message-ID.
+type historyMail struct {
+	body   string
+	fields []string
 }
 
 // slowly has the index delete what was removed in small steps, so that much comes between them.
@@ -46,7 +53,7 @@ func pick[E any](t *rapid.T, from []E) E { return from[rapid.IntRange(0, len(fro
 
 func (h *history) grow(t *rapid.T) {
 	stream := pick(t, historyStreams)
-	switch rapid.IntRange(0, 16).Draw(t, "what") {
+	switch rapid.IntRange(0, 20).Draw(t, "what") {
 	case 0, 1:
 		h.sighting(t, stream)
 	case 2: // As a gateway does that could not ask whether it is known.
@@ -68,6 +75,8 @@ func (h *history) grow(t *rapid.T) {
 		h.carryOut(t)
 	case 9:
 		h.finding(t, stream)
+	case 10, 11, 12:
+		h.copy(t, stream)
 	default:
 		h.message(t, stream)
 	}
@@ -120,8 +129,39 @@ func (h *history) message(t *rapid.T, stream archive.Stream) {
 	body := fmt.Sprintf("record %d %s\n", h.made, strings.Join(rapid.SliceOfN(rapid.SampledFrom(
 		[]string{"disk", "array", "full", "überfällig", "交換", "日本語", "https://contoso.example/x"}), 0, 8).Draw(t, "words"), " "))
 	raw := mail(body, fields...)
+	if strings.Contains(raw, "Message-ID:") {
+		h.mail = append(h.mail, historyMail{body, fields})
+	}
 	h.raws = append(h.raws, raw)
 	h.seen = append(h.seen, h.append(archive.Meta{Stream: stream, Source: archive.Source{Queue: "support"}}, raw))
+}
+
+// copy appends a message once more, as a mail server sends it to another recipient; some were on
+// their way for longer than what came before them.
+func (h *history) copy(t *rapid.T, stream archive.Stream) {
+	if len(h.mail) == 0 {
+		return
+	}
+	m, to := pick(t, h.mail), pick(t, historyPeople)
+	fields := append([]string{fmt.Sprintf("Received: by mx%d.contoso.example", h.made)}, m.fields...)
+	fields[2] = "To: " + to
+	meta, raw := archive.Meta{Stream: stream, Source: archive.Source{Queue: "copies"}}, mail(m.body, fields...)
+	if rapid.Bool().Draw(t, "report") {
+		meta.Source.Format, raw = "exchange", report(raw, pick(t, []string{"To", "Bcc", "Recipient"})+": audit@contoso.example")
+	}
+	if late := rapid.IntRange(-1, 20).Draw(t, "late"); late >= 0 {
+		meta.Received = h.clock.Add(-time.Duration(late) * time.Second)
+	}
+	h.raws = append(h.raws, raw)
+	h.seen = append(h.seen, h.append(meta, raw))
+}
+
+// report is the journal report of a message.
+func report(raw string, recipients ...string) string {
+	return "X-MS-Journal-Report:\r\nFrom: x@contoso.example\r\nMessage-ID: <" + fmt.Sprint(len(raw)) + "@journal.report.generator>\r\n" +
+		"Date: Mon, 2 Nov 2026 10:00:00 +0000\r\nContent-Type: multipart/mixed; boundary=J\r\n\r\n--J\r\nContent-Type: text/plain\r\n\r\n" +
+		"Sender: x@contoso.example\r\nMessage-Id: <1@contoso.example>\r\n" + strings.Join(recipients, "\r\n") +
+		"\r\n--J\r\nContent-Type: message/rfc822\r\n\r\n" + raw + "\r\n--J--\r\n"
 }
 
 func (h *history) sighting(t *rapid.T, stream archive.Stream) {
@@ -215,7 +255,7 @@ func saysAll(t tester, x *Index, a *memArchive) string {
 	ctx := context.Background()
 	for _, q := range []string{
 		"", "disk", "disk array", "\"disk array\"", "-disk", "日本", "uberf*", "subject:munchen", "from:jane", "to:@contoso.example", "rcpt:audit",
-		"to:boss", "queue:sales", "is:import", "is:unsearchable", "kind:page", "case:1", "case:2", "has:link", "id:3@contoso.example", "dkim:pass", "dkim:fail", "dkim:none", "after:2026-10-20",
+		"to:boss", "bcc:audit", "queue:copies", "queue:sales", "is:import", "is:unsearchable", "kind:page", "case:1", "case:2", "has:link", "id:3@contoso.example", "dkim:pass", "dkim:fail", "dkim:none", "after:2026-10-20",
 	} {
 		for _, order := range []Sort{Newest, Oldest, Relevance} {
 			r, err := x.Search(ctx, Request{Query: q, Limit: 7, Sort: order, Now: testNow})

@@ -68,29 +68,34 @@ type Summary struct {
 	Queue     string            `json:"queue,omitempty"`
 	Mailbox   string            `json:"mailbox,omitempty"`
 	Cases     []int             `json:"cases,omitempty"`
-	Sightings int               `json:"sightings"` // How often the same bytes came: 1 or more.
+	Sightings int               `json:"sightings"` // How often it came, in any copy: 1 or more.
+	Copies    int               `json:"copies"`    // How many copies with different bytes came: 1 or more.
 }
 
-// Document is everything the index knows of a message record.
+// Document is everything the index knows of a message, of whichever of its copies.
+// Summary and Meta are of the copy that was received first.
 type Document struct {
 	Summary
 	Meta         archive.Meta         `json:"-"`
 	MessageID    string               `json:"message_id,omitempty"`
-	Recipients   []message.Recipient  `json:"recipients"`
+	Recipients   []message.Recipient  `json:"recipients"` // Of all copies, each as it is known best.
 	Attachments  []message.Attachment `json:"attachments"`
 	Defects      []message.Defect     `json:"defects"`
-	Seen         []Sighting           `json:"sightings_list"`
-	Variants     []archive.Address    `json:"variants,omitempty"`     // Other records with the same Message-ID.
+	Seen         []Sighting           `json:"sightings_list"`         // In the order they were received.
+	Variants     []archive.Address    `json:"variants,omitempty"`     // Messages with the same Message-ID that say something else.
 	Unsearchable string               `json:"unsearchable,omitempty"` // Why its text could not be read; "" when it could.
 
 	Authentication *Authentication `json:"authentication,omitempty"` // Nil until it was examined.
 }
 
-// Sighting is one arrival of the same bytes.
+// Sighting is one arrival of a message: of a copy of its own, or of the same bytes again.
 type Sighting struct {
-	Address  archive.Address `json:"address"`
-	Received time.Time       `json:"received"`
-	Source   archive.Source  `json:"source"`
+	Address    archive.Address     `json:"address"`
+	Received   time.Time           `json:"received"`
+	Source     archive.Source      `json:"source"`
+	SHA256     archive.Digest      `json:"sha256"` // Of the copy.
+	Size       int64               `json:"size"`
+	Recipients []message.Recipient `json:"recipients,omitempty"` // That this arrival tells.
 }
 
 // Sort is an order of results.
@@ -114,7 +119,7 @@ type Request struct {
 
 // Results is a page of answers.
 type Results struct {
-	Total        int       `json:"total"`        // Exact number of hits.
+	Total        int       `json:"total"`        // Exact number of hits: messages, however many copies of each came.
 	CompleteTo   time.Time `json:"complete_to"`  // Every record received before this was searched.
 	Unsearchable int       `json:"unsearchable"` // Records in the archive whose text could not be read.
 	Items        []Summary `json:"items"`
@@ -140,7 +145,7 @@ type Thread struct {
 type Status struct {
 	Records      int64          `json:"records"`      // Applied and not removed, of all streams with what came in.
 	Removed      int64          `json:"removed"`      // By a decision, of the same streams.
-	Documents    int64          `json:"documents"`    // Searchable, the same bytes counted once.
+	Documents    int64          `json:"documents"`    // Searchable, all copies of a message counted once.
 	Unsearchable int64          `json:"unsearchable"` // See List of is:unsearchable.
 	Lag          int64          `json:"lag"`          // Records not applied yet.
 	CompleteTo   time.Time      `json:"complete_to"`

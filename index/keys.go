@@ -13,16 +13,19 @@ import (
 //
 //	'P' field term 0x00 doc>>16(2)  -> which of 65,536 documents have the term   (merged; postings.go)
 //	'Q' field term 0x00 doc>>16(2)  -> and where in them                         (merged; postings.go)
-//	'a' stream 0x00 position(8)     -> doc(4) day(4)  of a record, also of a sighting; when it was received
+//	'a' stream 0x00 position(8)     -> doc(4) day(4)  of a record, also of a sighting or copy; when it was received
 //	'b' doc(4)                      -> author(uvarint) text   the text for snippets, and where its author begins
 //	'c' case(4) citation(4)         -> sha256(32) stream/position   what a case cites
 //	'd' doc(4)                      -> Summary        what one line of results shows (summary.go)
 //	'e' doc(4)                      -> JSON           what only the page of a document shows
 //	'f' stream 0x00 position(8)     -> JSON           what was found out about a record (authentication.go)
+//	'F' message(16) number(4) doc(4) -> total(4)      a fragment of a message (fragments.go)
 //	'g' thread(4) doc(4)            -> nothing        members of a thread
 //	'h' sha256(32)                  -> doc(4)         identity of bytes
+//	'i' message(16)                 -> what of the fragments is joined (fragments.go)
 //	'j' position(8)                 -> JSON           a decision of the ledger that removes records (removals.go)
 //	'k' digest(64)                  -> JSON           an answer of DNS that findings rest on (authentication.go)
+//	'K' sha256(32)                  -> doc(4)         identity of what copies say (copies.go)
 //	'l' doc(4)                      -> links          what it says about its conversation (threads.go)
 //	'm' node(16)                    -> thread(4)      a Message-ID, or another mark of a conversation (threads.go)
 //	'n' doc(4)                      -> numbers        date, size, place: kept in memory (apply.go)
@@ -33,7 +36,7 @@ import (
 //	's' subject(8) date(8) doc(4)   -> people         for replies that name nothing they answer (threads.go)
 //	't' stream 0x00 position(8)     -> doc(4)         of the bytes that sightings say are in that record
 //	'u' stream 0x00 first(8)        -> a run of removed records (removals.go)
-//	'v' doc(4) stream 0x00 position(8) -> JSON        a sighting: its metadata and recipients
+//	'v' doc(4) stream 0x00 position(8) -> JSON        an arrival: its metadata and recipients (copies.go)
 //	'w' stream                      -> position(8)    watermark: every record before it is applied
 //	'x' stream 0x00 position(8)     -> why(1) received(8) a record that is no part of a document (remove.go)
 //	'y' day(4)                      -> uvarint        records received, by UTC day since 1970
@@ -52,10 +55,13 @@ const (
 	famSummary    = 'd'
 	famDetails    = 'e'
 	famFinding    = 'f'
+	famFragment   = 'F'
 	famMember     = 'g'
 	famDigest     = 'h'
+	famJoined     = 'i'
 	famDecision   = 'j'
 	famAnswer     = 'k'
+	famSame       = 'K'
 	famLinks      = 'l'
 	famNode       = 'm'
 	famNumbers    = 'n'
@@ -76,7 +82,7 @@ const (
 
 // formatVersion is raised when a key or value changes its meaning: an index
 // of another version is deleted and built again.
-const formatVersion = "2"
+const formatVersion = "3"
 
 // field says which part of a document a term is of. Letters never change meaning.
 type field byte

@@ -78,6 +78,7 @@ func choice(name, example string, f field, values ...string) *operator {
 	}
 	if name == "is" {
 		op.values[isPage] = &Term{fieldKind, Slot{"page", false}}
+		op.values[isUnsearchable] = &Unsearchable{}
 	}
 	return op
 }

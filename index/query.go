@@ -24,7 +24,7 @@ import (
 // are words like any other. What an operator takes stands in operators.go.
 
 // Node is a part of a parsed query: *And, *Or, *Not, *All, *None, *Text,
-// *Near, *Term, *Span, *Size, *Case, *ThreadID or *Digest.
+// *Near, *Term, *Span, *Size, *Unsearchable, *Case, *ThreadID or *Digest.
 type Node interface{ node() }
 
 type (
@@ -55,6 +55,8 @@ type (
 	Span struct{ From, To time.Time }
 	// Size holds for documents of more than Over and less than Under bytes.
 	Size struct{ Over, Under int64 }
+	// Unsearchable holds for documents of which not all text could be read.
+	Unsearchable struct{}
 	// Case holds for what a case cites.
 	Case struct{ Number int }
 	// ThreadID holds for the messages of a conversation.
@@ -69,18 +71,19 @@ type Slot struct {
 	Prefix bool
 }
 
-func (*And) node()      {}
-func (*Or) node()       {}
-func (*Not) node()      {}
-func (*All) node()      {}
-func (*Text) node()     {}
-func (*Near) node()     {}
-func (*Term) node()     {}
-func (*Span) node()     {}
-func (*Size) node()     {}
-func (*Case) node()     {}
-func (*ThreadID) node() {}
-func (*Digest) node()   {}
+func (*And) node()          {}
+func (*Or) node()           {}
+func (*Not) node()          {}
+func (*All) node()          {}
+func (*Text) node()         {}
+func (*Near) node()         {}
+func (*Term) node()         {}
+func (*Span) node()         {}
+func (*Size) node()         {}
+func (*Unsearchable) node() {}
+func (*Case) node()         {}
+func (*ThreadID) node()     {}
+func (*Digest) node()       {}
 
 // Limits that no person meets; they bound the work of a hostile query.
 const (

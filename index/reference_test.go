@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -26,12 +27,21 @@ type refDoc struct {
 	id      string
 	names   []string // Message-IDs that it mentions, its own included.
 	values  map[string][][]string
-	address map[string][]string        // Whole addresses by field.
-	wholes  map[string]bool            // "queue:support"
-	queues  map[archive.Address]string // Of each arrival.
+	address map[string][]string // Whole addresses by field.
+	wholes  map[string]bool     // "queue:support"
+	copies  []*refCopy
 	cases   map[int]bool
 	texts   [][]refWord
 	thread  int // Of documents with the same number.
+}
+
+// refCopy is one of the copies of a document that came, and what its arrivals tell.
+type refCopy struct {
+	at     archive.Address
+	size   int64
+	queues map[archive.Address]string
+	cases  map[int]bool // That cite its bytes.
+	to     string       // Whom it says besides that it was for.
 }
 
 // refWord is a word as it is written, and the words that it is found by.
@@ -87,8 +97,11 @@ func refCorpus(t *rapid.T) (*memArchive, []*refDoc) {
 	for i := range rapid.IntRange(1, 30).Draw(t, "documents") {
 		docs = append(docs, refMessage(t, a, i))
 		if rapid.IntRange(0, 4).Draw(t, "again") == 0 {
-			d := pick(t, docs)
-			d.queues[a.again(d.at, archive.Meta{Source: archive.Source{Queue: "sales"}})] = "sales"
+			c := pick(t, pick(t, docs).copies)
+			c.queues[a.again(c.at, archive.Meta{Source: archive.Source{Queue: "sales"}})] = "sales"
+		}
+		if d := pick(t, docs); d.id != "" && rapid.IntRange(0, 3).Draw(t, "copied") == 0 {
+			refAnother(t, a, d, i)
 		}
 		if next := len(a.streams[archive.Mail]); next > 1 && rapid.IntRange(0, 6).Draw(t, "removes") == 0 {
 			first := rapid.IntRange(1, next-1).Draw(t, "first") // One message stays.
@@ -97,10 +110,10 @@ func refCorpus(t *rapid.T) (*memArchive, []*refDoc) {
 			removed = append(removed, r)
 		}
 		if rapid.IntRange(0, 3).Draw(t, "cited") == 0 {
-			d, number := pick(t, docs), rapid.IntRange(1, 2).Draw(t, "case")
-			d.cases[number] = true
-			digest := a.streams[d.at.Stream][d.at.Position].Meta.SHA256
-			a.decide(t, casework.CitationAdded, number, casework.CitationData{ID: i, Record: d.at, SHA256: digest})
+			c, number := pick(t, pick(t, docs).copies), rapid.IntRange(1, 2).Draw(t, "case")
+			c.cases[number] = true
+			digest := a.streams[c.at.Stream][c.at.Position].Meta.SHA256
+			a.decide(t, casework.CitationAdded, number, casework.CitationData{ID: i, Record: c.at, SHA256: digest})
 		}
 	}
 	docs = refRemove(docs, removed)
@@ -109,16 +122,39 @@ func refCorpus(t *rapid.T) (*memArchive, []*refDoc) {
 	return a, docs
 }
 
-// refRemove leaves the documents whose bytes were not removed, found by the arrivals that were not.
+// refAnother sends another copy of a document, to somebody else.
+func refAnother(t *rapid.T, a *memArchive, d *refDoc, i int) {
+	c := &refCopy{queues: map[archive.Address]string{}, cases: map[int]bool{}, to: pick(t, []string{"audit", "boss"})}
+	raw := fmt.Sprintf("X-Copy: %d\r\n", i) + string(a.streams[archive.Mail][d.copies[0].at.Position].Body)
+	c.at, c.size = a.append(archive.Meta{Source: archive.Source{Queue: "copies", Format: "postfix"},
+		Envelope: &archive.Envelope{To: []string{"c+to=" + c.to + "=tailspin.example@journal.example.net"}}}, raw), int64(len(raw))
+	c.queues[c.at] = "copies"
+	d.copies = append(d.copies, c)
+}
+
+// refRemove leaves the documents of which a copy was not removed, found by what the copies and
+// arrivals tell that were not.
 func refRemove(docs []*refDoc, removed []archive.Removal) (left []*refDoc) {
 	gone := allGone(removed)
 	for _, d := range docs {
-		if gone[d.at] {
+		d.copies = slices.DeleteFunc(d.copies, func(c *refCopy) bool { return gone[c.at] })
+		if len(d.copies) == 0 {
 			continue
 		}
-		for at, queue := range d.queues {
-			if !gone[at] {
-				d.wholes["queue:"+queue] = true
+		d.at, d.size = d.copies[0].at, d.copies[0].size
+		for _, c := range d.copies {
+			maps.Copy(d.cases, c.cases)
+			for at, queue := range c.queues {
+				if !gone[at] {
+					d.wholes["queue:"+queue] = true
+				}
+			}
+			if c.to == "" {
+				continue
+			}
+			for _, f := range []string{"to", "rcpt", "participant"} {
+				d.values[f] = append(d.values[f], []string{c.to, "tailspin", "example"})
+				d.address[f] = append(d.address[f], c.to+"@tailspin.example")
 			}
 		}
 		left = append(left, d)
@@ -141,6 +177,8 @@ func refMessage(t *rapid.T, a *memArchive, i int) *refDoc {
 		}
 	}
 	subject, text := refText(t, 0, 4), refText(t, 0, 12)
+	number := fmt.Sprintf("nr%d", i) // No two say the same.
+	text = append(text, refWord{number, []string{number}})
 	fields = append(fields, "Subject: "+written(subject), dated(d.date))
 	d.texts = [][]refWord{subject, text}
 	d.values["subject"], d.values["body"] = [][]string{folded(subject)}, [][]string{folded(text)}
@@ -167,8 +205,10 @@ func refMessage(t *rapid.T, a *memArchive, i int) *refDoc {
 	}
 	raw := mail(body, append(fields, fmt.Sprintf("X-Number: %d", i))...)
 	queue := pick(t, []string{"support", "sales"})
-	d.at, d.size = a.append(archive.Meta{Source: archive.Source{Queue: queue}}, raw), int64(len(raw))
-	d.queues = map[archive.Address]string{d.at: queue}
+	c := &refCopy{size: int64(len(raw)), cases: map[int]bool{}}
+	c.at = a.append(archive.Meta{Source: archive.Source{Queue: queue}}, raw)
+	c.queues = map[archive.Address]string{c.at: queue}
+	d.copies = []*refCopy{c}
 	return d
 }
 
@@ -268,7 +308,7 @@ func refLeaf(t *rapid.T, docs []*refDoc) refQuery {
 	case 11:
 		return refOf(t, docs)
 	}
-	whole := pick(t, []string{"queue:support", "queue:sales", "has:attachment", "kind:message", "kind:page", "filetype:pdf", "filetype:txt"})
+	whole := pick(t, []string{"queue:support", "queue:sales", "queue:copies", "has:attachment", "kind:message", "kind:page", "filetype:pdf", "filetype:txt"})
 	return refQuery{whole, func(d *refDoc) bool { return d.wholes[whole] }}
 }
 
@@ -306,7 +346,7 @@ func refPrefix(t *rapid.T, field string) refQuery {
 }
 
 func refPerson(t *rapid.T) refQuery {
-	f := pick(t, []string{"from", "to", "cc", "participant"})
+	f := pick(t, []string{"from", "to", "cc", "rcpt", "participant"})
 	whole := func(find func(string) bool) func(*refDoc) bool {
 		return func(d *refDoc) bool { return slices.ContainsFunc(d.address[f], find) }
 	}
@@ -328,6 +368,8 @@ func refPerson(t *rapid.T) refQuery {
 		{f + ":\"jane doe\"", func(d *refDoc) bool { return d.has(f, []string{"jane", "doe"}, false) }},
 		{f + ":jane.doe", whole(func(a string) bool { return strings.HasPrefix(a, "jane.doe@") })},
 		{f + ":" + local + "@" + parent, whole(func(a string) bool { return a == local+"@"+parent })},
+		{f + ":audit@tailspin.example", whole(func(a string) bool { return a == "audit@tailspin.example" })},
+		{f + ":boss", func(d *refDoc) bool { return d.has(f, []string{"boss"}, false) }},
 		{f + ":" + word, func(d *refDoc) bool { return d.has(f, []string{strings.ToLower(word)}, false) }},
 	})
 }

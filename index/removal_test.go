@@ -335,7 +335,7 @@ func noTraces(t tester, x *Index) {
 			return nil
 		}))
 	}
-	for _, family := range []byte{famAddress, famTarget, famDigest, famNode} {
+	for _, family := range []byte{famAddress, famTarget, famDigest, famSame, famNode} {
 		note(t, x.each(family, func(key, value []byte) error {
 			if dead.Contains(binary.BigEndian.Uint32(value)) {
 				t.Errorf("row %q leads to a dead document", key)

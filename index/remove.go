@@ -1,7 +1,6 @@
 package index
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/binary"
 	"encoding/json"
@@ -22,7 +21,7 @@ import (
 // bytes of each record. Deleting their rows is left to following batches when there
 // are more than a step takes, and their words to a sweep (sweep.go).
 //
-// A document with a removed arrival is deleted as a whole, since its words and
+// A document with a removed arrival is deleted as a whole, other copies and all, since its words and
 // its summary may be of that arrival. The arrivals that stay are queued to be read again
 // from the archive and make a new document. So the index ends with what it would
 // have if the removed records had never been there, whichever way it learns of it.
@@ -319,25 +318,20 @@ func (a *applier) retire(docs []docID) error {
 }
 
 func (a *applier) retireOne(doc docID) error {
-	s, err := a.stored(doc)
+	prefix := docKey(famSighting, doc)
+	arrivals, err := a.rows(prefix, after(prefix))
 	if err != nil {
 		return err
 	}
-	err = eachIn(a.db, docKey(famSighting, doc), func(key, value []byte) error {
-		var r sightingRow
-		if err := json.Unmarshal(value, &r); err != nil {
+	for _, arrival := range arrivals {
+		var r arrivalRow
+		if err := json.Unmarshal(arrival.value, &r); err != nil {
 			return fmt.Errorf("%w: %w", errCorrupt, err)
 		}
-		a.delete(bytes.Clone(key))
-		return a.release(doc, r.Meta)
-	})
-	if err != nil {
-		return err
-	}
-	if value, err := a.get(digestKey(famDigest, s.sha256)); err != nil {
-		return err
-	} else if len(value) == 4 && binary.BigEndian.Uint32(value) == doc {
-		a.delete(digestKey(famDigest, s.sha256))
+		a.delete(arrival.key)
+		if err := a.release(doc, r); err != nil {
+			return err
+		}
 	}
 	for _, family := range []byte{famSummary, famText, famDetails} {
 		a.delete(docKey(family, doc))
@@ -349,10 +343,17 @@ func (a *applier) retireOne(doc docID) error {
 }
 
 // release takes an arrival out of its document: what stays is read again.
-func (a *applier) release(doc docID, m archive.Meta) error {
+func (a *applier) release(doc docID, r arrivalRow) error {
+	m := r.Meta
 	a.delete(addressKey(m.Address()))
+	leads := [][]byte{digestKey(famDigest, m.SHA256)}
+	if r.Same != nil {
+		leads = append(leads, digestKey(famSame, *r.Same))
+	}
 	if m.SameAs != nil {
-		key := recordKey(famTarget, *m.SameAs)
+		leads = append(leads, recordKey(famTarget, *m.SameAs))
+	}
+	for _, key := range leads {
 		value, err := a.get(key)
 		if err != nil {
 			return err

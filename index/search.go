@@ -337,7 +337,7 @@ func (f *finder) summary(doc docID, s *stored, citing *pebble.Iterator, h *highl
 		return out, err
 	}
 	out.Thread = threadID(row.lowest)
-	if out.Cases, err = casesOf(citing, s.sha256); err != nil {
+	if out.Cases, err = f.cases(doc, s, citing); err != nil {
 		return out, err
 	}
 	if h == nil {
@@ -353,6 +353,32 @@ func (f *finder) summary(doc docID, s *stored, citing *pebble.Iterator, h *highl
 	}
 	out.Snippet, out.Marks = h.snippet(string(value[n:]), int(author))
 	return out, nil
+}
+
+// cases lists the cases that cite any copy of a document, in order.
+func (f *finder) cases(doc docID, s *stored, citing *pebble.Iterator) ([]int, error) {
+	if s.copies < 2 {
+		return casesOf(citing, s.sha256)
+	}
+	rows, err := f.arrivals(doc)
+	if err != nil {
+		return nil, err
+	}
+	var all []int
+	known := map[archive.Digest]bool{}
+	for _, r := range rows {
+		if known[r.Meta.SHA256] {
+			continue
+		}
+		known[r.Meta.SHA256] = true
+		cases, err := casesOf(citing, r.Meta.SHA256)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, cases...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all), nil
 }
 
 // casesOf lists the cases that cite a body, in order.

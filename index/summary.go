@@ -27,12 +27,13 @@ type stored struct {
 	queue        string
 	mailbox      string
 	sightings    int
+	copies       int
 	messageID    string
 	unsearchable string
 	thread       uint32
 }
 
-const storedVersion = 1
+const storedVersion = 2
 
 func (s *stored) encode() []byte {
 	e := encoder{storedVersion}
@@ -53,6 +54,7 @@ func (s *stored) encode() []byte {
 	e.text(s.queue)
 	e.text(s.mailbox)
 	e.number(int64(s.sightings))
+	e.number(int64(s.copies))
 	e.text(s.messageID)
 	e.text(s.unsearchable)
 	e.number(int64(s.thread))
@@ -77,7 +79,7 @@ func decodeStored(value []byte) (*stored, error) {
 	s.size = d.number()
 	copy(s.sha256[:], d.text())
 	s.queue, s.mailbox = d.text(), d.text()
-	s.sightings, s.messageID, s.unsearchable = int(d.number()), d.text(), d.text()
+	s.sightings, s.copies, s.messageID, s.unsearchable = int(d.number()), int(d.number()), d.text(), d.text()
 	s.thread = uint32(d.number())
 	if d.bad {
 		return nil, errCorrupt
@@ -91,7 +93,7 @@ func (s *stored) summary() Summary {
 		Address: s.at, Kind: s.kind,
 		Date: time.UnixMilli(s.date).UTC(), Received: time.Unix(0, s.received).UTC(),
 		From: s.from, To: s.to, Subject: s.subject, Files: s.files, Size: s.size, SHA256: s.sha256,
-		Queue: s.queue, Mailbox: s.mailbox, Sightings: s.sightings,
+		Queue: s.queue, Mailbox: s.mailbox, Sightings: s.sightings, Copies: s.copies,
 	}
 }
 

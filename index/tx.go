@@ -146,7 +146,7 @@ func (t *tx) note(key, value []byte) {
 // families that are read one by one.
 func groupLength(family byte) int {
 	switch family {
-	case famMember:
+	case famMember, famSighting:
 		return 1 + 4
 	case famSubject, famOrphan:
 		return 1 + 8

@@ -1,6 +1,7 @@
 package message
 
 import (
+	"slices"
 	"strings"
 )
 
@@ -366,22 +367,52 @@ func (r *Reading) token(to string) {
 // addRecipient adds one, or makes better what is known of the same address.
 func (r *Reading) addRecipient(n Recipient) {
 	for i := range r.Recipients {
-		k := &r.Recipients[i]
-		if !strings.EqualFold(k.Address, n.Address) {
-			continue
+		if r.Recipients[i].absorb(n) {
+			return
 		}
-		if k.Name == "" {
-			k.Name = n.Name
-		}
-		if k.Role == "recipient" && n.Role != "" {
-			k.Role = n.Role
-		}
-		if rank(n.Provenance) < rank(k.Provenance) {
-			k.Provenance = n.Provenance
-		}
-		return
 	}
 	r.Recipients = append(r.Recipients, n)
+}
+
+// MergeRecipients makes one list of what several copies of a message tell of its
+// recipients: each address once, in the role and with the provenance that are
+// known best. Who got it by way of two lists is there for each of them.
+func MergeRecipients(copies ...[]Recipient) (all []Recipient) {
+	known := map[string][]int{} // By address: indexes in all.
+copies:
+	for _, n := range slices.Concat(copies...) {
+		address := strings.ToLower(n.Address)
+		for _, i := range known[address] {
+			if all[i].absorb(n) {
+				continue copies
+			}
+		}
+		known[address] = append(known[address], len(all))
+		all = append(all, n)
+	}
+	return all
+}
+
+// absorb takes over what n tells better; false when it is of somebody else, or
+// came another way.
+func (k *Recipient) absorb(n Recipient) bool {
+	if !strings.EqualFold(k.Address, n.Address) || k.Via != "" && n.Via != "" && !strings.EqualFold(k.Via, n.Via) {
+		return false
+	}
+	if k.Name == "" {
+		k.Name = n.Name
+	}
+	better := rank(n.Provenance) < rank(k.Provenance)
+	if n.Role != "" && n.Role != "recipient" && (better || k.Role == "recipient") {
+		k.Role = n.Role
+	}
+	if better {
+		k.Provenance = n.Provenance
+	}
+	if k.Via == "" && n.Via != "" {
+		k.Via, k.ViaKind = n.Via, n.ViaKind
+	}
+	return true
 }
 
 // rank orders provenances, the strongest first.
