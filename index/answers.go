@@ -82,6 +82,9 @@ func (f *finder) document(at archive.Address) (*Document, error) {
 		var more details
 		err = json.Unmarshal(value, &more)
 		d.Attachments, d.Defects = more.Attachments, more.Defects
+		if err == nil && more.Fragment != nil {
+			d.Fragment, err = f.fragments(more.Fragment)
+		}
 	}
 	if err != nil {
 		return nil, err

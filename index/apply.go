@@ -57,8 +57,11 @@ func (s *state) next() *state {
 // memory is what of the one who applies lasts longer than a batch.
 type memory struct {
 	orphans map[uint64]struct{} // Subjects with a row in 'z'; one too many does no harm.
-	terms   termTable
-	steps   steps
+
+	fragments map[docID]fragment // Those with a row in 'f'.
+
+	terms termTable
+	steps steps
 }
 
 // steps are how much of what was removed is deleted at a time.
@@ -115,7 +118,7 @@ func apply(db *pebble.DB, old *state, m *memory, r run) (*pebble.Batch, *state, 
 }
 
 func newApplier(db *pebble.DB, old *state, m *memory) *applier {
-	return &applier{tx: newTx(db, m.orphans, &m.terms), steps: m.steps, state: old.next(), published: old.n}
+	return &applier{tx: newTx(db, m.orphans, &m.terms), steps: m.steps, state: old.next(), published: old.n, fragments: m.fragments, torn: map[node]bool{}}
 }
 
 // all applies the records of a run one by one.
@@ -142,6 +145,9 @@ func (a *applier) gone(r run) error {
 
 // finish completes the batch and gives the next state.
 func (a *applier) finish() (*pebble.Batch, *state, error) {
+	if err := a.settle(); err != nil {
+		return nil, nil, fmt.Errorf("join fragments: %w", err)
+	}
 	if err := a.writeCounts(); err != nil {
 		return nil, nil, err
 	}
@@ -160,6 +166,9 @@ type applier struct {
 	added     []docID // To come into the order.
 	moved     bool    // The date or address of one that is in the order changed.
 	changed   []int32 // days
+
+	fragments map[docID]fragment
+	torn      map[node]bool // Messages of which fragments came or went.
 }
 
 func (a *applier) item(it item) error {

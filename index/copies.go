@@ -218,6 +218,9 @@ func (a *applier) bytes(doc docID, s *stored, e *analysis) error {
 	a.numbers(doc)
 	a.replace(docKey(famText, doc), e.text, first)
 	a.replace(docKey(famDetails, doc), e.details, first)
+	if err := a.fragment(doc, e); err != nil {
+		return err
+	}
 	return a.converse(doc, s, e.thread, first)
 }
 

@@ -69,12 +69,16 @@ type analysis struct {
 	text       []byte // As stored: where the author begins, and the text
 	words      uint32 // How long the text is.
 	thread     links
+	fragment   *fragment       // It is a part of a message; nil as a rule.
+	joined     *archive.Digest // Of the fragments that it was read with, see digestOf.
+	whole      bool            // They fit together: words and text are of the whole message.
 }
 
 // details is what only the page of a document shows.
 type details struct {
 	Attachments []message.Attachment `json:"attachments,omitempty"`
 	Defects     []message.Defect     `json:"defects,omitempty"`
+	Fragment    *fragment            `json:"fragment,omitempty"`
 }
 
 // analyzer reads records; it is not for concurrent use.
@@ -83,9 +87,10 @@ type analyzer struct{ w *termWriter }
 func newAnalyzer() *analyzer { return &analyzer{newTermWriter()} }
 
 // analyze reads a record. body is its bytes, for a sighting those it repeats
-// or nil when they cannot tell more than its metadata. A message that the
+// or nil when they cannot tell more than its metadata. With the other fragments of a
+// message the first has the words of the whole. A message that the
 // reader cannot take stays findable by its metadata and does not stop what comes behind it.
-func (z *analyzer) analyze(m archive.Meta, body []byte) (a *analysis) {
+func (z *analyzer) analyze(m archive.Meta, body []byte, j *joined) (a *analysis) {
 	defer func() {
 		if fault := recover(); fault != nil {
 			z.w = newTermWriter()
@@ -101,7 +106,7 @@ func (z *analyzer) analyze(m archive.Meta, body []byte) (a *analysis) {
 		reading = message.Read(body, delivery(m))
 		a.recipients = reading.Recipients
 		if a.document {
-			z.original(a, reading)
+			z.original(a, reading, j)
 		}
 	case m.Kind == archive.KindPage:
 		a.summary.unsearchable = reasonPage
@@ -171,45 +176,69 @@ func recipientFields(r message.Recipient) []field {
 }
 
 // original takes in the message that people sent.
-func (z *analyzer) original(a *analysis, reading *message.Reading) {
+func (z *analyzer) original(a *analysis, reading *message.Reading, j *joined) {
 	m := reading.Original
+	whole := a.join(m, j)
 	s := &a.summary
 	s.subject, s.messageID = m.Subject, m.MessageID
 	s.date = sent(m.Date, a.meta.Received)
 	s.from = author(m, reading.Sender)
 	s.to = slices.Concat(m.To, m.Cc)
-	text := m.Text()
-	files := m.Attachments()
+	own := m.Attachments()
+	text, files := whole.Text(), own
+	if whole != m {
+		files = whole.Attachments()
+	}
 	for _, f := range files {
 		if f.Filename != "" && !f.Inline {
 			s.files = append(s.files, f.Filename)
 		}
 	}
-	encrypted := encrypted(m, text.Body)
-	s.unsearchable = unreadable(m, reading, text, files, encrypted)
+	encrypted := encrypted(whole, text.Body)
+	s.unsearchable = unreadable(whole, reading, text, files, encrypted)
 	body := text.Body
 	if len(body) > MaxText {
 		body = strings.ToValidUTF8(body[:MaxText], "")
 	}
-	z.headerTerms(m)
+	z.headerTerms(m, whole)
 	a.words = z.w.words(fieldBody, body, 0)
 	z.fileTerms(files)
-	z.flagTerms(m, text, files, encrypted)
+	z.flagTerms(whole, text, files, encrypted)
 	kept := body
 	if len(kept) > maxSnippetText {
 		kept = strings.ToValidUTF8(kept[:maxSnippetText], "")
 	}
 	a.text = append(binary.AppendUvarint(nil, uint64(authorStart(text, len(kept)))), kept...)
-	a.details = marshalDetails(details{files, slices.Concat(reading.Defects, m.Defects)})
+	a.details = marshalDetails(details{own, slices.Concat(reading.Defects, m.Defects), a.fragment})
 	a.thread = linksOf(m, s.date)
 	if s.date == m.Date.UnixMilli() { // Else it depends on when each copy came.
-		a.same = sameAs(m, files)
+		a.same = sameAs(m, own)
 	}
 }
 
-func (z *analyzer) headerTerms(m *message.Message) {
+// join returns the message that the words are of: the whole one where m is read with its other fragments, else m.
+func (a *analysis) join(m *message.Message, j *joined) *message.Message {
+	a.fragment = fragmentOf(m)
+	if a.fragment == nil || j == nil {
+		return m
+	}
+	a.joined = &j.of
+	if whole := j.whole(); whole != nil {
+		a.whole = true
+		return whole
+	}
+	return m
+}
+
+func (z *analyzer) headerTerms(m, whole *message.Message) {
 	w := z.w
-	w.words(fieldSubject, m.Subject, 0)
+	place := w.words(fieldSubject, m.Subject, 0)
+	if whole != m {
+		w.words(fieldSubject, whole.Subject, place+placeGap)
+		if whole.MessageID != "" && whole.MessageID != m.MessageID {
+			w.add(fieldMessageID, []byte(messageIDTerm(whole.MessageID)), noPlace)
+		}
+	}
 	w.mailboxes(m.From, fieldFrom, fieldParticipant)
 	w.mailboxes(m.Sender, fieldFrom, fieldParticipant)
 	w.mailboxes(m.ReplyTo, fieldParticipant)
@@ -330,7 +359,7 @@ func messageIDTerm(id string) string {
 }
 
 func marshalDetails(d details) []byte {
-	if len(d.Attachments) == 0 && len(d.Defects) == 0 {
+	if len(d.Attachments) == 0 && len(d.Defects) == 0 && d.Fragment == nil {
 		return nil
 	}
 	raw, err := json.Marshal(d)

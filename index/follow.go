@@ -512,7 +512,15 @@ func (r *reader) item(z *analyzer, rec found) (item, error) {
 		if err != nil {
 			return it, err
 		}
-		it.entry = z.analyze(rec.Meta, body)
+		it.entry = z.analyze(rec.Meta, body, nil)
+		if f := it.entry.fragment; f == nil || f.Number != 1 {
+			break
+		}
+		if j, err := r.join(it.entry, body); err != nil {
+			return it, err
+		} else if j != nil {
+			it.entry = z.analyze(rec.Meta, body, j)
+		}
 	}
 	return it, nil
 }

@@ -53,7 +53,7 @@ func pick[E any](t *rapid.T, from []E) E { return from[rapid.IntRange(0, len(fro
 
 func (h *history) grow(t *rapid.T) {
 	stream := pick(t, historyStreams)
-	switch rapid.IntRange(0, 20).Draw(t, "what") {
+	switch rapid.IntRange(0, 23).Draw(t, "what") {
 	case 0, 1:
 		h.sighting(t, stream)
 	case 2: // As a gateway does that could not ask whether it is known.
@@ -77,6 +77,8 @@ func (h *history) grow(t *rapid.T) {
 		h.finding(t, stream)
 	case 10, 11, 12:
 		h.copy(t, stream)
+	case 13, 14, 15:
+		h.fragment(t, stream)
 	default:
 		h.message(t, stream)
 	}
@@ -154,6 +156,27 @@ func (h *history) copy(t *rapid.T, stream archive.Stream) {
 	}
 	h.raws = append(h.raws, raw)
 	h.seen = append(h.seen, h.append(meta, raw))
+}
+
+// fragment appends a part of one of a few messages, also one that was there before.
+func (h *history) fragment(t *rapid.T, stream archive.Stream) {
+	whole, total := rapid.IntRange(0, 1).Draw(t, "whole"), rapid.IntRange(2, 3).Draw(t, "total")
+	n := rapid.IntRange(1, total).Draw(t, "number")
+	raw := piecemeal(fmt.Sprintf("%d.%d", whole, total), pick(t, historyPeople[:2]), n, total, fmt.Sprintf("overflow disk%d\n", n))
+	if rapid.IntRange(0, 3).Draw(t, "another") == 0 {
+		raw = fmt.Sprintf("X-Number: %d\r\n", h.made) + raw
+	}
+	h.raws = append(h.raws, raw)
+	h.seen = append(h.seen, h.append(archive.Meta{Stream: stream, Received: h.clock.Add(time.Duration(rapid.IntRange(-9, 9).Draw(t, "late")) * time.Second)}, raw))
+}
+
+// piecemeal is a fragment of a message.
+func piecemeal(id, from string, n, total int, text string) string {
+	if n == 1 {
+		text = "Subject: whole\nMessage-ID: <whole." + id + "@contoso.example>\nContent-Type: text/plain; charset=utf-8\n\n" + text
+	}
+	return mail(text, "From: "+from, fmt.Sprintf("Subject: split %d", n), fmt.Sprintf("Message-ID: <%d.%s@parts.example>", n, id),
+		fmt.Sprintf("Content-Type: message/partial; id=%q; number=%d; total=%d", id, n, total))
 }
 
 // report is the journal report of a message.
@@ -255,7 +278,7 @@ func saysAll(t tester, x *Index, a *memArchive) string {
 	ctx := context.Background()
 	for _, q := range []string{
 		"", "disk", "disk array", "\"disk array\"", "-disk", "日本", "uberf*", "subject:munchen", "from:jane", "to:@contoso.example", "rcpt:audit",
-		"to:boss", "bcc:audit", "queue:copies", "queue:sales", "is:import", "is:unsearchable", "kind:page", "case:1", "case:2", "has:link", "id:3@contoso.example", "dkim:pass", "dkim:fail", "dkim:none", "after:2026-10-20",
+		"to:boss", "bcc:audit", "queue:copies", "overflow", "subject:whole", "queue:sales", "is:import", "is:unsearchable", "kind:page", "case:1", "case:2", "has:link", "id:3@contoso.example", "dkim:pass", "dkim:fail", "dkim:none", "after:2026-10-20",
 	} {
 		for _, order := range []Sort{Newest, Oldest, Relevance} {
 			r, err := x.Search(ctx, Request{Query: q, Limit: 7, Sort: order, Now: testNow})

@@ -84,8 +84,18 @@ type Document struct {
 	Seen         []Sighting           `json:"sightings_list"`         // In the order they were received.
 	Variants     []archive.Address    `json:"variants,omitempty"`     // Messages with the same Message-ID that say something else.
 	Unsearchable string               `json:"unsearchable,omitempty"` // Why its text could not be read; "" when it could.
+	Fragment     *Fragment            `json:"fragment,omitempty"`     // It is a part of a message; nil as a rule.
 
 	Authentication *Authentication `json:"authentication,omitempty"` // Nil until it was examined.
+}
+
+// Fragment says which part of a message a record is (RFC 2046 section 5.2.2). While
+// the whole message is here it is found by its words at its first part.
+type Fragment struct {
+	Number int               `json:"number"` // From 1.
+	Total  int               `json:"total"`  // 0 when no part that is here tells.
+	Parts  []archive.Address `json:"parts"`  // Those that are here, in order.
+	Whole  bool              `json:"whole"`  // All are here.
 }
 
 // Sighting is one arrival of a message: of a copy of its own, or of the same bytes again.

@@ -237,7 +237,7 @@ func eachIn(r pebble.Reader, prefix []byte, do func(key, value []byte) error) er
 
 func (x *Index) loadState() error {
 	s := newState()
-	orphans := map[uint64]struct{}{}
+	orphans, fragments := map[uint64]struct{}{}, map[docID]fragment{}
 	raw, err := getCopy(x.db, countsKey)
 	if err == nil && raw != nil {
 		if json.Unmarshal(raw, &s.counts) != nil {
@@ -267,12 +267,17 @@ func (x *Index) loadState() error {
 		x.each(famOrphan, func(key, _ []byte) error {
 			orphans[binary.BigEndian.Uint64(key[1:])] = struct{}{}
 			return nil
+		}),
+		x.each(famFragment, func(key, value []byte) error {
+			p, err := decodePiece(key, value)
+			fragments[p.doc] = p.fragment
+			return err
 		}))
 	if err == nil {
 		err = errors.Join(x.loadRemovals(s), x.loadSweep(s))
 	}
 	s.order = s.rebuilt()
-	x.state, x.memory.orphans = s, orphans
+	x.state, x.memory.orphans, x.memory.fragments = s, orphans, fragments
 	return err
 }
 

@@ -327,7 +327,7 @@ func TestErasedWordsLeaveTheDisk(t *testing.T) {
 func noTraces(t tester, x *Index) {
 	t.Helper()
 	dead := x.now().dead
-	for _, family := range []byte{famText, famSummary, famDetails, famLinks, famMember, famSubject, famOrphan, famThread} {
+	for _, family := range []byte{famText, famSummary, famDetails, famLinks, famMember, famSubject, famOrphan, famThread, famFragment} {
 		note(t, x.each(family, func(key, _ []byte) error {
 			if dead.Contains(keyDoc(key)) {
 				t.Errorf("row %q is of a dead document", key)
@@ -335,7 +335,7 @@ func noTraces(t tester, x *Index) {
 			return nil
 		}))
 	}
-	for _, family := range []byte{famAddress, famTarget, famDigest, famSame, famNode} {
+	for _, family := range []byte{famAddress, famTarget, famDigest, famSame, famNode, famJoined} {
 		note(t, x.each(family, func(key, value []byte) error {
 			if dead.Contains(binary.BigEndian.Uint32(value)) {
 				t.Errorf("row %q leads to a dead document", key)

@@ -169,6 +169,9 @@ func (a *applier) kill(doc docID) {
 	}
 	a.ownSets()
 	a.dead.Add(doc)
+	if f, ok := a.fragments[doc]; ok {
+		a.torn[f.Of] = true
+	}
 	if a.hidden.CheckedAdd(doc) {
 		a.counts.Documents--
 		a.unsearchable(reasons[a.why[doc]], -1)
@@ -336,6 +339,7 @@ func (a *applier) retireOne(doc docID) error {
 	for _, family := range []byte{famSummary, famText, famDetails} {
 		a.delete(docKey(family, doc))
 	}
+	a.forgetFragment(doc)
 	a.ownSets()
 	a.retired.Add(doc)
 	a.write(docKey(famNumbers, doc), []byte{numbersRetired})

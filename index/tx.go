@@ -150,6 +150,8 @@ func groupLength(family byte) int {
 		return 1 + 4
 	case famSubject, famOrphan:
 		return 1 + 8
+	case famFragment:
+		return 1 + 16
 	}
 	return 0
 }
