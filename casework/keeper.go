@@ -28,8 +28,8 @@ type Vault interface {
 type Finder interface {
 	// CaughtUp fails while the archive has records that cannot be found yet.
 	CaughtUp(context.Context) error
-	// Matches yields the records that a query finds, with every arrival of the
-	// same bytes, from the positions in after on; nil is from the first.
+	// Matches yields the records that a query finds, with every copy and
+	// arrival, from the positions in after on; nil is from the first.
 	Matches(ctx context.Context, query string, after map[archive.Stream]archive.Position) iter.Seq2[archive.Address, error]
 	// Alike yields the records outside of a pack whose bytes are kept in it only.
 	Alike(context.Context, archive.PackInfo) iter.Seq2[archive.Address, error]

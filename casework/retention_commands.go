@@ -22,7 +22,7 @@ type (
 		Name     string
 		Query    string
 		Standing bool
-		Records  []Range // What it matched, with every arrival of the same bytes.
+		Records  []Range // What it matched, with every copy and arrival.
 		Reason   string
 	}
 	// ExtendHold adds what a standing hold matched later.
@@ -34,13 +34,13 @@ type (
 	ReleaseHold struct{ Name, Reason string }
 	// RequestErasure asks to remove records.
 	RequestErasure struct {
-		Records []Range // With every arrival of the same bytes.
+		Records []Range // With every copy and arrival.
 		Reason  string
 	}
 	// ApproveErasure orders an erasure.
 	ApproveErasure struct {
 		ID   int
-		Also []Range // What brought the same bytes since it was requested.
+		Also []Range // What brought the same messages since it was requested.
 
 		actor string // Set by the Desk.
 	}

@@ -25,7 +25,7 @@ type (
 		Name     string  `json:"name"`
 		Query    string  `json:"query"`
 		Standing bool    `json:"standing,omitempty"` // Also for what will match later.
-		Records  []Range `json:"records"`            // What matched, with every arrival of the same bytes.
+		Records  []Range `json:"records"`            // What matched, with every copy and arrival.
 	}
 	// HoldExtendedData is the data of HoldExtended.
 	HoldExtendedData struct {
@@ -45,7 +45,7 @@ type (
 	// ErasureOrderedData is the data of ErasureOrdered. The actor approved it.
 	ErasureOrderedData struct {
 		ID      int     `json:"id"`
-		Records []Range `json:"records"` // As requested, with what brought the same bytes since.
+		Records []Range `json:"records"` // As requested, with what brought the same messages since.
 		Removes []Range `json:"removes"` // Those of them that were not removed before.
 	}
 	// ErasureRefusedData is the data of ErasureRefused.

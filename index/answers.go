@@ -72,7 +72,7 @@ func (f *finder) document(at archive.Address) (*Document, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Document{MessageID: s.messageID, Unsearchable: s.unsearchable}
+	d := &Document{MessageID: s.messageID}
 	summaries, err := f.summaries([]docID{doc}, newHighlighter(newWordCutter(), &All{}))
 	if err != nil {
 		return nil, err

@@ -327,10 +327,14 @@ func (f *finder) fragments(own *fragment) (*Fragment, error) {
 		}
 		return err
 	})
-	var parts []piece
-	parts, out.Whole = assemble(all)
+	if err != nil {
+		return nil, err
+	}
+	parts, whole := assemble(all)
 	for _, p := range parts {
 		out.Parts = append(out.Parts, p.at)
 	}
+	value, err := f.get(joinedKey(own.Of))
+	out.Whole = whole && len(value) == 4+1+32 && value[4] == 1
 	return out, err
 }

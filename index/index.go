@@ -70,21 +70,22 @@ type Summary struct {
 	Cases     []int             `json:"cases,omitempty"`
 	Sightings int               `json:"sightings"` // How often it came, in any copy: 1 or more.
 	Copies    int               `json:"copies"`    // How many copies with different bytes came: 1 or more.
+
+	Unsearchable string `json:"unsearchable,omitempty"` // Why its text could not be read, or not all; "" when it was.
 }
 
 // Document is everything the index knows of a message, of whichever of its copies.
 // Summary and Meta are of the copy that was received first.
 type Document struct {
 	Summary
-	Meta         archive.Meta         `json:"-"`
-	MessageID    string               `json:"message_id,omitempty"`
-	Recipients   []message.Recipient  `json:"recipients"` // Of all copies, each as it is known best.
-	Attachments  []message.Attachment `json:"attachments"`
-	Defects      []message.Defect     `json:"defects"`
-	Seen         []Sighting           `json:"sightings_list"`         // In the order they were received.
-	Variants     []archive.Address    `json:"variants,omitempty"`     // Messages with the same Message-ID that say something else.
-	Unsearchable string               `json:"unsearchable,omitempty"` // Why its text could not be read; "" when it could.
-	Fragment     *Fragment            `json:"fragment,omitempty"`     // It is a part of a message; nil as a rule.
+	Meta        archive.Meta         `json:"-"`
+	MessageID   string               `json:"message_id,omitempty"`
+	Recipients  []message.Recipient  `json:"recipients"` // Of all copies, each as it is known best.
+	Attachments []message.Attachment `json:"attachments"`
+	Defects     []message.Defect     `json:"defects"`
+	Seen        []Sighting           `json:"sightings_list"`     // In the order they were received.
+	Variants    []archive.Address    `json:"variants,omitempty"` // Messages with the same Message-ID that say something else.
+	Fragment    *Fragment            `json:"fragment,omitempty"` // It is a part of a message; nil as a rule.
 
 	Authentication *Authentication `json:"authentication,omitempty"` // Nil until it was examined.
 }
@@ -95,7 +96,7 @@ type Fragment struct {
 	Number int               `json:"number"` // From 1.
 	Total  int               `json:"total"`  // 0 when no part that is here tells.
 	Parts  []archive.Address `json:"parts"`  // Those that are here, in order.
-	Whole  bool              `json:"whole"`  // All are here.
+	Whole  bool              `json:"whole"`  // All are here and fit together.
 }
 
 // Sighting is one arrival of a message: of a copy of its own, or of the same bytes again.

@@ -93,7 +93,7 @@ func (s *stored) summary() Summary {
 		Address: s.at, Kind: s.kind,
 		Date: time.UnixMilli(s.date).UTC(), Received: time.Unix(0, s.received).UTC(),
 		From: s.from, To: s.to, Subject: s.subject, Files: s.files, Size: s.size, SHA256: s.sha256,
-		Queue: s.queue, Mailbox: s.mailbox, Sightings: s.sightings, Copies: s.copies,
+		Queue: s.queue, Mailbox: s.mailbox, Sightings: s.sightings, Copies: s.copies, Unsearchable: s.unsearchable,
 	}
 }
 

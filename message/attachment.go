@@ -23,6 +23,7 @@ func (m *Message) Attachments() []Attachment {
 		sum := sha256.Sum256(content)
 		files = append(files, Attachment{
 			N: i, Filename: p.fileName(), Type: p.Type, Size: len(content), SHA256: hex.EncodeToString(sum[:]),
+			Form:   p.Form,
 			Inline: p.Disposition != "attachment" && p.ContentID != "" && strings.HasPrefix(p.Type, "image/"),
 		})
 	}

@@ -151,3 +151,26 @@ func text(s *string) string {
 	}
 	return *s
 }
+
+// What several copies tell of recipients is one list: each address once, in the role and with the
+// provenance that are known best, whichever copy comes first; two lists that led to somebody stay apart.
+func TestRecipientsOfCopiesAreMerged(t *testing.T) {
+	header := []Recipient{{Address: "Bob@x.example", Name: "Bob", Role: "to", Provenance: "header"}, {Address: "eve@x.example", Role: "cc", Provenance: "header"}}
+	report := []Recipient{{Address: "bob@x.example", Role: "bcc", Provenance: "proven:journal"}, {Address: "eve@x.example", Role: "recipient", Provenance: "proven:journal", Via: "all@x.example", ViaKind: "expanded"}}
+	other := []Recipient{{Address: "eve@x.example", Role: "recipient", Provenance: "proven:journal", Via: "boss@x.example", ViaKind: "forwarded"}}
+	want := []Recipient{
+		{Address: "bob@x.example", Name: "Bob", Role: "bcc", Provenance: "proven:journal"},
+		{Address: "eve@x.example", Role: "cc", Provenance: "proven:journal", Via: "all@x.example", ViaKind: "expanded"},
+		{Address: "eve@x.example", Role: "recipient", Provenance: "proven:journal", Via: "boss@x.example", ViaKind: "forwarded"},
+	}
+	for _, copies := range [][][]Recipient{{header, report, other}, {report, header, other}} {
+		got := MergeRecipients(copies...)
+		got[0].Address = strings.ToLower(got[0].Address)
+		if !slices.Equal(got, want) {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
+	}
+	if header[0].Provenance != "header" {
+		t.Errorf("merging changed what a copy tells: %+v", header)
+	}
+}

@@ -78,4 +78,5 @@ type Attachment struct {
 	Size     int    `json:"size"` // Decoded bytes.
 	SHA256   string `json:"sha256"`
 	Inline   bool   `json:"inline,omitempty"`
+	Form     string `json:"form,omitempty"` // How it was encoded inside another part, see Part.Form; "" as a rule.
 }

@@ -96,7 +96,7 @@ func (a *api) operations() {
 	a.stream(mayRead, asPart, get, "/records/{stream}/{position}/parts/{part}", "The decoded bytes of a part", transfer{out: "application/octet-stream", params: append(recordParams(), pathParam("part", "Number of the part, from attachments[].n."))}, s.downloadPart)
 	add(a, mayRead, asProof, get, "/records/{stream}/{position}/proof", "Proof that a message is in the signed log (RFC 6962)", s.apiProof)
 	add(a, mayRead, asThread, get, "/threads/{id}", "A conversation, oldest message first", s.apiThread)
-	a.stream(mayRead, asAPI, get, "/export", "All hits of a query as ZIP of EML files or as mbox; Polytrace-Total says how many", transfer{out: "application/zip", params: exportParams()}, s.apiExport)
+	a.stream(mayRead, asAPI, get, "/export", "All hits of a query as ZIP of EML files or as mbox, with all copies of each; Polytrace-Total says how many messages", transfer{out: "application/zip", params: exportParams()}, s.apiExport)
 
 	add(a, mayRead, silent, get, "/cases", "All cases, the one that was changed last first", s.apiCases)
 	add(a, mayWork, silent, post, "/cases", "Open a case", s.apiOpenCase)
@@ -145,7 +145,7 @@ func (a *api) operations() {
 	add(a, mayHold, silent, post, "/holds", "Hold what a query finds, whatever its class says", s.apiPlaceHold)
 	add(a, mayHold, silent, post, "/holds/{name}/release", "End a hold", s.apiReleaseHold)
 	add(a, mayHold, silent, get, "/erasures", "All erasures, the last one first", s.apiErasures)
-	add(a, mayHold, silent, post, "/erasures", "Ask to erase messages, with every record of the same bytes", s.apiRequestErasure)
+	add(a, mayHold, silent, post, "/erasures", "Ask to erase messages, with every copy that came of them", s.apiRequestErasure)
 	add(a, mayHold, silent, put, "/erasures/policy", "Say whether an erasure takes a second person", s.apiErasurePolicy)
 	add(a, mayHold, silent, post, "/erasures/{id}/approve", "Order an erasure", s.apiApproveErasure)
 	add(a, mayHold, silent, post, "/erasures/{id}/refuse", "Refuse an erasure", s.apiRefuseErasure)

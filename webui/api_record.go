@@ -22,7 +22,7 @@ type searchIn struct {
 
 // searchOut is index.Results without the chart, with lists that are never null.
 type searchOut struct {
-	Total        int             `json:"total" doc:"Exact number of hits."`
+	Total        int             `json:"total" doc:"Exact number of hits: messages, however many copies of each came."`
 	CompleteTo   time.Time       `json:"complete_to" doc:"Every record received before this was searched."`
 	Unsearchable int             `json:"unsearchable" doc:"Records in the archive whose text could not be read."`
 	Items        []index.Summary `json:"items"`
@@ -75,8 +75,10 @@ type recordOut struct {
 	Peer       *archive.Peer       `json:"peer,omitempty"`
 	Message    messageOut          `json:"message"`
 	Recipients []message.Recipient `json:"recipients"`
-	Sightings  []index.Sighting    `json:"sightings"`
-	Variants   []archive.Address   `json:"variants"`
+	Sightings  []index.Sighting    `json:"sightings" doc:"Every record that brought the message, in any copy, with the recipients that each tells."`
+	Copies     int                 `json:"copies" doc:"How many copies with different bytes came; this is of the one that was received first."`
+	Fragment   *index.Fragment     `json:"fragment,omitempty" doc:"Which part of a message it is; absent when it is a whole one."`
+	Variants   []archive.Address   `json:"variants" doc:"Messages with the same Message-ID that say something else."`
 	Cases      []int               `json:"cases"`
 	Thread     string              `json:"thread"`
 	State      string              `json:"state" doc:"searchable, or why the text could not be read."`
@@ -108,7 +110,7 @@ func (s *Server) apiRecord(ctx context.Context, in *recordIn) (*body[recordOut],
 	out := recordOut{
 		Address: d.Address, Kind: d.Kind, SHA256: d.SHA256, Size: d.Size, Received: d.Received, Source: d.Meta.Source, Envelope: d.Meta.Envelope, Peer: d.Meta.Peer,
 		Message:    messageOut{d.MessageID, d.Date, list(o.From), list(o.To), list(o.Cc), o.Subject, list(d.Attachments), list(d.Defects)},
-		Recipients: list(d.Recipients), Sightings: list(d.Seen), Variants: list(d.Variants), Cases: list(d.Cases), Thread: d.Thread, State: "searchable",
+		Recipients: list(d.Recipients), Sightings: list(d.Seen), Copies: d.Copies, Fragment: d.Fragment, Variants: list(d.Variants), Cases: list(d.Cases), Thread: d.Thread, State: "searchable",
 		Authentication: d.Authentication,
 	}
 	if d.Unsearchable != "" {

@@ -218,7 +218,7 @@ func (s *Server) apiReleaseHold(ctx context.Context, in *reasonIn) (*none, error
 // erasureOut is an erasure, and how far it is carried out.
 type erasureOut struct {
 	casework.Erasure
-	Count    int       `json:"count" doc:"Records, with every arrival of the same bytes."`
+	Count    int       `json:"count" doc:"Records, with every copy and arrival."`
 	Progress string    `json:"progress" doc:"requested, refused, ordered (the server carries it out), locked (nobody can read it; the bucket keeps the bytes until a lock ends) or done."`
 	Until    time.Time `json:"locked_until,omitzero" doc:"When the last lock ends; absent when there is none."`
 	Hold     bool      `json:"locked_by_hold,omitempty" doc:"The bucket keeps it under a legal hold, however long that lasts."`
@@ -294,7 +294,7 @@ func packKey(p archive.PackInfo) string {
 
 type requestErasureIn struct {
 	Body struct {
-		Records []archive.Address `json:"records" doc:"Addresses, e.g. mail/1042. Other records with the same bytes are erased too."`
+		Records []archive.Address `json:"records" doc:"Addresses, e.g. mail/1042. Other records of the same messages, in any copy, are erased too."`
 		Reason  string            `json:"reason"`
 	}
 }
@@ -309,7 +309,7 @@ func (s *Server) apiRequestErasure(ctx context.Context, in *requestErasureIn) (*
 	return reply(s.progress(e, s.config.Archive.Status())), nil
 }
 
-// askErasure requests to erase messages with every record of the same bytes.
+// askErasure requests to erase messages with every record of them, in any copy.
 func (s *Server) askErasure(ctx context.Context, records []archive.Address, reason string) (id int, err error) {
 	gone := map[archive.Address]bool{}
 	s.config.Desk.Read(func(state *casework.State) {
@@ -340,7 +340,7 @@ func (s *Server) askErasure(ctx context.Context, records []archive.Address, reas
 	return id, nil
 }
 
-// everyRecord adds the records that brought the same bytes, once all are known.
+// everyRecord adds the records that brought the same messages, once all are known.
 func (s *Server) everyRecord(ctx context.Context, records func(func(archive.Address) bool)) ([]casework.Range, error) {
 	short, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -365,7 +365,7 @@ func (s *Server) apiApproveErasure(ctx context.Context, in *approveIn) (*none, e
 	return nil, s.orderErasure(ctx, in.ID)
 }
 
-// orderErasure approves an erasure, with what brought the same bytes since it
+// orderErasure approves an erasure, with what brought the same messages since it
 // was requested.
 func (s *Server) orderErasure(ctx context.Context, id int) error {
 	c := casework.ApproveErasure{ID: id}

@@ -41,11 +41,11 @@ func (r Records) reach(ctx context.Context) error {
 			}
 		}
 	}
-	return nil
+	return r.Index.Steady(ctx)
 }
 
 // Matches yields the records that a query finds, with every arrival of the
-// same bytes, from the positions in after on.
+// same message in any copy, from the positions in after on.
 func (r Records) Matches(ctx context.Context, query string, after map[archive.Stream]archive.Position) iter.Seq2[archive.Address, error] {
 	return func(yield func(archive.Address, error) bool) {
 		for item, err := range r.find(ctx, query) {
@@ -53,7 +53,7 @@ func (r Records) Matches(ctx context.Context, query string, after map[archive.St
 				yield(archive.Address{}, err)
 				return
 			}
-			all, err := r.arrivals(item)
+			all, err := r.arrivals(ctx, item)
 			if err != nil {
 				yield(archive.Address{}, err)
 				return
@@ -89,17 +89,20 @@ func (r Records) find(ctx context.Context, query string) iter.Seq2[index.Summary
 	}
 }
 
-// arrivals lists the records that brought the bytes of a hit.
-func (r Records) arrivals(item index.Summary) ([]archive.Address, error) {
+// arrivals lists the records that brought a hit, in any copy.
+func (r Records) arrivals(ctx context.Context, item index.Summary) ([]archive.Address, error) {
 	if item.Sightings < 2 {
 		return []archive.Address{item.Address}, nil
 	}
-	known, err := r.Index.Known(item.SHA256)
-	all := make([]archive.Address, 0, len(known))
-	for _, k := range known {
-		all = append(all, k.Address)
+	doc, err := r.Index.Document(ctx, item.Address)
+	if err != nil { // Also when a copy was removed in this moment: others may stay.
+		return nil, err
 	}
-	return all, err
+	all := make([]archive.Address, 0, len(doc.Seen))
+	for _, seen := range doc.Seen {
+		all = append(all, seen.Address)
+	}
+	return all, nil
 }
 
 // Alike yields the records outside of a pack whose bytes are kept in it only.
@@ -137,7 +140,7 @@ func (r Records) restsOn(ctx context.Context, record, body archive.Address) (boo
 	return err == nil && found.Meta.SameAs != nil && *found.Meta.SameAs == body, err
 }
 
-// alike adds to records all that brought the same bytes. What the index does
+// alike adds to records all that brought the same message, in any copy. What the index does
 // not know is a statusError that names it.
 func (r Records) alike(ctx context.Context, records iter.Seq[archive.Address]) ([]casework.Range, error) {
 	var failure error

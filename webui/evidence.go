@@ -86,9 +86,11 @@ func servePart(w http.ResponseWriter, r *http.Request, m *opened, n int) error {
 		return notFound("part")
 	}
 	p := m.original.Parts[n]
-	name := p.Filename
-	if name == "" {
-		name = fileName(m.doc.Address) + "-part-" + strconv.Itoa(n)
+	name := fileName(m.doc.Address) + "-part-" + strconv.Itoa(n)
+	for _, a := range m.attachments() {
+		if a.N == n && a.Filename != "" {
+			name = a.Filename
+		}
 	}
 	asDownload(w.Header(), p.MediaType(), name)
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(m.original.Content(n)))

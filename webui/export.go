@@ -162,6 +162,9 @@ func (s *Server) freeze(ctx context.Context, n *frozenExport) error {
 			n.Checkpoints[stream] = p.Checkpoint
 		}
 	}
+	if err := s.config.Index.Steady(ctx); err != nil {
+		return &statusError{http.StatusServiceUnavailable, "Some messages are read once more, because copies of them were removed or came in. Try again in a while; the status page tells how far the index is.", err}
+	}
 	return nil
 }
 
@@ -301,7 +304,7 @@ func (r *remainder) end() error {
 }
 
 // hits yields all hits of a query among the records that a frozen export is of, oldest
-// first, page by page.
+// first, page by page. Of a message that came in several copies it yields each.
 func (s *Server) hits(ctx context.Context, n frozenExport) iter.Seq2[index.Summary, error] {
 	return func(yield func(index.Summary, error) bool) {
 		r := index.Request{Query: n.Query, Limit: exportPage, Sort: index.Oldest, Now: n.Time}
@@ -312,14 +315,50 @@ func (s *Server) hits(ctx context.Context, n frozenExport) iter.Seq2[index.Summa
 				return
 			}
 			for _, item := range page.Items {
-				if item.Address.Position < n.UpTo[item.Address.Stream] && !yield(item, nil) {
-					return
+				for one, err := range s.copies(ctx, item) {
+					if err == nil && one.Address.Position >= n.UpTo[one.Address.Stream] {
+						continue
+					}
+					if !yield(one, err) || err != nil {
+						return
+					}
 				}
 			}
 			if page.Next == "" {
 				return
 			}
 			r.Cursor = page.Next
+		}
+	}
+}
+
+// copies yields the copies of a message, each with other bytes, in the order they were received.
+func (s *Server) copies(ctx context.Context, item index.Summary) iter.Seq2[index.Summary, error] {
+	return func(yield func(index.Summary, error) bool) {
+		if item.Copies < 2 {
+			yield(item, nil)
+			return
+		}
+		doc, err := s.config.Index.Document(ctx, item.Address)
+		if errors.Is(err, archive.ErrGone) || errors.Is(err, archive.ErrNotFound) {
+			err = errGoneMeanwhile // Other copies may stay, and would be left out.
+		}
+		if err != nil {
+			yield(item, err)
+			return
+		}
+		known := map[archive.Digest]bool{}
+		for _, c := range doc.Seen {
+			if known[c.SHA256] {
+				continue
+			}
+			known[c.SHA256] = true
+			one := item
+			one.Address, one.Received, one.Size, one.SHA256 = c.Address, c.Received, c.Size, c.SHA256
+			one.Queue, one.Mailbox = c.Source.Queue, c.Source.Mailbox
+			if !yield(one, nil) {
+				return
+			}
 		}
 	}
 }

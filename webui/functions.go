@@ -40,6 +40,7 @@ func (p *pages) functions(now func() time.Time) template.FuncMap {
 		"short":    func(d archive.Digest) string { return d.String()[:12] },
 		"role":     func(r casework.Role) string { return roleWords[r] },
 		"pairs":    pairs,
+		"form":     formWords,
 	}
 }
 
@@ -274,4 +275,13 @@ var icons = map[string]string{
 	"down":    `<path d="M8 2.500v8M4.800 7.500 8 10.700l3.200-3.200M3 13.500h10"/>`,
 	"exit":    `<path d="M6.500 2.500h-4v11h4M6.500 8h7.500M11 5l3 3-3 3"/>`,
 	"back":    `<path d="M13 8H3.500M7 4 3 8l4 4"/>`,
+}
+
+// formWords says out of what a file was taken that is no part of its message as MIME.
+func formWords(form string) string {
+	words := map[string]string{"tnef": "out of winmail.dat", "uuencode": "uuencoded in the text", "yenc": "yEnc in the text", "smime": "out of an S/MIME signature"}
+	if w, ok := words[form]; ok {
+		return w
+	}
+	return form
 }

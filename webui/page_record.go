@@ -21,6 +21,7 @@ type opened struct {
 	reading  *message.Reading
 	original *message.Message
 	text     message.Text
+	whole    bool // original is joined from this record and those with the other parts of the message.
 }
 
 // addressOf reads the address of a record from the path of a request.
@@ -32,13 +33,51 @@ func addressOf(r *http.Request) (archive.Address, error) {
 	return at, nil
 }
 
-// message opens the message that a request names.
+// message opens the message that a request names; with ?whole=1 the one that it is a part of.
 func (s *Server) message(r *http.Request) (*opened, error) {
 	at, err := addressOf(r)
 	if err != nil {
 		return nil, err
 	}
-	return s.openMessage(r.Context(), at)
+	m, err := s.openMessage(r.Context(), at)
+	if err == nil && r.FormValue("whole") == "1" {
+		err = s.join(r.Context(), m)
+	}
+	return m, err
+}
+
+// join puts the whole message in the place of its part.
+func (s *Server) join(ctx context.Context, m *opened) error {
+	f := m.doc.Fragment
+	if f == nil || !f.Whole {
+		return notFound("whole message: not all of its parts are here")
+	}
+	if err := s.noteRead(ctx, f.Parts...); err != nil {
+		return err
+	}
+	var parts [][]byte
+	for _, at := range f.Parts {
+		r, err := s.config.Archive.Read(ctx, at)
+		if err != nil {
+			return readError(at, err)
+		}
+		parts = append(parts, message.Read(r.Body, delivery(r.Meta)).Original.Raw)
+	}
+	raw, ok := message.Join(parts)
+	if !ok {
+		return notFound("whole message: its parts do not fit together")
+	}
+	m.original, m.whole = message.Parse(raw), true
+	m.text = m.original.Text()
+	return nil
+}
+
+// attachments lists the files of what is shown.
+func (m *opened) attachments() []message.Attachment {
+	if m.whole {
+		return m.original.Attachments()
+	}
+	return m.doc.Attachments
 }
 
 // openMessage reads a message for the caller, and notes that: of a sighting also
@@ -134,6 +173,15 @@ type messageView struct {
 	Cite        *citeForm        // Nil for those who may not.
 	VariantOf   *archive.Address // In a conversation: it has the Message-ID of this one, which is shown before.
 	Note        string           // Why the quoted words are not marked.
+	Whole       bool             // It is joined from the parts in which it came.
+}
+
+// Query is what links to other views of the same message end with.
+func (v messageView) Query() string {
+	if v.Whole {
+		return "?whole=1"
+	}
+	return ""
 }
 
 // recipientView is a recipient and how we know, in words.
@@ -144,7 +192,7 @@ type recipientView struct {
 
 // show fills a view; cited are the words to mark.
 func (m *opened) show(cited *casework.Citation) messageView {
-	v := messageView{Address: m.doc.Address, Doc: m.doc, Header: m.original, HasText: m.text.Part >= 0 && strings.TrimSpace(m.text.Body) != "", HasHTML: m.text.HTML != "", Cases: m.doc.Cases}
+	v := messageView{Address: m.doc.Address, Doc: m.doc, Header: m.original, HasText: m.text.Part >= 0 && strings.TrimSpace(m.text.Body) != "", HasHTML: m.text.HTML != "", Cases: m.doc.Cases, Whole: m.whole}
 	var marks []mark
 	if cited != nil {
 		if found, ok := findQuote(m.text, *cited); ok {
@@ -154,7 +202,7 @@ func (m *opened) show(cited *casework.Citation) messageView {
 		}
 	}
 	v.Segments = segments(m.text, marks)
-	v.Attachments = slices.DeleteFunc(slices.Clone(m.doc.Attachments), func(a message.Attachment) bool { return a.Inline })
+	v.Attachments = slices.DeleteFunc(slices.Clone(m.attachments()), func(a message.Attachment) bool { return a.Inline })
 	for _, r := range m.doc.Recipients {
 		v.Recipients = append(v.Recipients, recipientView{r, provenance(r.Provenance)})
 	}
@@ -197,7 +245,9 @@ func (s *Server) showMessage(w http.ResponseWriter, r *http.Request, code int, r
 	if v.AsHTML {
 		v.Remote = cleanHTML(m.original, m.text.HTML, false).remote
 	}
-	v.Cite = s.citeForm(r, refused)
+	if !m.whole { // What is cited are the bytes of a record.
+		v.Cite = s.citeForm(r, refused)
+	}
 	thread, err := s.config.Index.Thread(r.Context(), m.doc.Thread)
 	if err != nil && !errors.Is(err, archive.ErrNotFound) {
 		return err
@@ -263,15 +313,11 @@ func (s *Server) downloadRaw(w http.ResponseWriter, r *http.Request) error {
 
 // downloadPart hands out an attachment.
 func (s *Server) downloadPart(w http.ResponseWriter, r *http.Request) error {
-	at, err := addressOf(r)
-	if err != nil {
-		return err
-	}
 	n, err := strconv.Atoi(r.PathValue("part"))
 	if err != nil {
 		return notFound("attachment")
 	}
-	m, err := s.openMessage(withHow(r.Context(), asPart+how(" "+strconv.Itoa(n))), at)
+	m, err := s.message(r.WithContext(withHow(r.Context(), asPart+how(" "+strconv.Itoa(n)))))
 	if err != nil {
 		return err
 	}

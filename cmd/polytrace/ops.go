@@ -52,7 +52,7 @@ var (
 	descBodyBytes    = desc("archive_body_bytes", "Bodies accepted, uncompressed.")
 	descIndexUp      = desc("index_up", "1 when the index is open and goes on.")
 	descLag          = desc("index_lag_records", "Records that are not searchable yet.")
-	descDocuments    = desc("index_documents", "Messages that are searchable, the same bytes counted once.")
+	descDocuments    = desc("index_documents", "Messages that are searchable, all copies of one counted once.")
 	descUnsearchable = desc("index_unsearchable_records", "Records whose text could not be read.")
 	descIndexBytes   = desc("index_bytes", "The index on disk.")
 )

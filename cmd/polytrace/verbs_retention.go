@@ -145,7 +145,7 @@ func sum(s casework.Sum) string {
 
 type holdPlace struct {
 	Name     string `arg:"" help:"Name of the hold: small letters, digits, dots, dashes."`
-	Query    string `required:"" help:"What the query finds now is kept, with every record of the same bytes." placeholder:"Q"`
+	Query    string `required:"" help:"What the query finds now is kept, with every copy that came of it." placeholder:"Q"`
 	Standing bool   `help:"Also what the query finds later."`
 	Reason   string `required:"" help:"Why; kept in the log." placeholder:"TEXT"`
 }
@@ -201,7 +201,7 @@ func (v holdRelease) Run(c *call) error {
 }
 
 type eraseVerb struct {
-	Address []string `arg:"" help:"Addresses of messages, e.g. mail/1042. Every record of the same bytes goes with them."`
+	Address []string `arg:"" help:"Addresses of messages, e.g. mail/1042. Every copy that came of them goes too."`
 	Reason  string   `required:"" help:"Why; kept in the log." placeholder:"TEXT"`
 }
 
