@@ -76,7 +76,7 @@ func smallHistory(t *testing.T) (*memArchive, []func()) {
 			a.removes(t, casework.RetentionExpired, "", archive.Removal{Stream: "backup", First: 0, Records: 1})
 		},
 		func() { a.append(archive.Meta{Received: day(2026, 11, 19)}, "Received: late\r\n"+body) }, // A copy that was received first.
-		func() { a.append(archive.Meta{}, piecemeal("w", "jane@contoso.example", 1, 2, long())) },
+		func() { a.append(archive.Meta{}, piecemeal("w", "jane@contoso.example", 1, 2, "full\n")) },
 		func() { a.append(archive.Meta{Stream: "backup"}, piecemeal("w", "jane@contoso.example", 2, 2, "disk")) },
 		func() {
 			a.removes(t, casework.ErasureOrdered, "", archive.Removal{Stream: "backup", First: a.Next("backup") - 1, Records: 1})

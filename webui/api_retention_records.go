@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"time"
 
 	"polytrace/archive"
@@ -118,8 +119,9 @@ func (r Records) Alike(ctx context.Context, p archive.PackInfo) iter.Seq2[archiv
 				yield(archive.Address{}, err)
 				return
 			}
+			own := slices.IndexFunc(doc.Seen, func(s index.Sighting) bool { return s.Address == at })
 			for _, seen := range doc.Seen {
-				if pack.Holds(seen.Address) {
+				if pack.Holds(seen.Address) || own >= 0 && seen.SHA256 != doc.Seen[own].SHA256 { // Another copy has bytes of its own.
 					continue
 				}
 				rests, err := r.restsOn(ctx, seen.Address, at)

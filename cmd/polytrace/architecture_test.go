@@ -100,7 +100,7 @@ func isPure(s source) bool {
 	case s.pkg() == "message" || s.pkg() == "message/auth" || s.pkg() == "casework":
 		return true
 	}
-	return slices.Contains([]string{"index/query.go", "index/operators.go", "index/words.go", "index/apply.go", "index/extract.go", "index/phrase.go", "index/postings.go"}, s.path)
+	return slices.Contains([]string{"index/query.go", "index/operators.go", "index/words.go", "index/apply.go", "index/copies.go", "index/fragments.go", "index/extract.go", "index/phrase.go", "index/postings.go"}, s.path)
 }
 
 var rules = []rule{
