@@ -2,6 +2,7 @@ package webui
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"html"
 	"net/http"
@@ -286,6 +287,20 @@ func TestQueueTestWaits(t *testing.T) {
 	}
 	if p := <-shown; p.code != http.StatusOK || !strings.Contains(p.body, "A message came") {
 		t.Errorf("shown: %d", p.code)
+	}
+	// It does not wait for the end of its time: the request ends before that.
+	q, err := f.web.queueNamed("postfix")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := f.web.watch(q, began.Since)
+	if err != nil {
+		t.Fatal(err)
+	}
+	short, cancel := context.WithTimeout(t.Context(), testWait*time.Second/2)
+	defer cancel()
+	if err := w.wait(short, began.Seen, testWait); err != nil || w.came == nil {
+		t.Errorf("it waits although there is something: %v", err)
 	}
 	noted := f.archive.Next(archive.Audit)
 	if again := ask(url.Values{"since": {began.Since}, "seen": {got.Seen}}); again.Message != nil || again.Seen != got.Seen || f.archive.Next(archive.Audit) != noted {
