@@ -183,12 +183,12 @@ func checkSources(sources []netip.Prefix) error {
 func (s *State) checkTerms(t QueueTerms) error {
 	for _, name := range t.Sets {
 		if _, ok := s.SourceSet(name); !ok {
-			return refuse(NotFound, "Sources", "%q is neither a network, like 192.0.2.0/24, nor a set of them. There are %s.", name, s.setNames())
+			return refuse(Invalid, "Sources", "%q is neither a network, like 192.0.2.0/24, nor a set of them. There are %s.", name, s.setNames())
 		}
 	}
 	for _, name := range t.Logins {
 		if s.logins[name] == nil {
-			return refuse(NotFound, "Logins", "There is no login %q. Make it first; it gets a password for the mail server.", name)
+			return refuse(Invalid, "Logins", "There is no login %q. Make it first; it gets a password for the mail server.", name)
 		}
 	}
 	for _, pin := range t.Certificates {

@@ -130,7 +130,7 @@ func TestTermsOfAQueueAreChecked(t *testing.T) {
 		"SilenceHours": {SilenceHours: -2},
 		"":             {Tenants: []string{"a.example", "a.example"}},
 	} {
-		o.refused(AddQueue{Name: "q", Local: "q", QueueTerms: terms}, map[bool]string{true: NotFound, false: Invalid}[field == "Sources" || field == "Logins"], field)
+		o.refused(AddQueue{Name: "q", Local: "q", QueueTerms: terms}, Invalid, field)
 	}
 	o.do(SetLogin{"mx", SecretHash("pw")})
 	o.do(AddQueue{Name: "q", Local: "q", QueueTerms: QueueTerms{Logins: []string{"mx"}}})
