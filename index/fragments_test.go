@@ -187,6 +187,26 @@ func TestReasonsAreTheReadersDefects(t *testing.T) {
 	}
 }
 
+// Whatever two messages are, alone and joined, reading them comes to an end, gives the same again, and
+// finds no fault of ours.
+func FuzzJoin(f *testing.F) {
+	f.Add(piecemeal("w", "jane@contoso.example", 1, 2, "pump\n"), piecemeal("w", "jane@contoso.example", 2, 2, "gauge\n"))
+	f.Add(fixture(f, "55-message-partial-1of2.eml"), fixture(f, "06-m365-bifurcated-1.eml"))
+	f.Fuzz(func(t *testing.T, one, two string) {
+		z, meta := newAnalyzer(), archive.Meta{Kind: archive.KindMessage}
+		j := &joined{records: []archive.Record{{Meta: meta, Body: []byte(one)}, {Meta: meta, Body: []byte(two)}}}
+		for _, with := range []*joined{nil, j} {
+			a, b := z.analyze(meta, []byte(one), with), z.analyze(meta, []byte(one), with)
+			if a.summary.unsearchable == reasonFault {
+				t.Fatal("reading failed")
+			}
+			if !cmp.Equal(a.same, b.same) || !cmp.Equal(a.text, b.text) || !cmp.Equal(a.fragment, b.fragment) || a.whole != b.whole {
+				t.Fatal("reading again gives something else")
+			}
+		}
+	})
+}
+
 var errShy = errors.New("the bucket is away")
 
 // shyArchive cannot read single records for a while.

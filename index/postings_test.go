@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"polytrace/archive"
 )
 
 // lowIDs draws ascending ids, few or so many that a bitmap is shorter.
@@ -114,6 +116,7 @@ func FuzzDamagedValues(f *testing.F) {
 	f.Add([]byte{postingList, 1, 2, 3}, []byte{3, 0, 2, 1})
 	f.Add([]byte{postingBitmap, 1}, []byte{0, 0, 3, 0xff, 0xff, 0xff, 0xff, 0x0f})
 	f.Add((&stored{subject: "x"}).encode(), threadRow{count: 1}.encode())
+	f.Add(fragment{Number: 1}.key(7), piece{at: archive.Address{Stream: archive.Mail}}.encode())
 	f.Fuzz(func(t *testing.T, a, b []byte) {
 		if len(a) == 0 || len(b) == 0 {
 			return
@@ -127,6 +130,7 @@ func FuzzDamagedValues(f *testing.F) {
 			"summary":   second(decodeStored(a)),
 			"thread":    second(decodeThread(a)),
 			"numbers":   v.loadNumbers(a),
+			"piece":     second(decodePiece(a, b)),
 		} {
 			if err != nil && !errors.Is(err, errCorrupt) {
 				t.Errorf("%s: %v", what, err)
