@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -317,4 +318,27 @@ func NewQueueLocal(name string, random io.Reader) (string, error) {
 		secret[i] = secretLetters[b%32]
 	}
 	return name + "-" + string(secret[:]), nil
+}
+
+// Asks are the terms that are not usual, in words.
+func (t QueueTerms) Asks() (all []string) {
+	if t.TLS {
+		all = append(all, "TLS")
+	}
+	if len(t.Tenants) > 0 {
+		all = append(all, "tenant "+strings.Join(t.Tenants, " or "))
+	}
+	if t.Gateway {
+		all = append(all, "SPF and DMARC")
+	}
+	if t.Relay != "" {
+		all = append(all, "relay to "+t.Relay)
+	}
+	switch {
+	case t.SilenceHours > 0:
+		all = append(all, "alarm after "+strconv.Itoa(t.SilenceHours)+"h of silence")
+	case t.SilenceHours < 0:
+		all = append(all, "no alarm at silence")
+	}
+	return all
 }

@@ -23,8 +23,11 @@ type adminView struct {
 	Formats []string
 	Error   string
 	Form    map[string]string // What was typed into a form that was refused.
-	Secret  string            // Shown once.
-	Of      string            // Whom the secret belongs to.
+	Logins  []casework.Login
+	Secret  string // Shown once.
+	Of      string // Whom the secret belongs to.
+
+	LoginError string // What was wrong with the form for logins.
 }
 
 var allRoles = []casework.Role{casework.Agent, casework.Specialist, casework.Manager, casework.Observer, casework.Compliance, casework.Admin}
@@ -57,7 +60,7 @@ func (s *Server) renderQueues(w http.ResponseWriter, r *http.Request, code int, 
 	}
 	v.Queues = status.Queues
 	v.Formats = message.Formats()
-	s.config.Desk.Read(func(state *casework.State) { v.Removed = state.RemovedQueues() })
+	s.config.Desk.Read(func(state *casework.State) { v.Removed, v.Logins = state.RemovedQueues(), state.Logins() })
 	return s.render(w, r, code, "queues", view{Title: "Queues", Nav: "queues", Page: v})
 }
 

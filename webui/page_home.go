@@ -26,9 +26,10 @@ type homeView struct {
 // setupCard tells how to connect a mail server to a queue.
 type setupCard struct {
 	casework.Queue
-	Address string
-	Server  string         // host:port of the gateway
-	Peers   []netip.Prefix // All networks that it takes mail from.
+	Address       string
+	FormerAddress string         // Before this one; it takes mail when the queue has a previous one.
+	Server        string         // host:port of the gateway
+	Peers         []netip.Prefix // All networks that it takes mail from.
 }
 
 func (s *Server) showHome(w http.ResponseWriter, r *http.Request) error {
@@ -71,8 +72,25 @@ func (s *Server) setupCards() []setupCard {
 }
 
 func (s *Server) setupCard(state *casework.State, q casework.Queue) setupCard {
-	return setupCard{q, q.Local + "@" + s.config.MailDomain, s.config.SMTPListen, state.Peers(q)}
+	return setupCard{q, q.Local + "@" + s.config.MailDomain, q.Previous + "@" + s.config.MailDomain, s.config.SMTPListen, state.Peers(q)}
 }
+
+// From are the networks, sets, logins and certificates that may send.
+func (c setupCard) From() (all []string) {
+	all = append(all, c.Sets...)
+	for _, p := range c.Peers {
+		if len(c.Sets) == 0 || slices.Contains(c.Sources, p) {
+			all = append(all, p.String())
+		}
+	}
+	for _, name := range c.Logins {
+		all = append(all, "login "+name)
+	}
+	return append(all, c.Certificates...)
+}
+
+// Asks are the terms of the queue that are not usual, in words.
+func (c setupCard) Asks() []string { return c.QueueTerms.Asks() }
 
 // statusView is what the status page shows: four numbers people can trust.
 type statusView struct {

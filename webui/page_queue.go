@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"polytrace/casework"
+	"polytrace/message"
 )
 
 // queuePage is a queue with what its administrator needs: state, set-up cards,
@@ -21,6 +22,8 @@ type queuePage struct {
 	Gateway bool             // One runs here.
 	Lately  []RefusedAttempt // Newest first.
 	Test    *testView        // Nil when none runs.
+	Form    termsForm
+	Formats []string
 }
 
 // testView is a test as it is shown.
@@ -38,7 +41,7 @@ func (s *Server) showQueue(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.renderQueue(w, r, q, nil)
+	return s.renderQueue(w, r, http.StatusOK, q, nil, nil)
 }
 
 // testQueue waits for a message, and goes on with that while the page asks.
@@ -74,19 +77,25 @@ func (s *Server) testQueue(w http.ResponseWriter, r *http.Request) error {
 	if !v.Over {
 		v.Link = testPath(q, t.Since) + "&" + url.Values{"seen": {t.Seen}}.Encode()
 	}
-	return s.renderQueue(w, r, q, v)
+	return s.renderQueue(w, r, http.StatusOK, q, v, nil)
 }
 
 func testPath(q casework.Queue, since string) string {
-	return "/queues/" + url.PathEscape(q.Name) + "/test?" + url.Values{"since": {since}}.Encode()
+	return queuePath(q) + "/test?" + url.Values{"since": {since}}.Encode()
 }
 
-func (s *Server) renderQueue(w http.ResponseWriter, r *http.Request, q casework.Queue, test *testView) error {
+func queuePath(q casework.Queue) string { return "/queues/" + url.PathEscape(q.Name) }
+
+// renderQueue shows the page of a queue; typed is a form that was refused.
+func (s *Server) renderQueue(w http.ResponseWriter, r *http.Request, code int, q casework.Queue, test *testView, typed *termsForm) error {
 	all, err := s.cardsFor(q)
 	if err != nil {
 		return err
 	}
-	v := queuePage{Reach: s.reachOf(q), Hurdles: s.hurdles(), Cards: all, Test: test, Gateway: s.config.Intake != nil}
+	v := queuePage{Reach: s.reachOf(q), Hurdles: s.hurdles(), Cards: all, Test: test, Gateway: s.config.Intake != nil, Form: formOf(q), Formats: message.Formats()}
+	if typed != nil {
+		v.Form = *typed
+	}
 	s.config.Desk.Read(func(state *casework.State) { v.setupCard = s.setupCard(state, q) })
 	if _, port, err := net.SplitHostPort(s.config.SMTPTLS); err == nil {
 		v.TLSPort = port
@@ -101,5 +110,5 @@ func (s *Server) renderQueue(w http.ResponseWriter, r *http.Request, q casework.
 	if test != nil && !test.Over && test.Message == nil {
 		page.Refresh = 5
 	}
-	return s.render(w, r, http.StatusOK, "queue", page)
+	return s.render(w, r, code, "queue", page)
 }

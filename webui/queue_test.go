@@ -343,3 +343,57 @@ func TestQueueTestAdvises(t *testing.T) {
 		}
 	}
 }
+
+// What a queue asks for is changed on its page, and what cannot be asked for
+// is refused with the form as it was typed.
+func TestQueueIsChangedOnItsPage(t *testing.T) {
+	f := newFixture(t)
+	f.users()
+	f.gateway()
+	b := f.as("admin")
+	r := b.post("/logins", url.Values{"name": {"relay1"}})
+	password := regexp.MustCompile(`[A-Za-z0-9_-]{43}`).FindString(r.body[strings.Index(r.body, "relay1 is set"):])
+	var matches bool
+	f.web.config.Desk.Read(func(s *casework.State) { matches = s.LoginMatches("relay1", casework.SecretHash(password)) })
+	if r.code != http.StatusOK || !matches {
+		t.Fatalf("%d, password %q: %s", r.code, password, r.body)
+	}
+	if r := b.post("/logins", url.Values{"name": {"Bad Name"}}); r.code != http.StatusUnprocessableEntity || !strings.Contains(r.body, "small letters") {
+		t.Errorf("%d %s", r.code, r.body)
+	}
+	form := url.Values{"format": {"exchange"}, "class": {"mail"}, "sources": {"microsoft365, 192.0.2.10"}, "logins": {"relay1"}, "tenants": {"Contoso.onmicrosoft.com"}, "tls": {"on"}, "relay": {"mx.contoso.example:25"}, "silence": {"36"}}
+	if r := b.post("/queues/postfix", form); r.code != http.StatusSeeOther {
+		t.Fatalf("%d %s", r.code, r.body)
+	}
+	queue := func() (q casework.Queue) {
+		f.web.config.Desk.Read(func(s *casework.State) { q, _ = s.Queue("postfix") })
+		return q
+	}
+	q := queue()
+	if q.Format != "exchange" || q.Sets[0] != "microsoft365" || q.Sources[0].String() != "192.0.2.10/32" || q.Logins[0] != "relay1" || q.Tenants[0] != "contoso.onmicrosoft.com" || !q.TLS || q.Gateway || q.Relay != "mx.contoso.example:25" || q.SilenceHours != 36 {
+		t.Errorf("changed to %+v", q)
+	}
+	b.says("/queues/postfix", `value="microsoft365, 192.0.2.10/32"`, `value="relay1"`, `name="tls" checked`, `value="36"`, "tenant contoso.onmicrosoft.com", "relay to mx.contoso.example:25", "<code>login relay1</code>")
+	for field, value := range map[string]string{"silence": "soon", "sources": "no where", "logins": "nobody", "relay": "nowhere", "tenants": "x", "certificates": "sha256:abc"} {
+		bad := url.Values{"format": {"exchange"}, "class": {"mail"}, field: {value}}
+		if r := b.post("/queues/postfix", bad); r.code != http.StatusUnprocessableEntity || !strings.Contains(r.body, `value="`+value+`"`) || !strings.Contains(r.body, `role="alert"`) {
+			t.Errorf("%s %q: %d", field, value, r.code)
+		}
+	}
+	if got := queue(); got.SilenceHours != 36 {
+		t.Errorf("what was refused is %+v", got)
+	}
+	old := q.Local
+	b.post("/queues/postfix/address", url.Values{"do": {"rotate"}})
+	if q := queue(); q.Previous != old || q.Local == old {
+		t.Errorf("rotated to %+v", q)
+	}
+	b.says("/queues/postfix", old, "until it is retired", "Retire the address before")
+	b.post("/queues/postfix/address", url.Values{"do": {"retire"}})
+	if q := queue(); q.Previous != "" {
+		t.Errorf("retired to %+v", q)
+	}
+	if r := f.as("agent").post("/queues/postfix", form); r.code != http.StatusForbidden {
+		t.Errorf("an agent: %d", r.code)
+	}
+}

@@ -79,6 +79,10 @@ func (s *Server) routes() []route {
 		{"POST /queues", mayManage, silent, s.addQueue},
 		{"GET /queues/{name}", mayManage, silent, s.showQueue},
 		{"GET /queues/{name}/test", mayManage, asTest, s.testQueue}, // Of a message all but its words.
+		{"POST /queues/{name}", mayManage, silent, s.changeQueue},
+		{"POST /queues/{name}/address", mayManage, silent, s.rotateQueue},
+		{"POST /logins", mayManage, silent, s.setLogin},
+		{"POST /logins/{name}/remove", mayManage, silent, s.removeLogin},
 		{"POST /queues/{name}/remove", mayManage, silent, s.removeQueue},
 		{"GET /users", mayManage, silent, s.showUsers},
 		{"POST /users", mayManage, silent, s.addUser},

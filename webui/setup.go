@@ -38,6 +38,7 @@ type reach struct {
 	Address string // Of the queue.
 	Local   string // Its part before the @.
 	Domain  string // Its part behind.
+	Queue   string // Its name.
 	Host    string // Name of the gateway, and of its certificate.
 	Port    string
 }
@@ -97,7 +98,7 @@ func (s *Server) reachOf(q casework.Queue) reach {
 	if err != nil { // A listener of the tests.
 		host, port = s.config.SMTPListen, "25"
 	}
-	return reach{q.Local + "@" + s.config.MailDomain, q.Local, s.config.MailDomain, cmp.Or(s.config.MailHost, host), port}
+	return reach{q.Local + "@" + s.config.MailDomain, q.Local, s.config.MailDomain, q.Name, cmp.Or(s.config.MailHost, host), port}
 }
 
 // hurdles are what keeps other mail servers from reaching the gateway, or some
@@ -194,6 +195,8 @@ const (
 	bccHeader   = "Bcc recipients are known only where the copy names them."
 	noRejected  = "Mail that was rejected or quarantined before this point is not copied."
 	placeholder = "contoso.example stands for your own domain."
+
+	tenantPlaceholder = "contoso.onmicrosoft.com stands for your own organisation; the page of the queue changes all of that too."
 )
 
 // cards are in the order to offer them; the last one is for everything else.
@@ -222,7 +225,7 @@ Get-TransportService | Set-TransportService -MessageExpirationTimeout 7.00:00:00
 	}},
 
 	{"m365", "Microsoft 365", message.FormatExchange, []SetupStep{
-		{"The gateway has to be reachable from the Internet on port 25 at {{.Host}}, with a certificate for that name that the world trusts. Let the queue take mail from the ranges that Microsoft publishes for Exchange Online. Other tenants send from there as well: the secret in the address tells yours apart.", ""},
+		{"The gateway has to be reachable from the Internet on port 25 at {{.Host}}, with a certificate for that name that the world trusts. Let the queue take mail from the ranges that Microsoft publishes for Exchange Online, over TLS, and of your organisation alone: others send from there as well. " + tenantPlaceholder, `polytrace queue change {{sh .Queue}} --source microsoft365 --require-tls --tenant contoso.onmicrosoft.com`},
 		{"In Exchange Online PowerShell (Connect-ExchangeOnline), have mail for the journal domain leave as it is.", `New-RemoteDomain -Name Polytrace -DomainName {{ps .Domain}}
 Set-RemoteDomain Polytrace -TNEFEnabled $false -AutoReplyEnabled $false`},
 		{"Make the connector. It uses TLS and checks the name in the certificate.", `New-OutboundConnector -Name Polytrace -ConnectorType Partner -RecipientDomains {{ps .Domain}} -UseMXRecord $false -SmartHosts {{ps .Host}} -TlsSettings DomainValidation -TlsDomain {{ps .Host}} -Enabled $true`},
@@ -243,6 +246,7 @@ Set-RemoteDomain Polytrace -TNEFEnabled $false -AutoReplyEnabled $false`},
 	}},
 
 	{"google", "Google Workspace", message.FormatGoogle, []SetupStep{
+		{"Let the queue take mail from the networks that Google sends from, over TLS. Others send from there as well: the secret in the address tells yours apart.", `polytrace queue change {{sh .Queue}} --source google --require-tls`},
 		{"In the Admin console go to Apps, Google Workspace, Gmail, Hosts and add a route named Polytrace: a single host, this name and port. Require a secure transport, and with a certificate that the world trusts also CA signed and matching host name.", `{{.Host}}:{{.Port}}`},
 		{"In Gmail, Routing, add a rule for inbound, outbound, internal sending and internal receiving mail. Under Also deliver to choose Add more recipients, Advanced: change the route to Polytrace and the envelope recipient to the queue.", `{{.Address}}`},
 		{"In the same dialog tick Add X-Gm-Original-To header, which says whom each copy was for, and Suppress bounces from this recipient. Untick Do not deliver spam to this recipient if spam is to be kept too, and add the X-Gm-Spam and X-Gm-Phishy headers then.", ""},

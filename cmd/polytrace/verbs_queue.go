@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -178,35 +177,12 @@ func (queueList) Run(c *call) error {
 			for _, name := range q.Logins {
 				from = append(from, "login:"+name)
 			}
-			fmt.Fprintf(out, "%s\t%s\t%s\t%s\t%s\n", q.Name, q.Address, q.Format, strings.Join(append(from, q.Certificates...), " "), strings.Join(asks(q.QueueTerms), ", "))
+			fmt.Fprintf(out, "%s\t%s\t%s\t%s\t%s\n", q.Name, q.Address, q.Format, strings.Join(append(from, q.Certificates...), " "), strings.Join(q.Asks(), ", "))
 			if q.Previous != "" {
 				fmt.Fprintf(out, "\t%s\t\tuntil it is retired\t\n", q.Previous)
 			}
 		}
 	})
-}
-
-// asks are the terms of a queue that are not usual.
-func asks(t casework.QueueTerms) (all []string) {
-	if t.TLS {
-		all = append(all, "TLS")
-	}
-	if len(t.Tenants) > 0 {
-		all = append(all, "tenant "+strings.Join(t.Tenants, " or "))
-	}
-	if t.Gateway {
-		all = append(all, "SPF and DMARC")
-	}
-	if t.Relay != "" {
-		all = append(all, "relay to "+t.Relay)
-	}
-	switch {
-	case t.SilenceHours > 0:
-		all = append(all, "alarm after "+strconv.Itoa(t.SilenceHours)+"h of silence")
-	case t.SilenceHours < 0:
-		all = append(all, "no alarm at silence")
-	}
-	return all
 }
 
 type queueRemove struct {
