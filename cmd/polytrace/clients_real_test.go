@@ -465,6 +465,11 @@ func TestSwaksDelivers(t *testing.T) {
 		t.Fatalf("the log does not say where TLS is: %s", log)
 	}
 	plain, secure := *s.smtp.Load(), string(m[1])
+	password := strings.TrimSpace(s.run("queue", "login", "set", "relay1"))
+	remote := strings.TrimSpace(s.run("queue", "add", "remote", "--login", "relay1"))
+	signIn := func(mechanism, password string) []string {
+		return []string{"--tls", "--auth", mechanism, "--auth-user", "relay1", "--auth-password", password, "--to", remote}
+	}
 	for i, way := range []struct {
 		name, server, tls string
 		options           []string
@@ -474,8 +479,10 @@ func TestSwaksDelivers(t *testing.T) {
 		{"STARTTLS, TLS 1.2", plain, "TLS 1.2 ", []string{"--tls", "--tls-protocol", "tlsv1_2"}},
 		{"TLS from the first byte", secure, "TLS 1.3 ", []string{"--tlsc"}},
 		{"pipelined", plain, "TLS 1.3 ", []string{"--tls", "--pipeline"}},
+		{"AUTH PLAIN", plain, "TLS 1.3 ", signIn("PLAIN", password)},
+		{"AUTH LOGIN", plain, "TLS 1.3 ", signIn("LOGIN", password)},
 	} {
-		out, err := exec.Command("swaks", append([]string{"--server", way.server, "--from", author, "--to", s.queue, "--header", "Subject: " + way.name}, way.options...)...).CombinedOutput()
+		out, err := swaks(way.server, "Subject: "+way.name, append([]string{"--to", s.queue}, way.options...))
 		if err != nil || !strings.Contains(string(out), fmt.Sprintf("250 2.0.0 archived mail/%d ", i)) {
 			t.Fatalf("%s: %v\n%s", way.name, err, out)
 		}
@@ -483,7 +490,22 @@ func TestSwaksDelivers(t *testing.T) {
 		if r.Message.Subject != way.name || !strings.HasPrefix(r.Peer.TLS, way.tls) || way.tls == "" && r.Peer.TLS != "" {
 			t.Errorf("%s: subject %q, peer %+v", way.name, r.Message.Subject, r.Peer)
 		}
+		if signs := strings.HasPrefix(way.name, "AUTH"); signs != (r.Peer.Auth == "relay1") {
+			t.Errorf("%s: signed in as %q", way.name, r.Peer.Auth)
+		}
 	}
+	for want, options := range map[string][]string{
+		"535 5.7.8": signIn("LOGIN", "wrong"),
+		"450 4.7.1": {"--tls", "--to", remote},
+	} {
+		if out, err := swaks(plain, "Subject: not taken", options); err == nil || !strings.Contains(string(out), want) {
+			t.Errorf("%q: %v, want %s\n%s", options, err, want, out)
+		}
+	}
+}
+
+func swaks(server, header string, options []string) ([]byte, error) {
+	return exec.Command("swaks", append([]string{"--server", server, "--from", author, "--header", header}, options...)...).CombinedOutput()
 }
 
 // 64 sessions of Postfix's smtp-source get a 250 for all that they send.
