@@ -212,21 +212,7 @@ func (s *sender) want(want byte) error {
 func BenchmarkIntake(b *testing.B) {
 	for _, l := range loads {
 		b.Run(l.name, func(b *testing.B) {
-			dir := b.TempDir()
-			store, err := dirstore.Open(filepath.Join(dir, "bucket"))
-			if err != nil {
-				b.Fatal(err)
-			}
-			a, err := archive.Open(b.Context(), filepath.Join(dir, "archive"), archive.Config{Store: store})
-			if err != nil {
-				b.Fatal(err)
-			}
-			b.Cleanup(func() {
-				if err := a.Close(); err != nil {
-					b.Error(err)
-				}
-			})
-			address, _ := serve(b, a, nil)
+			address := serveArchive(b)
 			b.ResetTimer()
 			o := l.send(b, address, to, b.N)
 			b.StopTimer()
@@ -234,4 +220,25 @@ func BenchmarkIntake(b *testing.B) {
 			b.ReportMetric(o.p99(), "p99-ms")
 		})
 	}
+}
+
+// serveArchive serves an archive on disk, and nothing reads what comes in.
+func serveArchive(b *testing.B) (address string) {
+	b.Helper()
+	dir := b.TempDir()
+	store, err := dirstore.Open(filepath.Join(dir, "bucket"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	a, err := archive.Open(b.Context(), filepath.Join(dir, "archive"), archive.Config{Store: store})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		if err := a.Close(); err != nil {
+			b.Error(err)
+		}
+	})
+	address, _ = serve(b, a, nil)
+	return address
 }
