@@ -19,7 +19,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"polytrace/archive"
-	reading "polytrace/message"
+	"polytrace/message"
 )
 
 // How long and how often a message is tried (RFC 5321 section 4.5.4.1), and how
@@ -311,7 +311,7 @@ func relayRecipients(e *archive.Envelope) (to []string) {
 	}
 	plain := []string(nil)
 	for _, path := range e.To {
-		switch kind, address := reading.Token(path); {
+		switch kind, address := message.Token(path); {
 		case kind == "to" && !slices.Contains(to, address):
 			to = append(to, address)
 		case kind != "to" && kind != "from" && !slices.Contains(plain, path):

@@ -15,7 +15,7 @@ import (
 	"github.com/emersion/go-smtp"
 
 	"polytrace/archive"
-	reading "polytrace/message"
+	"polytrace/message"
 )
 
 // hand tries to hand a message on to the recipients that are left. down is why
@@ -203,7 +203,7 @@ func (t *handing) data(ctx context.Context, to []string) {
 // bounce gets none (RFC 3461 section 5.2).
 func (t *handing) rcptOptions(to string) *smtp.RcptOptions {
 	for _, d := range t.meta.Envelope.DSN {
-		if _, address := reading.Token(d.To); d.To != to && address != to {
+		if _, address := message.Token(d.To); d.To != to && address != to {
 			continue
 		}
 		o := &smtp.RcptOptions{}
