@@ -55,6 +55,7 @@ type ExaminerConfig struct {
 	Every   time.Duration           // How often to look for new mail, which is then examined together; default 2 seconds.
 	Retries []time.Duration         // When to ask again what DNS could not tell; default after 15 s, 1 and 3 more minutes.
 	Outage  time.Duration           // How long mail waits while no DNS server answers; default 1 hour.
+	Urgent  func() bool             // Whether the machine is wanted for something else; then mail waits, for a minute at a time. Default: never.
 	Log     *slog.Logger            // Default: discard.
 	Metrics prometheus.Registerer   // May be nil.
 }
@@ -74,6 +75,7 @@ type Examiner struct {
 	next    map[archive.Stream]archive.Position // What is examined; only Run uses it.
 	kept    *recent[string, string]             // Digest of an answer: the record of facts that has it.
 	givenUp *recent[string, auth.Answer]        // Names that DNS could not tell however often it was asked.
+	gaveWay time.Time                           // Since when mail waits for something more urgent; only Run uses it.
 	out     time.Duration                       // Waited since a DNS server answered, when none does; only Run uses it.
 
 	messages *prometheus.CounterVec
@@ -108,6 +110,9 @@ func NewExaminer(c ExaminerConfig, a Records) (*Examiner, error) {
 	}
 	if c.Outage <= 0 {
 		c.Outage = time.Hour
+	}
+	if c.Urgent == nil {
+		c.Urgent = func() bool { return false }
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -196,7 +201,7 @@ func (e *Examiner) pass(ctx context.Context) error {
 	}
 	var errs []error
 	for _, s := range e.streams() {
-		for e.archive.Next(s) > e.next[s] {
+		for e.archive.Next(s) > e.next[s] && !e.givesWay(e.now()) {
 			if err := e.run(ctx, s); err != nil {
 				errs = append(errs, fmt.Errorf("examine %s: %w", s, err))
 				break // A stream that cannot be read does not hold up the others.
@@ -204,6 +209,23 @@ func (e *Examiner) pass(ctx context.Context) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// givesWay reports whether mail waits for something more urgent, which it does
+// for a minute before some of it is examined all the same.
+func (e *Examiner) givesWay(now time.Time) bool {
+	switch {
+	case !e.config.Urgent():
+		e.gaveWay = time.Time{}
+	case e.gaveWay.IsZero():
+		e.gaveWay = now
+		return true
+	case now.Sub(e.gaveWay) < time.Minute:
+		return true
+	default:
+		e.gaveWay = now
+	}
+	return false
 }
 
 // learn reads back in the facts until it knows how far each stream is examined,

@@ -552,3 +552,23 @@ func TestResolver(t *testing.T) {
 		}
 	}
 }
+
+// While something is more urgent mail is not examined, but for some of it each
+// minute.
+func TestExaminerGivesWay(t *testing.T) {
+	urgent := true
+	e := &Examiner{config: ExaminerConfig{Urgent: func() bool { return urgent }}}
+	now := time.Now()
+	for _, step := range []struct {
+		after time.Duration
+		want  bool
+	}{{0, true}, {time.Minute - 1, true}, {1, false}, {1, true}, {time.Minute, false}} {
+		now = now.Add(step.after)
+		if got := e.givesWay(now); got != step.want {
+			t.Errorf("%s later it gives way: %v", step.after, got)
+		}
+	}
+	if urgent = false; e.givesWay(now.Add(1)) {
+		t.Error("it gives way to nothing")
+	}
+}

@@ -227,3 +227,38 @@ func (s *Server) saveArrivals() error {
 	}
 	return writeArrivals(s.config.Arrivals, raw)
 }
+
+// A burst is more mail in a second than the index takes in beside it.
+const (
+	burst     = 700
+	burstOver = 100 * time.Millisecond // Looked at for so long.
+)
+
+// rate counts messages of late.
+type rate struct {
+	mu     sync.Mutex
+	at     time.Time // guarded by mu
+	before int64     // Messages until then; guarded by mu
+	high   bool      // guarded by mu
+}
+
+// above reports whether more than most a second came in the time before, given
+// how many there were by now.
+func (r *rate) above(now time.Time, n int64, most float64) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if took := now.Sub(r.at); took >= burstOver {
+		r.high = float64(n-r.before) > most*took.Seconds()
+		r.at, r.before = now, n
+	}
+	return r.high
+}
+
+// Bursting reports whether so much mail comes that all else should wait for a
+// while.
+func (s *Server) Bursting() bool {
+	s.tally.mu.Lock()
+	n := s.tally.status.Accepted
+	s.tally.mu.Unlock()
+	return s.rate.above(time.Now(), n, burst)
+}

@@ -231,6 +231,32 @@ type reader struct {
 	next      map[archive.Stream]archive.Position
 	analyzers []*analyzer
 	queued    []byte // The last key of those to be read once more that was read; nil at the beginning.
+
+	gaveWay time.Time // Since when mail waits; zero when it does not.
+	insists time.Time // Until then it does not wait.
+}
+
+// A burst of mail is taken in before it is indexed, which would take most of
+// the machine. One that does not end gets half of the time.
+const (
+	mostGivenWay = 10 * time.Second
+	givingWay    = 20 * time.Millisecond
+)
+
+// givesWay reports whether mail waits for something more urgent.
+func (r *reader) givesWay(now time.Time) bool {
+	if r.x.urgent == nil || now.Before(r.insists) || !r.x.urgent() {
+		r.gaveWay = time.Time{}
+		return false
+	}
+	if r.gaveWay.IsZero() {
+		r.gaveWay = now
+	}
+	if now.Sub(r.gaveWay) < mostGivenWay {
+		return true
+	}
+	r.gaveWay, r.insists = time.Time{}, now.Add(mostGivenWay)
+	return false
 }
 
 func newReader(x *Index, ctx context.Context) *reader {
@@ -313,8 +339,13 @@ func (x *Index) streams() []archive.Stream {
 
 // pass sends a run of every stream that has more. A stream that cannot be read does not hold up the others.
 func (r *reader) pass(runs chan<- run) (read bool, failure error) {
+	waits := false
 	for _, s := range r.x.streams() {
 		if r.x.archive.Next(s) <= r.next[s] {
+			continue
+		}
+		if !s.Ours() && r.givesWay(time.Now()) { // People wait for their own decisions.
+			waits = true
 			continue
 		}
 		if err := r.x.room(); err != nil {
@@ -334,6 +365,10 @@ func (r *reader) pass(runs chan<- run) (read bool, failure error) {
 		case <-r.ctx.Done():
 			return read, r.ctx.Err()
 		}
+	}
+	if waits {
+		r.pause(givingWay)
+		return true, failure
 	}
 	again, err := r.again(runs)
 	return read || again, errors.Join(failure, err)

@@ -27,8 +27,9 @@ type Index struct {
 	fs      vfs.FS
 	dir     string // Of the database.
 	log     *slog.Logger
-	follow  bool // Of Config.Follow.
-	blind   bool // Mail is not indexed.
+	follow  bool        // Of Config.Follow.
+	blind   bool        // Mail is not indexed.
+	urgent  func() bool // Of Config.Urgent.
 	cache   *pebble.Cache
 	db      *pebble.DB
 	cutters sync.Pool       // of *wordCutter
@@ -73,7 +74,7 @@ func openOn(fs vfs.FS, a Archive, c Config) (*Index, error) {
 	if c.steps == (steps{}) {
 		c.steps = usualSteps
 	}
-	x := &Index{archive: a, fs: fs, dir: fs.PathJoin(c.Dir, "pebble"), log: c.Log, follow: c.Follow, blind: c.Blind, changed: make(chan struct{}), asked: make(chan struct{}, 1), queued: make(chan struct{}, 1)}
+	x := &Index{archive: a, fs: fs, dir: fs.PathJoin(c.Dir, "pebble"), log: c.Log, follow: c.Follow, blind: c.Blind, urgent: c.Urgent, changed: make(chan struct{}), asked: make(chan struct{}, 1), queued: make(chan struct{}, 1)}
 	x.life, x.end = context.WithCancel(context.Background())
 	x.memory.steps = c.steps
 	x.cutters.New = func() any { return newWordCutter() }

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -489,5 +490,49 @@ func TestTheAuditLogIsNotFollowed(t *testing.T) {
 	}
 	if _, err := x.Document(t.Context(), archive.Address{Stream: archive.Audit}); !errors.Is(err, archive.ErrNotFound) {
 		t.Errorf("a note is shown: %v", err)
+	}
+}
+
+// While something is more urgent mail waits, decisions do not, and it does not
+// wait for ever.
+func TestMailWaitsForWhatIsUrgent(t *testing.T) {
+	var urgent atomic.Bool
+	urgent.Store(true)
+	a, fs := newMemArchive(), vfs.NewMem()
+	x, err := openOn(fs, a, Config{Dir: "index", Urgent: urgent.Load})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer x.Close()
+	ctx, stop := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { x.Run(ctx) })
+	defer func() {
+		stop()
+		running.Wait()
+	}()
+	at := a.append(archive.Meta{Received: day(2026, 11, 1)}, mail("pump\n"))
+	decision := a.append(archive.Meta{Stream: archive.Ledger, Kind: archive.KindEvent}, "{\"polytrace\":99}")
+	if err := x.WaitFor(ctx, decision); err != nil {
+		t.Fatal(err)
+	}
+	if got := search(t, x, Request{Query: "pump"}); got.Total != 0 {
+		t.Error("mail was indexed while something was more urgent")
+	}
+	urgent.Store(false)
+	if err := x.WaitFor(ctx, at); err != nil {
+		t.Fatal(err)
+	}
+
+	r, now := &reader{x: x}, time.Now()
+	urgent.Store(true)
+	for _, step := range []struct {
+		after time.Duration
+		want  bool
+	}{{0, true}, {mostGivenWay - 1, true}, {1, false}, {mostGivenWay - 1, false}, {1, true}} {
+		now = now.Add(step.after)
+		if got := r.givesWay(now); got != step.want {
+			t.Errorf("%s later it gives way: %v", step.after, got)
+		}
 	}
 }

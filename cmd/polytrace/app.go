@@ -41,6 +41,7 @@ type app struct {
 	index  atomic.Pointer[index.Index]  // Nil while it cannot be opened.
 	web    atomic.Pointer[webui.Server] // Nil as long.
 	intake func() webui.Intake          // Nil when no gateway runs.
+	urgent func() bool                  // Whether mail comes in so fast that indexing it waits; nil as long.
 	close  sync.Once
 }
 
@@ -106,7 +107,7 @@ func sessionKey(file string) ([]byte, error) {
 
 // openIndex opens the index and the pages over it.
 func (a *app) openIndex() error {
-	x, err := index.Open(a.indexed(), index.Config{Dir: filepath.Join(a.dir, "index"), Log: a.log, Follow: a.settings.follow, Blind: !a.archive.Readable()})
+	x, err := index.Open(a.indexed(), index.Config{Dir: filepath.Join(a.dir, "index"), Log: a.log, Follow: a.settings.follow, Blind: !a.archive.Readable(), Urgent: a.urgent})
 	if err != nil {
 		return err
 	}

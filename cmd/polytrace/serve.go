@@ -87,7 +87,7 @@ func newServer(a *app, listen func(where string) (net.Listener, error)) (*server
 	if err != nil {
 		return nil, err
 	}
-	if s.examiner, err = newExaminer(a, s.registry); err != nil {
+	if s.examiner, err = newExaminer(s); err != nil {
 		a.log.Error("signatures of mail are not checked", "error", err)
 	}
 	s.relay, err = gateway.NewRelay(gateway.RelayConfig{Hostname: a.settings.smtp.hostname, Hops: a.hops, Log: a.log, Metrics: s.registry}, a.archive)
@@ -108,14 +108,15 @@ func newServer(a *app, listen func(where string) (net.Listener, error)) (*server
 		return nil, fmt.Errorf("socket for the other verbs: %w", err)
 	}
 	if !a.settings.follow {
-		a.intake, a.keeper = s.intakeStatus, newKeeper(a)
+		a.intake, a.keeper, a.urgent = s.intakeStatus, newKeeper(a), s.gateway.Bursting
 	}
 	return s, nil
 }
 
 // newExaminer makes what checks signatures: nil where mail cannot be read, and
 // where another machine does it.
-func newExaminer(a *app, r *prometheus.Registry) (*gateway.Examiner, error) {
+func newExaminer(s *server) (*gateway.Examiner, error) {
+	a := s.app
 	if !a.settings.evidence.check || a.settings.follow || !a.archive.Readable() {
 		return nil, nil
 	}
@@ -123,7 +124,7 @@ func newExaminer(a *app, r *prometheus.Registry) (*gateway.Examiner, error) {
 	if err != nil {
 		return nil, err
 	}
-	return gateway.NewExaminer(gateway.ExaminerConfig{DNS: resolver, Gateway: a.fromOthers, ServIDs: a.settings.evidence.servIDs, Log: a.log, Metrics: r}, a.archive)
+	return gateway.NewExaminer(gateway.ExaminerConfig{DNS: resolver, Urgent: s.gateway.Bursting, Gateway: a.fromOthers, ServIDs: a.settings.evidence.servIDs, Log: a.log, Metrics: s.registry}, a.archive)
 }
 
 // room is what the disk has free above the reserve. It is asked for each
