@@ -33,6 +33,7 @@ type tally struct {
 	mu     sync.Mutex
 	status Status                 // guarded by mu; without what lately and queues hold.
 	lately []Refused              // At most mostLately; guarded by mu.
+	work   float64                // What was taken, in messages, large ones counted several times; guarded by mu.
 	queues map[string]QueueStatus // guarded by mu; without Arrivals.
 	comes  map[string]*Arrivals   // By queue; guarded by mu.
 }
@@ -77,6 +78,7 @@ func (s *Server) accepted(txn transaction, stored []archive.Address, size int64,
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.status.Accepted++
+	t.work += 1 + float64(size)/workBytes
 	for i, p := range txn.parts {
 		t.messages.WithLabelValues(p.queue.Name, "accepted").Inc()
 		q := t.queues[p.queue.Name]
@@ -230,7 +232,8 @@ func (s *Server) saveArrivals() error {
 
 // A burst is more mail in a second than the index takes in beside it.
 const (
-	burst     = 700
+	burst     = 700                    // Messages, and
+	workBytes = 32 << 10               // so many bytes count as one.
 	burstOver = 100 * time.Millisecond // Looked at for so long.
 )
 
@@ -238,17 +241,17 @@ const (
 type rate struct {
 	mu     sync.Mutex
 	at     time.Time // guarded by mu
-	before int64     // Messages until then; guarded by mu
+	before float64   // Messages until then; guarded by mu
 	high   bool      // guarded by mu
 }
 
 // above reports whether more than most a second came in the time before, given
 // how many there were by now.
-func (r *rate) above(now time.Time, n int64, most float64) bool {
+func (r *rate) above(now time.Time, n, most float64) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if took := now.Sub(r.at); took >= burstOver {
-		r.high = float64(n-r.before) > most*took.Seconds()
+		r.high = n-r.before > most*took.Seconds()
 		r.at, r.before = now, n
 	}
 	return r.high
@@ -258,7 +261,7 @@ func (r *rate) above(now time.Time, n int64, most float64) bool {
 // while.
 func (s *Server) Bursting() bool {
 	s.tally.mu.Lock()
-	n := s.tally.status.Accepted
+	n := s.tally.work
 	s.tally.mu.Unlock()
 	return s.rate.above(time.Now(), n, burst)
 }

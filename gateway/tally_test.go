@@ -100,14 +100,14 @@ func TestBurstIsTold(t *testing.T) {
 	now := time.Now()
 	for _, step := range []struct {
 		after time.Duration
-		n     int64
+		n     float64
 		want  bool
 	}{
 		{0, 0, false}, {burstOver, 71, true}, {burstOver / 2, 72, true}, {burstOver / 2, 75, false}, {burstOver, 145, false}, {10 * burstOver, 846, true}, {burstOver, 846, false},
 	} {
 		now = now.Add(step.after)
 		if got := r.above(now, step.n, 700); got != step.want {
-			t.Errorf("%d messages %s later: %v", step.n, step.after, got)
+			t.Errorf("%v messages %s later: %v", step.n, step.after, got)
 		}
 	}
 }
