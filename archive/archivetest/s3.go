@@ -118,13 +118,12 @@ func minioServer(program string, s *S3) *exec.Cmd {
 // connection of another program may have its port for a while.
 func (s *S3) Start() {
 	s.t.Helper()
-	for range 100 {
-		if s.launch() {
-			return
+	deadline := time.Now().Add(30 * time.Second)
+	for tick := time.Tick(100 * time.Millisecond); !s.launch(); <-tick {
+		if time.Now().After(deadline) {
+			s.t.Fatalf("the S3 server cannot have %s back", s.address)
 		}
-		time.Sleep(100 * time.Millisecond)
 	}
-	s.t.Fatalf("the S3 server cannot have %s back", s.address)
 }
 
 // launch starts the server and reports whether it answers; false is that it

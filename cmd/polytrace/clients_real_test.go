@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/smtp"
 	"net/url"
 	"os"
 	"os/exec"
@@ -239,30 +238,6 @@ func (p postfix) submit(from string, to []string, raw string) {
 		p.t.Fatal(err)
 	}
 	submit(p.t, n, from, to, raw)
-}
-
-func submit(t *testing.T, n net.Conn, from string, to []string, raw string) {
-	t.Helper()
-	c, err := smtp.NewClient(n, "mx.contoso.example")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	err = c.Mail(from)
-	for _, r := range to {
-		err = errors.Join(err, c.Rcpt(r))
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	w, err := c.Data()
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = w.Write([]byte(raw))
-	if err := errors.Join(err, w.Close(), c.Quit()); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // waiting is what postqueue says of each recipient that still waits.

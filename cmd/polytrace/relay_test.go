@@ -112,7 +112,11 @@ func TestQueueHandsItsMailOn(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	sendInClear(t, s.settings.smtp.listen, "jane@acme.example", "edge-aaaaa+to=kim=contoso.example@archive.example", raw)
+	n, err := net.Dial("tcp", s.settings.smtp.listen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	submit(t, n, "jane@acme.example", []string{"edge-aaaaa+to=kim=contoso.example@archive.example"}, raw)
 	waitUntil(t.Fatalf, "the outcome", func() bool { return a.archive.Next(archive.Facts) > 0 })
 	hop.mu.Lock()
 	told, mail := strings.Join(hop.told, "\n"), bytes.ReplaceAll(hop.mail, []byte("\n"), []byte("\r\n"))
@@ -134,15 +138,19 @@ func TestQueueHandsItsMailOn(t *testing.T) {
 	}
 }
 
-// sendInClear sends a message without STARTTLS.
-func sendInClear(t *testing.T, address, from, to, raw string) {
+// submit hands a message over in clear, on a connection to a mail server.
+func submit(t *testing.T, n net.Conn, from string, to []string, raw string) {
 	t.Helper()
-	c, err := smtp.Dial(address)
+	c, err := smtp.NewClient(n, "mx.contoso.example")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	if err := errors.Join(c.Mail(from), c.Rcpt(to)); err != nil {
+	err = c.Mail(from)
+	for _, r := range to {
+		err = errors.Join(err, c.Rcpt(r))
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	w, err := c.Data()
