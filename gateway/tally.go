@@ -75,20 +75,24 @@ func (s *Server) accepted(txn transaction, stored []archive.Address, size int64,
 	t := &s.tally
 	t.seconds.Observe(took.Seconds())
 	t.bytes.Add(float64(size))
+	now := s.now().UTC()
 	t.mu.Lock()
-	defer t.mu.Unlock()
 	t.status.Accepted++
 	t.work += 1 + float64(size)/workBytes
-	for i, p := range txn.parts {
-		t.messages.WithLabelValues(p.queue.Name, "accepted").Inc()
-		q := t.queues[p.queue.Name]
-		q.Queue = p.queue.Name
+	for _, p := range txn.parts {
+		name := p.queue.Name
+		q := t.queues[name]
+		q.Queue = name
 		q.Accepted++
-		t.queues[p.queue.Name] = q
-		if t.comes[p.queue.Name] == nil {
-			t.comes[p.queue.Name] = &Arrivals{}
+		t.queues[name] = q
+		if t.comes[name] == nil {
+			t.comes[name] = &Arrivals{}
 		}
-		t.comes[p.queue.Name].note(s.now().UTC())
+		t.comes[name].note(now)
+	}
+	t.mu.Unlock()
+	for i, p := range txn.parts { // Writing the log holds up nobody else.
+		t.messages.WithLabelValues(p.queue.Name, "accepted").Inc()
 		s.log.Info("message archived", "at", stored[i], "queue", p.queue.Name, "size", size)
 	}
 }
