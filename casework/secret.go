@@ -3,7 +3,6 @@ package casework
 import (
 	"crypto/rand"
 	"crypto/sha256"
-	"encoding/base64"
 
 	"polytrace/archive"
 )
@@ -19,14 +18,12 @@ func NewPassword(password string) (string, error) {
 	return HashPassword(password, salt)
 }
 
-// NewSecret makes the secret of a token or a share link: 32 random bytes in
-// 43 characters that may stand in a URL.
-func NewSecret() string {
-	secret := make([]byte, 32)
-	rand.Read(secret) // Never fails: it ends the process instead.
-	return base64.RawURLEncoding.EncodeToString(secret)
-}
+// NewSecret makes a password, or the secret of a token or a link: 26 letters
+// and digits (base32 of RFC 4648), which is 130 random bits. It may stand in a
+// URL, is one word to a double click, and never begins with a hyphen, which a
+// command would take for an option.
+func NewSecret() string { return rand.Text() }
 
 // SecretHash is what is kept of a secret. It needs no salt and no cost, since
-// a secret of 256 random bits cannot be guessed.
+// a secret of 130 random bits cannot be guessed.
 func SecretHash(secret string) archive.Digest { return sha256.Sum256([]byte(secret)) }

@@ -225,7 +225,7 @@ func TestAPIManagesQueues(t *testing.T) {
 	if all := tell[queuesOut](p, http.StatusOK, "GET", "/queues", nil).Queues; len(all) != 1 || all[0].Address != q.Address {
 		t.Errorf("%+v", all)
 	}
-	if got := tell[loginSet](p, http.StatusCreated, "POST", "/logins/mx", nil); len(got.Password) != 43 {
+	if got := tell[loginSet](p, http.StatusCreated, "POST", "/logins/mx", nil); len(got.Password) != 26 {
 		t.Errorf("password %q", got.Password)
 	}
 	q = tell[queueOut](p, http.StatusOK, "PATCH", "/queues/support", map[string]any{"logins": []string{"mx"}, "tls": true, "sources": []string{"microsoft365"}})
