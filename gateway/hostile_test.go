@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"fmt"
 	"io"
@@ -207,7 +208,7 @@ func TestReceiptsTakeLittle(t *testing.T) {
 	q, _ := queues("support-7f3k2")
 	before := inUse()
 	for i := range rememberMost {
-		body := &spool{hash: sha256.New()}
+		body := &spool{buf: new(bytes.Buffer), hash: sha256.New()}
 		fmt.Fprint(body.hash, i)
 		path := fmt.Sprintf("support-7f3k2+to=reader%d=contoso.example@journal.example.net", i)
 		txn := transaction{peer: archive.Peer{IP: "192.0.2.1", Helo: "mx.contoso.example"}, envelope: archive.Envelope{From: path}, parts: []part{{queue: q, to: []string{path}}}}

@@ -3,8 +3,6 @@ package gateway
 import (
 	"bytes"
 	"strings"
-
-	"polytrace/archive"
 )
 
 const (
@@ -14,12 +12,10 @@ const (
 
 // loops reports whether a message goes round in a circle that we are in: it
 // came by this host several times (RFC 5321 section 6.3). Such a message is
-// taken like any other.
-func loops(body archive.Body, hostname string) bool {
-	head := make([]byte, min(maxLoopHeader, body.Size()))
-	n, _ := body.ReadAt(head, 0)    // Evidence is elsewhere: what cannot be read is no loop.
+// taken like any other. It reads the beginning of the message.
+func loops(head []byte, hostname string) bool {
 	passes, trace := 0, []byte(nil) // trace is the Received field that is being read.
-	for l := range bytes.Lines(head[:n]) {
+	for l := range bytes.Lines(head[:min(maxLoopHeader, len(head))]) {
 		if l[0] == ' ' || l[0] == '\t' {
 			if len(trace) > 0 {
 				trace = append(trace, l...)

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"bytes"
 	"strings"
 	"testing"
 )
@@ -36,6 +35,6 @@ func FuzzLoops(f *testing.F) {
 		f.Add([]byte(body))
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		loops(bytes.NewReader(raw), "journal.example.net")
+		loops(raw, "journal.example.net")
 	})
 }

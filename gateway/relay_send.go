@@ -29,7 +29,7 @@ func (r *Relay) hand(ctx context.Context, p *parcel, hop string, state *hopState
 		return never(p.open, "the message was removed"), nil
 	case err != nil:
 		return later(p.open, "the message cannot be read: "+err.Error()), nil
-	case loops(bytes.NewReader(l.head), r.config.Hostname):
+	case loops(l.head, r.config.Hostname):
 		return never(p.open, "the message goes round in a circle"), nil
 	}
 	c, err := r.greet(ctx, hop, state, m.Envelope.RequireTLS)

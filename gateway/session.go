@@ -213,7 +213,7 @@ func (s *session) answer(txn transaction, body *spool, began time.Time) error {
 		return reply(err)
 	}
 	s.server.accepted(txn, stored, body.size, s.server.now().Sub(began))
-	if loops(body.body(), s.server.config.Hostname) {
+	if loops(body.head(maxLoopHeader), s.server.config.Hostname) {
 		s.server.looped(txn, stored[0])
 	}
 	return receipt(stored, body.sum())

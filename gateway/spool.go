@@ -10,17 +10,24 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"polytrace/archive"
 )
 
-// inMemory is how much of a body is held in memory; more goes to a file.
-const inMemory = 1 << 20
+// inMemory is how much of a body is held in memory; more goes to a file. What
+// held usualMemory at most is used again for another body.
+const (
+	inMemory    = 1 << 20
+	usualMemory = 64 << 10
+)
+
+var buffers = sync.Pool{New: func() any { return bytes.NewBuffer(make([]byte, 0, 8<<10)) }} // Most messages are smaller.
 
 // spool is a body that is coming in: counted, hashed, in memory or in a file.
 type spool struct {
-	buf  bytes.Buffer
-	file *os.File // Nil as long as it fits into memory.
+	buf  *bytes.Buffer // Nil when it is in a file.
+	file *os.File      // Nil as long as it fits into memory.
 	size int64
 	hash hash.Hash
 }
@@ -28,8 +35,7 @@ type spool struct {
 // readSpool reads a body to its end. It fails with errTooLarge behind limit
 // bytes, and with whatever the reader fails with: what was cut is not a body.
 func readSpool(r io.Reader, dir string, limit int64) (*spool, error) {
-	s := &spool{hash: sha256.New()}
-	s.buf.Grow(8 << 10) // Most messages are smaller.
+	s := &spool{buf: buffers.Get().(*bytes.Buffer), hash: sha256.New()}
 	n, err := s.buf.ReadFrom(io.LimitReader(r, min(inMemory, limit+1)))
 	s.hash.Write(s.buf.Bytes())
 	s.size = n
@@ -53,7 +59,7 @@ func (s *spool) toFile(r io.Reader, dir string, limit int64) (err error) {
 	if _, err := s.buf.WriteTo(s.file); err != nil {
 		return fmt.Errorf("spool body: %w", err)
 	}
-	s.buf = bytes.Buffer{}
+	s.buf = nil
 	// The reader gives a line at a time.
 	w := bufio.NewWriterSize(io.MultiWriter(s.file, s.hash), 64<<10)
 	n, err := io.Copy(w, io.LimitReader(r, limit+1-s.size))
@@ -70,8 +76,23 @@ func (s *spool) body() archive.Body {
 	return bytes.NewReader(s.buf.Bytes())
 }
 
+// head is the first n bytes, or what can be read of them.
+func (s *spool) head(n int) []byte {
+	if s.file == nil {
+		return s.buf.Bytes()[:min(n, s.buf.Len())]
+	}
+	head := make([]byte, n)
+	n, _ = s.file.ReadAt(head, 0)
+	return head[:n]
+}
+
 // discard removes the file. The body must not be used any more.
 func (s *spool) discard() error {
+	if s.buf != nil && s.buf.Cap() <= usualMemory {
+		s.buf.Reset()
+		buffers.Put(s.buf)
+	}
+	s.buf = nil
 	if s.file == nil {
 		return nil
 	}
