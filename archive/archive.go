@@ -72,6 +72,8 @@ type Config struct {
 	Recipients []age.Recipient // Encrypt sealed packs to them; default: packs are not encrypted.
 	Identities []age.Identity  // Open encrypted packs with them. Without one that fits, mail is taken and cannot be read.
 
+	Urgent func(time.Time) bool // Whether there is a burst; then full packs wait to be sealed, for ten seconds at a time, unless Append waits for the bucket. Default: never.
+
 	ColdAge time.Duration // Merge packs whose newest record is older; default 30 days.
 
 	// Stamp returns an RFC 3161 time stamp of a SHA-256, as a TimeStampResp in DER. Default: there are no time stamps.
@@ -88,6 +90,9 @@ type Config struct {
 func (c Config) withDefaults() (Config, error) {
 	if c.Store == nil {
 		return c, errors.New("no bucket was given")
+	}
+	if c.Acknowledge == InBucket {
+		c.Urgent = nil
 	}
 	setDefault(&c.PackSize, 64<<20)
 	setDefault(&c.PackAge, 5*time.Minute)

@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"sync"
 	"time"
+
+	"polytrace/burst"
 )
 
 // work is one kind of work on a stream, done by one goroutine at a time.
@@ -34,8 +36,9 @@ func (a *Archive) Run(ctx context.Context) error {
 	}
 	var jobs sync.WaitGroup
 	defer jobs.Wait()
+	way := burst.Way{To: a.config.Urgent, For: 10 * time.Second, Then: time.Second}
 	for {
-		timer := time.NewTimer(a.dispatch(ctx, &jobs))
+		timer := time.NewTimer(a.dispatch(ctx, &jobs, &way))
 		select {
 		case <-ctx.Done():
 		case <-a.wake:
@@ -50,9 +53,10 @@ func (a *Archive) Run(ctx context.Context) error {
 
 // dispatch starts the work that is due, and returns the time until more will
 // be.
-func (a *Archive) dispatch(ctx context.Context, jobs *sync.WaitGroup) time.Duration {
+func (a *Archive) dispatch(ctx context.Context, jobs *sync.WaitGroup, way *burst.Way) time.Duration {
 	now := time.Now()
 	next := now.Add(time.Hour)
+	busy := way.Give(now)
 	for _, s := range a.all() {
 		s.lookAgain(now)
 		if s.impatient() {
@@ -61,7 +65,11 @@ func (a *Archive) dispatch(ctx context.Context, jobs *sync.WaitGroup) time.Durat
 		if p := s.openPack(); p != nil {
 			next = earlier(next, s.rotateAged(p, now))
 		}
-		next = earlier(next, s.start(ctx, jobs, &s.sealing, now, (*pack).unsealed, s.sealAll))
+		if busy && !s.name.Ours() && s.firstPack((*pack).unsealed) != nil {
+			next = earlier(next, now.Add(burst.Pause)) // Compressing would take a good part of the machine.
+		} else {
+			next = earlier(next, s.start(ctx, jobs, &s.sealing, now, (*pack).unsealed, s.sealAll))
+		}
 		next = earlier(next, s.start(ctx, jobs, &s.uploading, now, (*pack).unstored, s.uploadAll))
 		next = earlier(next, s.start(ctx, jobs, &s.proving, now, s.unproven, s.prove))
 		next = earlier(next, s.start(ctx, jobs, &s.tidying, now, s.untidied, s.tidy))

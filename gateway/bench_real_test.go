@@ -4,6 +4,7 @@ package gateway
 
 import (
 	"bufio"
+	"encoding/json"
 	"fmt"
 	"net"
 	"os"
@@ -19,10 +20,10 @@ import (
 
 // BenchmarkIntakeBesideSink sends the same mail to Postfix's smtp-sink, which
 // keeps nothing and so is the bound, to gateway and archive in this process,
-// and to polytrace as it is built and served, with indexing beside it: one
-// after the other. The time is that of the last. What the processors worked for
-// the intake alone is told from the sink's run, where they worked for the
-// client alone.
+// and to polytrace as it is built and served, as a burst that comes when all
+// before it is indexed and examined: one after the other. The time is that of
+// the last. What the processors worked for the intake alone is told from the
+// sink's run, where they worked for the client alone.
 func BenchmarkIntakeBesideSink(b *testing.B) {
 	sink := startSink(b)
 	ours, rcpt := startPolytrace(b)
@@ -36,6 +37,7 @@ func BenchmarkIntakeBesideSink(b *testing.B) {
 			t1 := own.processor(b)
 			intake := l.send(b, alone, to, b.N)
 			t2 := own.processor(b)
+			ours.settle(b)
 			before := ours.processor(b)
 			b.StartTimer()
 			o := l.send(b, ours.address, rcpt, b.N)
@@ -102,10 +104,48 @@ func spawn(b *testing.B, cmd *exec.Cmd) {
 	})
 }
 
+// BenchmarkSustained sends small mail for as long as it takes until all of it
+// can be found and is examined, and the packs are in the bucket.
+func BenchmarkSustained(b *testing.B) {
+	ours, rcpt := startPolytrace(b)
+	l := load{"4KiB×64", 64, bytesOf(4 << 10), false}
+	b.ResetTimer()
+	o := l.send(b, ours.address, rcpt, b.N)
+	ours.settle(b)
+	b.ReportMetric(o.rate(), "messages/s")
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "searchable-messages/s")
+	b.ReportMetric(perMessage(ours.processor(b), b.N), "cpu-ms/message")
+	b.ReportMetric(ours.peak(b), "peak-MiB")
+}
+
 // child is a process: a polytrace that runs, or this one.
 type child struct {
 	address string
 	pid     int
+	status  func() ([]byte, error) // What polytrace says of itself.
+}
+
+// settle waits until polytrace has indexed and examined what it took in.
+func (c child) settle(b *testing.B) {
+	b.Helper()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for ; ; <-tick.C {
+		out, err := c.status()
+		if err != nil {
+			b.Fatal(err)
+		}
+		var s struct {
+			Lag    int
+			Intake struct{ Evidence struct{ Behind int } }
+		}
+		if err := json.Unmarshal(out, &s); err != nil {
+			b.Fatal(err)
+		}
+		if s.Lag == 0 && s.Intake.Evidence.Behind == 0 {
+			return
+		}
+	}
 }
 
 func startPolytrace(b *testing.B) (c child, rcpt string) {
@@ -137,7 +177,12 @@ func startPolytrace(b *testing.B) (c child, rcpt string) {
 	if err != nil || len(words) < 5 {
 		b.Fatalf("greeting %q: %v", line, err)
 	}
-	return child{words[4], serve.Process.Pid}, strings.TrimSpace(string(out))
+	status := func() ([]byte, error) {
+		ask := exec.Command(program, "status", "--json", "--data", data)
+		ask.Env = env
+		return ask.Output()
+	}
+	return child{words[4], serve.Process.Pid, status}, strings.TrimSpace(string(out))
 }
 
 // processor is the time that the processors have worked for the process.

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"polytrace/archive"
+	"polytrace/burst"
 	mail "polytrace/message"
 	"polytrace/message/auth"
 )
@@ -55,7 +56,7 @@ type ExaminerConfig struct {
 	Every   time.Duration           // How often to look for new mail, which is then examined together; default 2 seconds.
 	Retries []time.Duration         // When to ask again what DNS could not tell; default after 15 s, 1 and 3 more minutes.
 	Outage  time.Duration           // How long mail waits while no DNS server answers; default 1 hour.
-	Urgent  func() bool             // Whether the machine is wanted for something else; then mail waits, for a minute at a time. Default: never.
+	Urgent  func(time.Time) bool    // Whether there is a burst; then mail waits, for a minute at a time. Default: never.
 	Log     *slog.Logger            // Default: discard.
 	Metrics prometheus.Registerer   // May be nil.
 }
@@ -75,7 +76,7 @@ type Examiner struct {
 	next    map[archive.Stream]archive.Position // What is examined; only Run uses it.
 	kept    *recent[string, string]             // Digest of an answer: the record of facts that has it.
 	givenUp *recent[string, auth.Answer]        // Names that DNS could not tell however often it was asked.
-	gaveWay time.Time                           // Since when mail waits for something more urgent; only Run uses it.
+	way     burst.Way                           // Only Run uses it.
 	out     time.Duration                       // Waited since a DNS server answered, when none does; only Run uses it.
 
 	messages *prometheus.CounterVec
@@ -111,14 +112,11 @@ func NewExaminer(c ExaminerConfig, a Records) (*Examiner, error) {
 	if c.Outage <= 0 {
 		c.Outage = time.Hour
 	}
-	if c.Urgent == nil {
-		c.Urgent = func() bool { return false }
-	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	e := &Examiner{
-		config: c, archive: a, log: c.Log, now: time.Now,
+		config: c, archive: a, log: c.Log, now: time.Now, way: burst.Way{To: c.Urgent, For: time.Minute, Then: time.Second},
 		kept: newRecent[string, string](keysRemembered, 100*8766*time.Hour), givenUp: newRecent[string, auth.Answer](keysRemembered, time.Hour),
 		messages: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "polytrace_evidence_messages_total", Help: "Messages examined, by the best result of their DKIM signatures."}, []string{"dkim"}),
 		lookups:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "polytrace_evidence_lookups_total", Help: "Keys and policies asked for, by what came back."}, []string{"result"}),
@@ -201,7 +199,7 @@ func (e *Examiner) pass(ctx context.Context) error {
 	}
 	var errs []error
 	for _, s := range e.streams() {
-		for e.archive.Next(s) > e.next[s] && !e.givesWay(e.now()) {
+		for e.archive.Next(s) > e.next[s] && !e.way.Give(e.now()) {
 			if err := e.run(ctx, s); err != nil {
 				errs = append(errs, fmt.Errorf("examine %s: %w", s, err))
 				break // A stream that cannot be read does not hold up the others.
@@ -209,23 +207,6 @@ func (e *Examiner) pass(ctx context.Context) error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// givesWay reports whether mail waits for something more urgent, which it does
-// for a minute before some of it is examined all the same.
-func (e *Examiner) givesWay(now time.Time) bool {
-	switch {
-	case !e.config.Urgent():
-		e.gaveWay = time.Time{}
-	case e.gaveWay.IsZero():
-		e.gaveWay = now
-		return true
-	case now.Sub(e.gaveWay) < time.Minute:
-		return true
-	default:
-		e.gaveWay = now
-	}
-	return false
 }
 
 // learn reads back in the facts until it knows how far each stream is examined,

@@ -553,22 +553,19 @@ func TestResolver(t *testing.T) {
 	}
 }
 
-// While something is more urgent mail is not examined, but for some of it each
-// minute.
+// In a burst mail waits to be examined.
 func TestExaminerGivesWay(t *testing.T) {
-	urgent := true
-	e := &Examiner{config: ExaminerConfig{Urgent: func() bool { return urgent }}}
-	now := time.Now()
-	for _, step := range []struct {
-		after time.Duration
-		want  bool
-	}{{0, true}, {time.Minute - 1, true}, {1, false}, {1, true}, {time.Minute, false}} {
-		now = now.Add(step.after)
-		if got := e.givesWay(now); got != step.want {
-			t.Errorf("%s later it gives way: %v", step.after, got)
-		}
+	n := newNameServer(t)
+	a, w, urgent := openArchive(t), newAuthor(n, "vendor.example"), true
+	put(t, a, archive.Mail, archive.Meta{}, w.write("one"))
+	e, err := NewExaminer(ExaminerConfig{DNS: n.resolver(t), Urgent: func(time.Time) bool { return urgent }}, a)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if urgent = false; e.givesWay(now.Add(1)) {
-		t.Error("it gives way to nothing")
+	for _, want := range []archive.Position{0, 1} {
+		if err := e.pass(t.Context()); err != nil || a.Next(archive.Facts) != want {
+			t.Errorf("burst %v: %d facts, %v", urgent, a.Next(archive.Facts), err)
+		}
+		urgent = false
 	}
 }

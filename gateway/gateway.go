@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"polytrace/archive"
+	"polytrace/burst"
 )
 
 // Archive is what the gateway needs of the archive.
@@ -59,6 +60,7 @@ type Config struct {
 	Visit       time.Duration         // Longest session of one that is no source; default 10 minutes.
 	Room        func() int64          // Bytes that the archive has room for; asked at each MAIL. Default: it has room.
 	Spool       string                // Directory for bodies over 1 MiB while they come in; required, emptied at start.
+	Meter       *burst.Meter          // Told what is taken; may be nil.
 	Arrivals    string                // File in which it is kept when mail comes; default: it is learned anew after each start.
 	Proxies     []netip.Prefix        // Peers that name the client with the PROXY protocol, and must; default: none.
 	XClient     []netip.Prefix        // Peers that may name their client with XCLIENT and XFORWARD; default: none.

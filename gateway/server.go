@@ -42,7 +42,6 @@ type Server struct {
 	bodies   *recent[archive.Digest, archive.Address]
 	known    *recent[netip.Addr, struct{}] // Peers that mail was taken from.
 	tally    tally
-	rate     rate
 
 	pause  func(time.Duration) // Delays the reply to a stranger.
 	ending chan struct{}       // Closed when the server begins to stop.

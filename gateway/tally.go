@@ -33,7 +33,6 @@ type tally struct {
 	mu     sync.Mutex
 	status Status                 // guarded by mu; without what lately and queues hold.
 	lately []Refused              // At most mostLately; guarded by mu.
-	work   float64                // What was taken, in messages, large ones counted several times; guarded by mu.
 	queues map[string]QueueStatus // guarded by mu; without Arrivals.
 	comes  map[string]*Arrivals   // By queue; guarded by mu.
 }
@@ -75,10 +74,12 @@ func (s *Server) accepted(txn transaction, stored []archive.Address, size int64,
 	t := &s.tally
 	t.seconds.Observe(took.Seconds())
 	t.bytes.Add(float64(size))
+	if s.config.Meter != nil {
+		s.config.Meter.Took(size)
+	}
 	now := s.now().UTC()
 	t.mu.Lock()
 	t.status.Accepted++
-	t.work += 1 + float64(size)/workBytes
 	for _, p := range txn.parts {
 		name := p.queue.Name
 		q := t.queues[name]
@@ -232,40 +233,4 @@ func (s *Server) saveArrivals() error {
 		return err
 	}
 	return writeArrivals(s.config.Arrivals, raw)
-}
-
-// A burst is more mail in a second than the index takes in beside it.
-const (
-	burst     = 700                    // Messages, and
-	workBytes = 32 << 10               // so many bytes count as one.
-	burstOver = 100 * time.Millisecond // Looked at for so long.
-)
-
-// rate counts messages of late.
-type rate struct {
-	mu     sync.Mutex
-	at     time.Time // guarded by mu
-	before float64   // Messages until then; guarded by mu
-	high   bool      // guarded by mu
-}
-
-// above reports whether more than most a second came in the time before, given
-// how many there were by now.
-func (r *rate) above(now time.Time, n, most float64) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if took := now.Sub(r.at); took >= burstOver {
-		r.high = n-r.before > most*took.Seconds()
-		r.at, r.before = now, n
-	}
-	return r.high
-}
-
-// Bursting reports whether so much mail comes that all else should wait for a
-// while.
-func (s *Server) Bursting() bool {
-	s.tally.mu.Lock()
-	n := s.tally.work
-	s.tally.mu.Unlock()
-	return s.rate.above(time.Now(), n, burst)
 }

@@ -93,21 +93,3 @@ func TestTheLastTwentyRefusedAreKept(t *testing.T) {
 		t.Errorf("%d are kept, from %+v", len(lately), lately[0])
 	}
 }
-
-// A burst is told while it lasts, from what came in the last tenth of a second.
-func TestBurstIsTold(t *testing.T) {
-	var r rate
-	now := time.Now()
-	for _, step := range []struct {
-		after time.Duration
-		n     float64
-		want  bool
-	}{
-		{0, 0, false}, {burstOver, 71, true}, {burstOver / 2, 72, true}, {burstOver / 2, 75, false}, {burstOver, 145, false}, {10 * burstOver, 846, true}, {burstOver, 846, false},
-	} {
-		now = now.Add(step.after)
-		if got := r.above(now, step.n, 700); got != step.want {
-			t.Errorf("%v messages %s later: %v", step.n, step.after, got)
-		}
-	}
-}

@@ -231,7 +231,7 @@ func TestIndexOfAnEarlierFormatIsReadAnew(t *testing.T) {
 	x := openByHand(t, a)
 	x.apply()
 	want := saysAll(t, x.Index, a)
-	note(t, x.db.Set([]byte("!version"), []byte("2"), pebble.Sync))
+	note(t, x.db.Set([]byte("!version"), []byte("2"), pebble.NoSync))
 	note(t, x.Close())
 	logged := &strings.Builder{}
 	var err error

@@ -14,13 +14,14 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"polytrace/archive"
+	"polytrace/burst"
 )
 
 // A run ends at either of these. When nothing waits a run is the one
 // record that came, so it is searchable at once; when much waits, runs grow and each key is written once for all of them.
 const (
-	maxRunRecords = 2048
-	maxRunBytes   = 12 << 20
+	maxRunRecords = 1024
+	maxRunBytes   = 4 << 20
 )
 
 // How long to wait before the archive is asked again: for streams that are new, and after it failed.
@@ -232,35 +233,11 @@ type reader struct {
 	analyzers []*analyzer
 	queued    []byte // The last key of those to be read once more that was read; nil at the beginning.
 
-	gaveWay time.Time // Since when mail waits; zero when it does not.
-	insists time.Time // Until then it does not wait.
-}
-
-// A burst of mail is taken in before it is indexed, which would take most of
-// the machine. One that does not end gets half of the time.
-const (
-	mostGivenWay = 10 * time.Second
-	givingWay    = 20 * time.Millisecond
-)
-
-// givesWay reports whether mail waits for something more urgent.
-func (r *reader) givesWay(now time.Time) bool {
-	if r.x.urgent == nil || now.Before(r.insists) || !r.x.urgent() {
-		r.gaveWay = time.Time{}
-		return false
-	}
-	if r.gaveWay.IsZero() {
-		r.gaveWay = now
-	}
-	if now.Sub(r.gaveWay) < mostGivenWay {
-		return true
-	}
-	r.gaveWay, r.insists = time.Time{}, now.Add(mostGivenWay)
-	return false
+	way burst.Way // Of mail, so that a burst of it is taken in before it is indexed, which would take most of the machine.
 }
 
 func newReader(x *Index, ctx context.Context) *reader {
-	r := &reader{x: x, ctx: ctx, next: map[archive.Stream]archive.Position{}}
+	r := &reader{x: x, ctx: ctx, next: map[archive.Stream]archive.Position{}, way: burst.Way{To: x.urgent, For: 10 * time.Second, Then: 10 * time.Second}}
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	for s, m := range x.state.marks {
@@ -344,7 +321,7 @@ func (r *reader) pass(runs chan<- run) (read bool, failure error) {
 		if r.x.archive.Next(s) <= r.next[s] {
 			continue
 		}
-		if !s.Ours() && r.givesWay(time.Now()) { // People wait for their own decisions.
+		if !s.Ours() && r.way.Give(time.Now()) { // People wait for their own decisions.
 			waits = true
 			continue
 		}
@@ -367,7 +344,7 @@ func (r *reader) pass(runs chan<- run) (read bool, failure error) {
 		}
 	}
 	if waits {
-		r.pause(givingWay)
+		r.pause(burst.Pause)
 		return true, failure
 	}
 	again, err := r.again(runs)

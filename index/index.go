@@ -44,9 +44,9 @@ type Config struct {
 	Dir string       // Created when absent; rebuilt when of another format.
 	Log *slog.Logger // Default: discard.
 
-	Follow bool        // The archive follows another one, and does not know all that was received.
-	Urgent func() bool // Whether the machine is wanted for something else; then mail waits for a while to be indexed. Default: never.
-	Blind  bool        // The archive cannot read its mail, and Archive leaves it out: no answer is complete.
+	Follow bool                 // The archive follows another one, and does not know all that was received.
+	Urgent func(time.Time) bool // Whether there is a burst; then mail waits to be indexed, for ten seconds at a time. Default: never.
+	Blind  bool                 // The archive cannot read its mail, and Archive leaves it out: no answer is complete.
 
 	steps steps // Default: usualSteps.
 }

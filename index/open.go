@@ -27,9 +27,9 @@ type Index struct {
 	fs      vfs.FS
 	dir     string // Of the database.
 	log     *slog.Logger
-	follow  bool        // Of Config.Follow.
-	blind   bool        // Mail is not indexed.
-	urgent  func() bool // Of Config.Urgent.
+	follow  bool                 // Of Config.Follow.
+	blind   bool                 // Mail is not indexed.
+	urgent  func(time.Time) bool // Of Config.Urgent.
 	cache   *pebble.Cache
 	db      *pebble.DB
 	cutters sync.Pool       // of *wordCutter
@@ -158,6 +158,7 @@ func (x *Index) options() *pebble.Options {
 		Cache:                       x.cache,
 		FormatMajorVersion:          pebble.FormatValueSeparation,
 		Merger:                      merger,
+		DisableWAL:                  true, // What a crash takes is applied again: the archive is the log.
 		MemTableSize:                memTableSize,
 		MemTableStopWritesThreshold: 4,
 		// Files of neighbouring batches hardly overlap in what they have for one term, so many of
@@ -191,7 +192,7 @@ func (x *Index) check() (reason string, err error) {
 		return "", err
 	}
 	if version == nil {
-		return "", x.db.Set(key, []byte(formatVersion), pebble.Sync)
+		return "", errors.Join(x.db.Set(key, []byte(formatVersion), pebble.NoSync), x.db.Flush())
 	}
 	if string(version) != formatVersion {
 		return fmt.Sprintf("it is of format %q, this version writes %q", version, formatVersion), nil
@@ -336,7 +337,7 @@ func (x *Index) Close() error {
 	if errors.Is(broken, errPebble) {
 		return broken // Its locks may be held by what failed.
 	}
-	err := x.db.Close()
+	err := errors.Join(x.db.Flush(), x.db.Close())
 	x.cache.Unref()
 	return err
 }

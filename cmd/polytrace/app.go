@@ -17,6 +17,7 @@ import (
 
 	"polytrace/archive"
 	"polytrace/archive/tsa"
+	"polytrace/burst"
 	"polytrace/casework"
 	"polytrace/gateway"
 	"polytrace/index"
@@ -41,7 +42,7 @@ type app struct {
 	index  atomic.Pointer[index.Index]  // Nil while it cannot be opened.
 	web    atomic.Pointer[webui.Server] // Nil as long.
 	intake func() webui.Intake          // Nil when no gateway runs.
-	urgent func() bool                  // Whether mail comes in so fast that indexing it waits; nil as long.
+	meter  burst.Meter                  // Of the mail that comes in.
 	close  sync.Once
 }
 
@@ -71,7 +72,7 @@ func openApp(ctx context.Context, s settings, dir string, log *slog.Logger) (*ap
 		CacheSize: s.archive.cacheSize, Reserve: s.archive.reserve, Log: log,
 		Lock: a.custody.lock, Held: a.custody.held, Removed: a.custody.removed,
 		Acknowledge: s.archive.acknowledge, Recipients: s.archive.encryptTo, Identities: identities, Follow: s.follow,
-		Stamp: stamp,
+		Stamp: stamp, Urgent: a.meter.High,
 	})
 	if err != nil {
 		return nil, err
@@ -107,7 +108,7 @@ func sessionKey(file string) ([]byte, error) {
 
 // openIndex opens the index and the pages over it.
 func (a *app) openIndex() error {
-	x, err := index.Open(a.indexed(), index.Config{Dir: filepath.Join(a.dir, "index"), Log: a.log, Follow: a.settings.follow, Blind: !a.archive.Readable(), Urgent: a.urgent})
+	x, err := index.Open(a.indexed(), index.Config{Dir: filepath.Join(a.dir, "index"), Log: a.log, Follow: a.settings.follow, Blind: !a.archive.Readable(), Urgent: a.meter.High})
 	if err != nil {
 		return err
 	}

@@ -82,7 +82,7 @@ func newServer(a *app, listen func(where string) (net.Listener, error)) (*server
 		Hostname: a.settings.smtp.hostname, TLS: s.certificate.config(), MaxMessage: a.settings.smtp.maxMessage, MaxSessions: a.settings.smtp.maxSessions, Sources: a.isSource, Room: (&room{app: a}).bytes,
 		Logins: logins{a.desk}, Authorities: a.settings.smtp.clientCA,
 		Proxies: a.settings.smtp.proxyFrom, XClient: a.settings.smtp.xclientFrom,
-		Spool: filepath.Join(a.dir, "spool"), Arrivals: filepath.Join(a.dir, "arrivals.json"), Log: a.log, Metrics: s.registry,
+		Spool: filepath.Join(a.dir, "spool"), Meter: &a.meter, Arrivals: filepath.Join(a.dir, "arrivals.json"), Log: a.log, Metrics: s.registry,
 	}, a.archive, a.queue, a.known)
 	if err != nil {
 		return nil, err
@@ -108,7 +108,7 @@ func newServer(a *app, listen func(where string) (net.Listener, error)) (*server
 		return nil, fmt.Errorf("socket for the other verbs: %w", err)
 	}
 	if !a.settings.follow {
-		a.intake, a.keeper, a.urgent = s.intakeStatus, newKeeper(a), s.gateway.Bursting
+		a.intake, a.keeper = s.intakeStatus, newKeeper(a)
 	}
 	return s, nil
 }
@@ -124,7 +124,7 @@ func newExaminer(s *server) (*gateway.Examiner, error) {
 	if err != nil {
 		return nil, err
 	}
-	return gateway.NewExaminer(gateway.ExaminerConfig{DNS: resolver, Urgent: s.gateway.Bursting, Gateway: a.fromOthers, ServIDs: a.settings.evidence.servIDs, Log: a.log, Metrics: s.registry}, a.archive)
+	return gateway.NewExaminer(gateway.ExaminerConfig{DNS: resolver, Urgent: a.meter.High, Gateway: a.fromOthers, ServIDs: a.settings.evidence.servIDs, Log: a.log, Metrics: s.registry}, a.archive)
 }
 
 // room is what the disk has free above the reserve. It is asked for each
