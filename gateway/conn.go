@@ -516,6 +516,9 @@ func (c *conn) Write(p []byte) (int, error) {
 		c.chunkAnswered(bytes.HasPrefix(p, []byte(engineTaken)))
 	}
 	c.answers = bytes.HasPrefix(p, []byte(engineChallenge))
+	if bytes.HasPrefix(p, []byte(engineTooLarge)) {
+		c.tooLarge()
+	}
 	c.out = append(c.out, p...)
 	if c.hello && bytes.HasPrefix(p, []byte(engineCapability)) {
 		c.hello = false
@@ -524,6 +527,16 @@ func (c *conn) Write(p []byte) (int, error) {
 		}
 	}
 	return len(p), nil
+}
+
+// tooLarge notes a message that the engine refused for its size.
+func (c *conn) tooLarge() {
+	var txn transaction
+	if c.session != nil {
+		txn = c.session.transaction()
+	}
+	txn.from = c.origin
+	c.server.failed(txn, errTooLarge)
 }
 
 // chunkAnswered takes note of what became of a chunk.

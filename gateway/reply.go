@@ -39,6 +39,7 @@ const (
 	engineTaken      = "250 "
 	engineCapability = "250-PIPELINING"
 	engineChallenge  = "334 "
+	engineTooLarge   = "552 5.3.4 Max message size exceeded" // By what MAIL or BDAT say; the message was not read.
 )
 
 // turnAway is what a client hears instead of the greeting.

@@ -501,7 +501,7 @@ func TestNothingSentAheadOfTLSIsCarriedOver(t *testing.T) {
 
 func TestSizes(t *testing.T) {
 	a := &memory{}
-	address, _ := serve(t, a, func(c *Config) { c.MaxMessage = 3 << 20 })
+	address, s := serve(t, a, func(c *Config) { c.MaxMessage = 3 << 20 })
 	for _, way := range []string{"DATA", "BDAT"} {
 		exact := strings.Repeat("x", 3<<20-2-len(way)) + way + "\r\n"
 		c := dial(t, address)
@@ -518,6 +518,16 @@ func TestSizes(t *testing.T) {
 		c.want("552 5.3.4")
 		c.say("NOOP", "250")
 		c.say("MAIL FROM:<a@b.example> SIZE=3145729", "552")
+	}
+	// Each of these was told, to the client and to people.
+	lately := s.Status().Lately
+	if len(lately) != 4 || s.Status().Refused != 4 {
+		t.Fatalf("%d were refused, of which these are shown: %+v", s.Status().Refused, lately)
+	}
+	for i, l := range lately {
+		if to := []string{"support-7f3k2@journal.example.net", ""}[i%2]; !strings.Contains(l.Reason, "Raise smtp.max_message") || l.To != to || !strings.HasPrefix(l.Peer, "127.0.0.1") {
+			t.Errorf("%d: %+v", i, l)
+		}
 	}
 	if n := len(a.all()); n != 2 {
 		t.Errorf("%d records, want 2", n)
