@@ -19,12 +19,19 @@ import (
 
 // look opens a snapshot for one question.
 func (x *Index) look(ctx context.Context, ask func(*finder) error) error {
-	s, snap, release, err := x.sight()
+	return x.Within(Within{}).look(ctx, func(f *finder, _ *state) error { return ask(f) })
+}
+
+func (r Reader) look(ctx context.Context, ask func(*finder, *state) error) error {
+	s, snap, release, err := r.x.sight()
 	if err != nil {
 		return err
 	}
 	defer release()
-	err = ask(&finder{ctx, snap, &s.view})
+	f := &finder{ctx: ctx, snap: snap, v: &s.view}
+	if err = f.limit(r.w); err == nil {
+		err = ask(f, s)
+	}
 	return errors.Join(err, snap.Close())
 }
 
@@ -41,9 +48,9 @@ func (x *Index) sight() (s *state, snap *pebble.Snapshot, release func(), err er
 
 // Document returns what is known of the record at an address; of the one with the
 // bytes when it is a sighting. archive.ErrNotFound when it is not indexed, a *RemovedError when it was removed.
-func (x *Index) Document(ctx context.Context, at archive.Address) (*Document, error) {
+func (r Reader) Document(ctx context.Context, at archive.Address) (*Document, error) {
 	var d *Document
-	err := x.look(ctx, func(f *finder) (err error) {
+	err := r.look(ctx, func(f *finder, _ *state) (err error) {
 		d, err = f.document(at)
 		return err
 	})
@@ -65,7 +72,7 @@ func (f *finder) document(at archive.Address) (*Document, error) {
 		return nil, archive.ErrNotFound
 	}
 	doc := binary.BigEndian.Uint32(value)
-	if doc >= f.v.n || f.v.hidden.Contains(doc) {
+	if doc >= f.v.n || f.v.hidden.Contains(doc) || !f.sees(doc) {
 		return nil, archive.ErrNotFound
 	}
 	s, err := f.stored(doc)
@@ -102,9 +109,10 @@ func (f *finder) document(at archive.Address) (*Document, error) {
 // sightings adds the arrivals of a document and the recipients that each of them tells.
 func (f *finder) sightings(doc docID, d *Document) error {
 	rows, err := f.arrivals(doc)
+	rows = f.told(rows)
 	told := make([][]message.Recipient, len(rows))
 	for i, r := range rows {
-		if r.Meta.Address() == d.Address {
+		if i == 0 || r.Meta.Address() == d.Address {
 			d.Meta = r.Meta
 		}
 		d.Seen, told[i] = append(d.Seen, r.sighting()), r.Recipients
@@ -156,9 +164,9 @@ func (f *finder) variants(doc docID, id string) ([]archive.Address, error) {
 
 // Thread returns a conversation by its ID, or by an older ID of a part of it. An ID that is
 // the address of a removed record is not found; the error then has a *RemovedError too.
-func (x *Index) Thread(ctx context.Context, id string) (*Thread, error) {
+func (r Reader) Thread(ctx context.Context, id string) (*Thread, error) {
 	t := &Thread{}
-	err := x.look(ctx, func(f *finder) error {
+	err := r.look(ctx, func(f *finder, _ *state) error {
 		at, ok := threadAddress(id)
 		if !ok {
 			return archive.ErrNotFound
@@ -167,6 +175,7 @@ func (x *Index) Thread(ctx context.Context, id string) (*Thread, error) {
 		if err != nil {
 			return err
 		}
+		docs = slices.DeleteFunc(docs, func(doc docID) bool { return !f.sees(doc) })
 		if len(docs) == 0 {
 			r, err := f.removedAs(at)
 			if err == nil && r != nil {

@@ -283,7 +283,12 @@ func until(x *Index, holds func() bool) {
 
 var testNow = day(2026, 11, 20)
 
-func search(t tester, x *Index, r Request) *Results {
+// searcher is an index, as all or only some may read it.
+type searcher interface {
+	Search(context.Context, Request) (*Results, error)
+}
+
+func search(t tester, x searcher, r Request) *Results {
 	t.Helper()
 	if r.Now.IsZero() {
 		r.Now = testNow
@@ -296,7 +301,7 @@ func search(t tester, x *Index, r Request) *Results {
 }
 
 // addresses lists those of all hits in order, read page by page.
-func addresses(t tester, x *Index, r Request) (out []string) {
+func addresses(t tester, x searcher, r Request) (out []string) {
 	t.Helper()
 	for {
 		res := search(t, x, r)

@@ -76,6 +76,9 @@ type finder struct {
 	ctx  context.Context
 	snap pebble.Reader
 	v    *view
+
+	within   docSet   // What may be told of; nil for all.
+	withheld []string // Queues of which nothing may be told.
 }
 
 func (f *finder) none() docSet { return make(docSet, (f.v.n+63)/64) }
@@ -95,6 +98,9 @@ func (f *finder) all() docSet {
 			break
 		}
 		s[doc/64] &^= 1 << (doc % 64)
+	}
+	if f.within != nil {
+		s.and(f.within)
 	}
 	return s
 }

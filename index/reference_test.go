@@ -3,6 +3,7 @@ package index
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -426,8 +427,65 @@ func refOf(t *rapid.T, docs []*refDoc) refQuery {
 	})
 }
 
+// refWithin withholds some queues.
+func refWithin(t *rapid.T) (w Within, sees func(*refDoc) bool) {
+	through := func(d *refDoc, queues []string) bool {
+		return slices.ContainsFunc(queues, func(q string) bool { return d.wholes["queue:"+q] })
+	}
+	for _, q := range []string{"support", "sales", "copies"} {
+		switch rapid.IntRange(0, 5).Draw(t, q) {
+		case 0:
+			w.Withheld = append(w.Withheld, q)
+		case 1, 2:
+			w.Open = append(w.Open, q)
+		}
+	}
+	return w, func(d *refDoc) bool { return !through(d, w.Withheld) || through(d, w.Open) }
+}
+
+// refShown checks that each document is shown, and each conversation, as far as
+// it may be seen, and nothing of how it came through what is withheld.
+func refShown(t tester, x *Index, w Within, docs []*refDoc, sees func(*refDoc) bool) {
+	r := x.Within(w)
+	for _, d := range docs {
+		doc, err := r.Document(context.Background(), d.at)
+		if (err == nil) != sees(d) || err != nil && !errors.Is(err, archive.ErrNotFound) {
+			t.Fatalf("%+v: %s is shown: %v, %v", w, d.at, doc, err)
+		}
+		if err == nil {
+			queues := []string{doc.Queue, doc.Meta.Source.Queue}
+			for _, s := range doc.Seen {
+				queues = append(queues, s.Source.Queue)
+			}
+			if slices.ContainsFunc(queues, func(q string) bool { return slices.Contains(w.Withheld, q) }) {
+				t.Fatalf("%+v: %s tells of the queues %q", w, d.at, queues)
+			}
+		}
+		var want, got []archive.Address
+		for _, o := range docs {
+			if o.thread == d.thread && sees(o) {
+				want = append(want, o.at)
+			}
+		}
+		thread, err := r.Thread(context.Background(), threadID(d.at))
+		if err != nil && (len(want) > 0 || !errors.Is(err, archive.ErrNotFound)) {
+			t.Fatal(err)
+		}
+		if err == nil {
+			for _, m := range thread.Messages {
+				got = append(got, m.Address)
+			}
+		}
+		slices.SortFunc(want, compareAddress)
+		slices.SortFunc(got, compareAddress)
+		if !slices.Equal(got, want) {
+			t.Fatalf("%+v: the conversation of %s has %v, want %v", w, d.at, got, want)
+		}
+	}
+}
+
 // Every query finds exactly the documents, in exactly the order, that a slow
-// search through all of them finds.
+// search through all of them finds, whatever is withheld.
 func TestSearchFindsWhatReadingAllWouldFind(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		a, docs := refCorpus(t)
@@ -439,28 +497,37 @@ func TestSearchFindsWhatReadingAllWouldFind(t *testing.T) {
 		for range 15 {
 			q := refTree(t, docs, rapid.IntRange(0, 3).Draw(t, "depth"))
 			order := pick(t, []Sort{Newest, Oldest})
+			w, sees := refWithin(t)
 			var want []string
 			slices.SortFunc(docs, func(a, b *refDoc) int {
 				return cmp.Or(a.date.Compare(b.date), cmp.Compare(a.at.Position, b.at.Position))
 			})
 			for _, d := range docs {
-				if q.find(d) {
+				if q.find(d) && sees(d) {
 					want = append(want, d.at.String())
 				}
 			}
 			if order == Newest {
 				slices.Reverse(want)
 			}
-			got := addresses(t, x, Request{Query: q.text, Sort: order, Limit: rapid.IntRange(1, 10).Draw(t, "limit")})
+			got := addresses(t, x.Within(w), Request{Query: q.text, Sort: order, Limit: rapid.IntRange(1, 10).Draw(t, "limit")})
 			if !slices.Equal(got, want) {
 				t.Fatalf("%s (%q): got %v, want %v\n%s", q.text, order, got, want, a.text())
 			}
-			ranked := addresses(t, x, Request{Query: q.text, Sort: Relevance, Limit: 3})
+			ranked := addresses(t, x.Within(w), Request{Query: q.text, Sort: Relevance, Limit: 3})
 			slices.Sort(ranked)
 			slices.Sort(want)
 			if !slices.Equal(ranked, want) {
 				t.Fatalf("%s by relevance: got %v, want %v", q.text, ranked, want)
 			}
+			volume := 0
+			for _, b := range search(t, x.Within(w), Request{Query: q.text}).Volume {
+				volume += b.Count
+			}
+			if volume != len(want) {
+				t.Fatalf("%s within %+v: the volume tells of %d, want %d", q.text, w, volume, len(want))
+			}
+			refShown(t, x, w, docs, sees)
 		}
 		refIDs(t, x, docs)
 	})

@@ -29,7 +29,7 @@ const (
 var ErrCursor = errors.New("this cursor does not belong to this search; ask for the first page again")
 
 // Search answers a question; a *SyntaxError when it cannot be read.
-func (x *Index) Search(ctx context.Context, r Request) (*Results, error) {
+func (in Reader) Search(ctx context.Context, r Request) (*Results, error) {
 	q, err := Parse(r.Query, r.Now)
 	if err != nil {
 		return nil, err
@@ -41,15 +41,20 @@ func (x *Index) Search(ctx context.Context, r Request) (*Results, error) {
 	if r.Limit <= 0 {
 		r.Limit = defaultLimit
 	}
-	s, snap, release, err := x.sight()
+	out := &Results{}
+	err = in.look(ctx, func(f *finder, s *state) error {
+		out.CompleteTo, out.Unsearchable = in.x.completeTo(s, r.Now), int(s.counts.Unsearchable)
+		if f.within != nil {
+			cannot := f.evalUnsearchable()
+			cannot.and(f.within)
+			out.Unsearchable = cannot.count()
+		}
+		return in.x.answer(f, q, r, c, out)
+	})
 	if err != nil {
 		return nil, err
 	}
-	defer release()
-	out := &Results{CompleteTo: x.completeTo(s, r.Now), Unsearchable: int(s.counts.Unsearchable)}
-	f := &finder{ctx, snap, &s.view}
-	err = x.answer(f, q, r, c, out)
-	return out, errors.Join(err, snap.Close())
+	return out, nil
 }
 
 func (x *Index) answer(f *finder, q Node, r Request, c *cursor, out *Results) error {
@@ -332,6 +337,9 @@ func (f *finder) summaries(docs []docID, h *highlighter) (_ []Summary, err error
 
 func (f *finder) summary(doc docID, s *stored, citing *pebble.Iterator, h *highlighter) (Summary, error) {
 	out := s.summary()
+	if slices.Contains(f.withheld, out.Queue) {
+		out.Queue = ""
+	}
 	_, row, err := findThread(f.get, s.thread)
 	if err != nil {
 		return out, err
