@@ -19,7 +19,12 @@ const (
 )
 
 // TokenActor is the actor of what a token does.
-func TokenActor(name string) string { return "token:" + name }
+func TokenActor(name string) string { return tokenActor + name }
+
+const (
+	tokenActor = "token:"
+	roleReader = "role:" // Of QueueTerms.Readers.
+)
 
 // Command is an intention. Check returns the event it makes, none when
 // nothing would change, or a *Refusal. It changes nothing.

@@ -207,10 +207,15 @@ func (s *State) checkTerms(t QueueTerms) error {
 			return refuse(Invalid, "Relay", "%q is not where mail can be handed on to: write HOST:PORT, like mail.example.net:25.", t.Relay)
 		}
 	}
+	for _, name := range t.Readers {
+		if !s.mayRead(name) {
+			return refuse(Invalid, "Readers", "%q cannot read mail: name a user or a token whose role reads, or a role, like role:manager.", name)
+		}
+	}
 	if t.SilenceHours < -1 || t.SilenceHours > 24*366 {
 		return refuse(Invalid, "SilenceHours", "An alarm after %d hours is not possible: choose 1 to %d, 0 for what is unusual, or -1 for none.", t.SilenceHours, 24*366)
 	}
-	for _, list := range [][]string{t.Sets, t.Logins, t.Certificates, t.Tenants} {
+	for _, list := range [][]string{t.Sets, t.Logins, t.Certificates, t.Tenants, t.Readers} {
 		for i, one := range list {
 			if slices.Contains(list[:i], one) {
 				return refuse(Invalid, "", "%s is named twice.", one)
@@ -218,6 +223,18 @@ func (s *State) checkTerms(t QueueTerms) error {
 		}
 	}
 	return nil
+}
+
+// mayRead reports whether a name of QueueTerms.Readers is one who could.
+func (s *State) mayRead(name string) bool {
+	if role, ok := strings.CutPrefix(name, roleReader); ok {
+		return Role(role).Reads()
+	}
+	if token, ok := strings.CutPrefix(name, tokenActor); ok {
+		t := s.tokens[token]
+		return t != nil && t.Revoked.IsZero() && t.Role.Reads()
+	}
+	return s.users[name].may(Role.Reads)
 }
 
 var (
@@ -333,6 +350,9 @@ func (t QueueTerms) Asks() (all []string) {
 	}
 	if t.Relay != "" {
 		all = append(all, "relay to "+t.Relay)
+	}
+	if len(t.Readers) > 0 {
+		all = append(all, "read by "+strings.Join(t.Readers, ", "))
 	}
 	switch {
 	case t.SilenceHours > 0:

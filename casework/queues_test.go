@@ -1,6 +1,7 @@
 package casework
 
 import (
+	"encoding/json"
 	"net/netip"
 	"slices"
 	"strings"
@@ -173,5 +174,47 @@ func TestRelayBeginsWhenItIsAskedFor(t *testing.T) {
 	}
 	if !change("").IsZero() || !change("b.example:25").Equal(o.clock) {
 		t.Errorf("anew it begins at %s", since())
+	}
+}
+
+// The mail of a queue is read by those that it names, by compliance, and by
+// everyone when it names nobody; a queue that is closed keeps what it said.
+func TestWhoReadsTheMailOfAQueue(t *testing.T) {
+	o := staffed(t)
+	o.do(AddUser{Name: "una", FullName: "Una", Roles: []Role{Observer}})
+	o.do(AddUser{Name: "root2", FullName: "Root", Roles: []Role{Admin}})
+	o.do(CreateToken{"reports", Observer, SecretHash("t")})
+	o.do(AddQueue{Name: "support", Local: "support"})
+	o.do(AddQueue{Name: "legal", Local: "legal", QueueTerms: QueueTerms{Readers: []string{"una", "token:reports", "role:manager"}}})
+	o.do(AddQueue{Name: "board", Local: "board", QueueTerms: QueueTerms{Readers: []string{"una"}}})
+	o.do(RemoveQueue{"board", "done"})
+	for _, who := range []struct {
+		actor    string
+		roles    []Role
+		withheld string
+	}{
+		{"una", []Role{Observer}, ""},
+		{"someone", []Role{Observer, Agent}, "board legal"},
+		{"someone", []Role{Agent, Manager}, "board"},
+		{"token:reports", []Role{Observer}, "board"},
+		{"reports", []Role{Observer}, "board legal"},
+		{"someone", []Role{Compliance}, ""},
+	} {
+		open, withheld := o.desk.state.Reach(who.actor, who.roles)
+		if got := strings.Join(withheld, " "); got != who.withheld || len(open)+len(withheld) != 3 {
+			t.Errorf("%s, %v: reads %v and not %v", who.actor, who.roles, open, withheld)
+		}
+	}
+	o.do(AddQueue{Name: "board", Local: "board2"})
+	if _, withheld := o.desk.state.Reach("someone", nil); !slices.Equal(withheld, []string{"legal"}) {
+		t.Errorf("after a queue got a name again, %v are withheld", withheld)
+	}
+	for _, wrong := range []string{"nobody", "root2", "token:none", "una2", "role:admin", "role:", ""} {
+		o.refused(ChangeQueue{Name: "legal", Format: "auto", Class: "mail", QueueTerms: QueueTerms{Readers: []string{wrong}}}, Invalid, "Readers")
+	}
+	o.refused(ChangeQueue{Name: "legal", Format: "auto", Class: "mail", QueueTerms: QueueTerms{Readers: []string{"una", "una"}}}, Invalid, "")
+	raw, err := json.Marshal(QueueTerms{Readers: []string{"una"}})
+	if err != nil || string(raw) != `{"readers":["una"]}` {
+		t.Errorf("%s, %v", raw, err)
 	}
 }

@@ -90,6 +90,7 @@ type QueueTerms struct {
 	Gateway      bool     `json:"gateway,omitempty"`       // The peers are mail servers of others: SPF and DMARC are evaluated.
 	Relay        string   `json:"relay,omitempty"`         // HOST:PORT that mail is handed on to; empty: nowhere.
 	SilenceHours int      `json:"silence_hours,omitempty"` // Alarm when no mail came for so long; 0: as long as is unusual, -1: never.
+	Readers      []string `json:"readers,omitempty"`       // Who may read its mail, also what came before: users, "token:NAME", "role:manager". Empty: everyone whose role reads.
 }
 
 // SourceSet is networks under a name, for several queues.

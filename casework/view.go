@@ -152,6 +152,33 @@ func (s *State) queue(name string) *Queue {
 	return nil
 }
 
+// Reach tells through which queues the mail came that somebody may read, and
+// through which that is withheld. It is decided by the queue that has or had a
+// name last. Compliance reads all.
+func (s *State) Reach(actor string, roles []Role) (open, withheld []string) {
+	last := map[string]Queue{}
+	for _, q := range s.queues {
+		last[q.Name] = q
+	}
+	for name, q := range last {
+		if q.letsRead(actor, roles) {
+			open = append(open, name)
+		} else {
+			withheld = append(withheld, name)
+		}
+	}
+	slices.Sort(open)
+	slices.Sort(withheld)
+	return open, withheld
+}
+
+func (q Queue) letsRead(actor string, roles []Role) bool {
+	if len(q.Readers) == 0 || slices.Contains(roles, Compliance) || slices.Contains(q.Readers, actor) {
+		return true
+	}
+	return slices.ContainsFunc(roles, func(r Role) bool { return slices.Contains(q.Readers, roleReader+string(r)) })
+}
+
 // Case returns a case by its number.
 func (s *State) Case(number int) (Case, bool) {
 	c := s.file(number)
@@ -289,7 +316,7 @@ func (u User) clone() User {
 
 func (q Queue) clone() Queue {
 	q.Sources = slices.Clone(q.Sources)
-	for _, list := range []*[]string{&q.Sets, &q.Logins, &q.Certificates, &q.Tenants} {
+	for _, list := range []*[]string{&q.Sets, &q.Logins, &q.Certificates, &q.Tenants, &q.Readers} {
 		*list = slices.Clone(*list)
 	}
 	return q

@@ -448,6 +448,9 @@ func refWithin(t *rapid.T) (w Within, sees func(*refDoc) bool) {
 func refShown(t tester, x *Index, w Within, docs []*refDoc, sees func(*refDoc) bool) {
 	r := x.Within(w)
 	for _, d := range docs {
+		if s, err := r.Sees(context.Background(), d.at); err != nil || s != sees(d) {
+			t.Fatalf("%+v: %s is seen: %v, %v", w, d.at, s, err)
+		}
 		doc, err := r.Document(context.Background(), d.at)
 		if (err == nil) != sees(d) || err != nil && !errors.Is(err, archive.ErrNotFound) {
 			t.Fatalf("%+v: %s is shown: %v, %v", w, d.at, doc, err)

@@ -2,6 +2,7 @@ package index
 
 import (
 	"context"
+	"encoding/binary"
 	"slices"
 
 	"polytrace/archive"
@@ -37,6 +38,24 @@ func (x *Index) Document(ctx context.Context, at archive.Address) (*Document, er
 // Thread is Thread of the whole index.
 func (x *Index) Thread(ctx context.Context, id string) (*Thread, error) {
 	return x.Within(Within{}).Thread(ctx, id)
+}
+
+// Sees reports whether a record may be told of. Where something is withheld, one
+// that is not applied yet may not.
+func (r Reader) Sees(ctx context.Context, at archive.Address) (sees bool, err error) {
+	if len(r.w.Withheld) == 0 {
+		return true, nil
+	}
+	err = r.look(ctx, func(f *finder, _ *state) error {
+		value, err := f.get(addressKey(at))
+		if err != nil || value == nil {
+			return err
+		}
+		doc := binary.BigEndian.Uint32(value)
+		sees = doc < f.v.n && f.sees(doc)
+		return nil
+	})
+	return sees, err
 }
 
 // limit has a finder find what is within w.

@@ -52,6 +52,7 @@ type QueueTermsIn struct {
 	Gateway      *bool    `json:"gateway,omitempty" doc:"The peers are mail servers of others: SPF and DMARC are evaluated."`
 	Relay        *string  `json:"relay,omitempty" doc:"HOST:PORT that mail is handed on to."`
 	SilenceHours *int     `json:"silence_hours,omitempty" doc:"Alarm when no mail came for so long; 0 what is unusual, -1 never."`
+	Readers      []string `json:"readers,omitempty" doc:"Who may read its mail, also what came before: users, token:NAME, role:manager and other roles. Compliance always may. Empty: everyone whose role reads."`
 }
 
 // onto puts what is said over what was so. An empty list takes all away.
@@ -73,7 +74,7 @@ func (in QueueTermsIn) onto(c *casework.ChangeQueue) error {
 	for _, l := range []struct {
 		to   *[]string
 		from []string
-	}{{&c.Logins, in.Logins}, {&c.Certificates, in.Certificates}, {&c.Tenants, in.Tenants}} {
+	}{{&c.Logins, in.Logins}, {&c.Certificates, in.Certificates}, {&c.Tenants, in.Tenants}, {&c.Readers, in.Readers}} {
 		if l.from != nil {
 			*l.to = l.from
 		}

@@ -152,7 +152,7 @@ type threadIn struct {
 }
 
 func (s *Server) apiThread(ctx context.Context, in *threadIn) (*body[*index.Thread], error) {
-	t, err := s.config.Index.Thread(ctx, in.ID)
+	t, err := s.within(ctx).Thread(ctx, in.ID)
 	var removed *index.RemovedError
 	if errors.As(err, &removed) {
 		return nil, &statusError{http.StatusGone, s.removal(removed), nil}

@@ -105,11 +105,19 @@ func asDownload(h http.Header, kind, name string) {
 	h.Set("Content-Security-Policy", "sandbox; default-src 'none'")
 }
 
-// present returns why a record is not shown when a decision removed it.
+// present returns why a record is not shown: a decision removed it, or it is not
+// for the caller.
 func (s *Server) present(ctx context.Context, at archive.Address) error {
 	removed, err := s.config.Index.Removed(ctx, at)
 	if err == nil && removed != nil {
 		err = &statusError{http.StatusGone, s.removal(removed), nil}
+	}
+	if err != nil {
+		return err
+	}
+	sees, err := s.within(ctx).Sees(ctx, at)
+	if err == nil && !sees {
+		err = notFound("record")
 	}
 	return err
 }
@@ -146,7 +154,7 @@ func (s *Server) reasonOf(r *index.RemovedError) string {
 
 // removals finds which of the records that a case cites were removed, and takes the words of those that
 // were erased out of the case: what an erasure is to have forgotten is not read in a citation. After
-// an expiry they stay, as what the case rests on.
+// an expiry they stay, as what the case rests on. Words that are not for the caller are taken out too.
 func (s *Server) removals(ctx context.Context, c *casework.Case) (map[archive.Address]*index.RemovedError, error) {
 	found := map[archive.Address]*index.RemovedError{}
 	for _, list := range [][]casework.Citation{c.Citations, c.Withdrawn} {
@@ -157,6 +165,13 @@ func (s *Server) removals(ctx context.Context, c *casework.Case) (map[archive.Ad
 				return nil, err
 			}
 			if removed == nil {
+				sees, err := s.within(ctx).Sees(ctx, x.Record)
+				if err != nil {
+					return nil, err
+				}
+				if !sees {
+					x.Quote, x.Prefix, x.Suffix, x.Author = "", "", "", ""
+				}
 				continue
 			}
 			if found[x.Record] = removed; removed.Erased {

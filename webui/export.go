@@ -182,7 +182,7 @@ func (s *Server) apiExport(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	hits, err := s.config.Index.Search(r.Context(), index.Request{Query: n.Query, Limit: 1, Now: n.Time})
+	hits, err := s.within(r.Context()).Search(r.Context(), index.Request{Query: n.Query, Limit: 1, Now: n.Time})
 	if err != nil {
 		return err
 	}
@@ -309,7 +309,7 @@ func (s *Server) hits(ctx context.Context, n frozenExport) iter.Seq2[index.Summa
 	return func(yield func(index.Summary, error) bool) {
 		r := index.Request{Query: n.Query, Limit: exportPage, Sort: index.Oldest, Now: n.Time}
 		for {
-			page, err := s.config.Index.Search(ctx, r)
+			page, err := s.within(ctx).Search(ctx, r)
 			if err != nil {
 				yield(index.Summary{}, err)
 				return
@@ -339,7 +339,7 @@ func (s *Server) copies(ctx context.Context, item index.Summary) iter.Seq2[index
 			yield(item, nil)
 			return
 		}
-		doc, err := s.config.Index.Document(ctx, item.Address)
+		doc, err := s.within(ctx).Document(ctx, item.Address)
 		if errors.Is(err, archive.ErrGone) || errors.Is(err, archive.ErrNotFound) {
 			err = errGoneMeanwhile // Other copies may stay, and would be left out.
 		}

@@ -53,7 +53,7 @@ func cells(row ...string) []string {
 
 // loadRow is the line of a message.
 func (e *exporter) loadRow(ctx context.Context, item index.Summary, c *copied) ([]string, error) {
-	doc, err := e.s.config.Index.Document(ctx, item.Address)
+	doc, err := e.s.within(ctx).Document(ctx, item.Address)
 	if errors.Is(err, archive.ErrGone) || errors.Is(err, archive.ErrNotFound) {
 		doc, err = &index.Document{Summary: item}, nil // Removed in this moment.
 	}

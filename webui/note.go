@@ -84,9 +84,19 @@ func (s *Server) noteCase(ctx context.Context, number int) error {
 	return s.note(ctx, casework.CaseRead, number, casework.AuditData{})
 }
 
+// within is the index as the caller may read it: without the mail of queues that
+// others alone read. A guest sees what somebody chose, which limits that.
+func (s *Server) within(ctx context.Context) index.Reader {
+	var w index.Within
+	if who, known := callerFrom(ctx); known {
+		s.config.Desk.Read(func(state *casework.State) { w.Open, w.Withheld = state.Reach(who.actor, who.roles) })
+	}
+	return s.config.Index.Within(w)
+}
+
 // search asks the index for people.
 func (s *Server) search(ctx context.Context, r index.Request) (*index.Results, error) {
-	result, err := s.config.Index.Search(ctx, r)
+	result, err := s.within(ctx).Search(ctx, r)
 	if err == nil {
 		err = s.note(ctx, casework.SearchRun, 0, casework.AuditData{Query: r.Query, Total: result.Total, Sort: string(r.Sort), Cursor: r.Cursor})
 	}

@@ -181,7 +181,7 @@ func (s *Server) chips(ctx context.Context, snap snapshot) (map[int]chip, map[ar
 	for _, x := range slices.Concat(snap.c.Citations, snap.c.Withdrawn) {
 		doc, seen := known[x.Record]
 		if !seen {
-			doc, _ = s.config.Index.Document(ctx, x.Record) // The chip says so when there is none.
+			doc, _ = s.within(ctx).Document(ctx, x.Record) // The chip says so when there is none.
 			known[x.Record] = doc
 		}
 		k := chip{ID: x.ID, Quote: x.Quote, From: x.Author, Date: x.At, Gone: !x.Removed.IsZero(), Absent: doc == nil,

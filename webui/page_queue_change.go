@@ -18,6 +18,7 @@ type termsForm struct {
 	Logins, Certificates, Tenants string
 	TLS, Gateway                  bool
 	Relay, Silence                string // Hours; "" is what is unusual.
+	Readers                       string
 	Error                         string // What was wrong with it.
 }
 
@@ -28,7 +29,7 @@ func formOf(q casework.Queue) termsForm {
 	}
 	f := termsForm{
 		Format: q.Format, Sources: strings.Join(words, ", "), Class: string(q.Class), Logins: strings.Join(q.Logins, ", "), Certificates: strings.Join(q.Certificates, ", "),
-		Tenants: strings.Join(q.Tenants, ", "), TLS: q.TLS, Gateway: q.Gateway, Relay: q.Relay,
+		Tenants: strings.Join(q.Tenants, ", "), TLS: q.TLS, Gateway: q.Gateway, Relay: q.Relay, Readers: strings.Join(q.Readers, ", "),
 	}
 	if q.SilenceHours != 0 {
 		f.Silence = strconv.Itoa(q.SilenceHours)
@@ -40,14 +41,14 @@ func formOf(q casework.Queue) termsForm {
 func typedTerms(r *http.Request) termsForm {
 	return termsForm{
 		Format: r.FormValue("format"), Sources: r.FormValue("sources"), Class: strings.TrimSpace(r.FormValue("class")), Logins: r.FormValue("logins"), Certificates: r.FormValue("certificates"),
-		Tenants: r.FormValue("tenants"), TLS: r.FormValue("tls") != "", Gateway: r.FormValue("gateway") != "", Relay: strings.TrimSpace(r.FormValue("relay")), Silence: strings.TrimSpace(r.FormValue("silence")),
+		Tenants: r.FormValue("tenants"), TLS: r.FormValue("tls") != "", Gateway: r.FormValue("gateway") != "", Relay: strings.TrimSpace(r.FormValue("relay")), Silence: strings.TrimSpace(r.FormValue("silence")), Readers: r.FormValue("readers"),
 	}
 }
 
 // command is the change that a form asks for.
 func (f termsForm) command(name string) (casework.ChangeQueue, error) {
 	c := casework.ChangeQueue{Name: name, Format: f.Format, Class: archive.Stream(f.Class), QueueTerms: casework.QueueTerms{
-		Logins: typedWords(f.Logins), Certificates: typedWords(strings.ToLower(f.Certificates)), Tenants: typedWords(strings.ToLower(f.Tenants)), TLS: f.TLS, Gateway: f.Gateway, Relay: f.Relay,
+		Logins: typedWords(f.Logins), Certificates: typedWords(strings.ToLower(f.Certificates)), Tenants: typedWords(strings.ToLower(f.Tenants)), TLS: f.TLS, Gateway: f.Gateway, Relay: f.Relay, Readers: typedWords(f.Readers),
 	}}
 	var err error
 	if c.Sources, c.Sets, err = parseSources(typedWords(f.Sources)); err != nil {

@@ -96,7 +96,7 @@ func (s *Server) openMessage(ctx context.Context, at archive.Address) (*opened, 
 // readMessage reads the message at an address; of a sighting, the one with
 // the bytes. Nobody is to be shown it before that is noted: see openMessage.
 func (s *Server) readMessage(ctx context.Context, at archive.Address) (*opened, error) {
-	doc, err := s.config.Index.Document(ctx, at)
+	doc, err := s.within(ctx).Document(ctx, at)
 	if errors.Is(err, archive.ErrNotFound) {
 		return nil, notFound("message; if it has just come, the index shows it in a moment")
 	}
@@ -248,7 +248,7 @@ func (s *Server) showMessage(w http.ResponseWriter, r *http.Request, code int, r
 	if !m.whole { // What is cited are the bytes of a record.
 		v.Cite = s.citeForm(r, refused)
 	}
-	thread, err := s.config.Index.Thread(r.Context(), m.doc.Thread)
+	thread, err := s.within(r.Context()).Thread(r.Context(), m.doc.Thread)
 	if err != nil && !errors.Is(err, archive.ErrNotFound) {
 		return err
 	}

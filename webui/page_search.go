@@ -172,7 +172,7 @@ func addresses(list []index.Summary) []archive.Address {
 
 // showThread shows a conversation, oldest message first.
 func (s *Server) showThread(w http.ResponseWriter, r *http.Request) error {
-	thread, err := s.config.Index.Thread(r.Context(), r.PathValue("id"))
+	thread, err := s.within(r.Context()).Thread(r.Context(), r.PathValue("id"))
 	if errors.Is(err, archive.ErrNotFound) {
 		return notFound("conversation")
 	}

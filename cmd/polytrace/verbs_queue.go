@@ -50,6 +50,7 @@ type queueTerms struct {
 	RequireTLS  *bool    `name:"require-tls" negatable:"" help:"Take mail over TLS only."`
 	Gateway     *bool    `negatable:"" help:"The peers are mail servers of others, not one of ours that sends copies: SPF and DMARC are evaluated."`
 	Relay       *string  `help:"Where mail is handed on to; empty: nowhere." placeholder:"HOST:PORT"`
+	Reader      []string `help:"Who may read its mail, also what came before: a user, token:NAME or role:ROLE; may be given several times. Default: everyone whose role reads. Compliance always may." placeholder:"WHO"`
 	Silence     *string  `help:"Alarm when no mail came for so long, as in 36h; auto: what is unusual; never." placeholder:"TIME"`
 }
 
@@ -66,7 +67,7 @@ func (v queueTerms) body(in map[string]any) (map[string]any, error) {
 			in[name] = *value
 		}
 	}
-	for name, list := range map[string][]string{"sources": v.Source, "logins": v.Login, "certificates": v.Certificate, "tenants": v.Tenant} {
+	for name, list := range map[string][]string{"sources": v.Source, "logins": v.Login, "certificates": v.Certificate, "tenants": v.Tenant, "readers": v.Reader} {
 		if list != nil {
 			in[name] = slices.DeleteFunc(slices.Clone(list), func(s string) bool { return s == "" })
 		}

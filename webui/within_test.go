@@ -1,0 +1,84 @@
+package webui
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"polytrace/archive"
+	"polytrace/casework"
+	"polytrace/index"
+)
+
+// showing names the pages and operations that show a manager words of the mail
+// at an address or its subject.
+func (f *fixture) showing(at archive.Address) map[string]bool {
+	asks, shows := map[string]need{}, map[string]bool{}
+	for _, r := range f.web.routes() {
+		asks[r.pattern] = r.need
+	}
+	for name, a := range f.web.newAPI().asks {
+		asks[name] = a.need
+	}
+	see := func(name string, do func() answer) {
+		if callerWith(asks[name]) != casework.Manager {
+			return
+		}
+		if got := do(); strings.Contains(got.body, words) || strings.Contains(got.body, "Delivery of the") {
+			shows[name] = true
+		}
+	}
+	f.visits(at, see)
+	f.calls(at, see)
+	return shows
+}
+
+// The mail of a queue that names its readers is shown to these alone, on every
+// page and by every operation, and its words are not in the cases that cite it.
+func TestMailOfAQueueIsShownToItsReadersAlone(t *testing.T) {
+	f := newFixture(t)
+	at := escalation(f)
+	if err := f.archive.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	open := f.showing(at)
+	if len(open) < 15 {
+		t.Fatalf("only %v show mail", slices.Sorted(maps.Keys(open)))
+	}
+	readers := func(who ...string) {
+		q, err := f.web.queueNamed("postfix")
+		if err != nil {
+			t.Fatal(err)
+		}
+		q.Readers = who
+		f.do(casework.ChangeQueue{Name: q.Name, Format: q.Format, Sources: q.Sources, Class: q.Class, QueueTerms: q.QueueTerms})
+	}
+	readers("agent")
+	if got := f.showing(at); len(got) > 0 {
+		t.Errorf("to others it is shown by %v", slices.Sorted(maps.Keys(got)))
+	}
+	p := f.program(casework.Observer)
+	for path, want := range map[string]int{"/records/" + at.String(): 404, "/records/" + at.String() + "/raw": 404, "/records/" + at.String() + "/proof": 404, "/threads/mail-0": 404, "/search?q=firmware": 200} {
+		if got := p.ask(http.MethodGet, path, nil); got.code != want || want == 200 && !strings.Contains(got.body, `"total":0`) {
+			t.Errorf("%s: %d %s", path, got.code, got.body)
+		}
+	}
+	w := index.Within{Withheld: []string{"postfix"}}
+	next := archive.Address{Stream: archive.Mail, Position: f.archive.Next(archive.Mail)}
+	if sees, err := f.index.Within(w).Sees(t.Context(), next); err != nil || sees {
+		t.Errorf("what is not indexed yet is seen: %v", err)
+	}
+	if r := f.as("agent").get("/search?q=firmware"); !strings.Contains(r.body, "<b>3</b> results") {
+		t.Error("its reader does not find it")
+	}
+	readers("role:manager")
+	for name := range f.showing(at) {
+		delete(open, name)
+	}
+	delete(open, "post-cases-number-citations") // Made before, and not made twice.
+	if len(open) > 0 {
+		t.Errorf("a reader by role is not shown it by %v", slices.Sorted(maps.Keys(open)))
+	}
+}
