@@ -65,6 +65,9 @@ func TestMailOfAQueueIsShownToItsReadersAlone(t *testing.T) {
 			t.Errorf("%s: %d %s", path, got.code, got.body)
 		}
 	}
+	if got := p.ask(http.MethodGet, "/export?q=firmware&format=mbox", nil); got.code != http.StatusOK || strings.Contains(got.body, words) {
+		t.Errorf("it is exported: %d %s", got.code, got.body)
+	}
 	w := index.Within{Withheld: []string{"postfix"}}
 	next := archive.Address{Stream: archive.Mail, Position: f.archive.Next(archive.Mail)}
 	if sees, err := f.index.Within(w).Sees(t.Context(), next); err != nil || sees {
