@@ -16,6 +16,10 @@ import (
 	"golang.org/x/text/encoding/unicode"
 )
 
+// DecodeText makes UTF-8 of octets that are said to be in a charset; "" when
+// nothing is said. What is not true is not believed.
+func DecodeText(charset string, b []byte) string { return decodeCharset(charset, b) }
+
 // decodeCharset makes UTF-8 of octets. The label is believed when it is known
 // and fits; else the octets speak for themselves.
 func decodeCharset(label string, b []byte) string {

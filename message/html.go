@@ -8,6 +8,13 @@ import (
 	"golang.org/x/net/html/atom"
 )
 
+// HTMLText makes text of an HTML document as Message.Text does of a body.
+func HTMLText(source string) string { return normalise(htmlText(source)) }
+
+// HTMLCharset reads the charset that an HTML document says of itself; "" when
+// it says none.
+func HTMLCharset(document []byte) string { return metaCharset(document) }
+
 // htmlText makes text of HTML: blocks become lines, white space collapses,
 // quotes get their marks, scripts and styles go. Nothing is interpreted. The
 // title is text where there is no other, as when it is not closed.
@@ -17,7 +24,11 @@ func htmlText(source string) string {
 	z := html.NewTokenizer(strings.NewReader(source))
 	z.SetMaxBuf(maxText)
 	for {
-		switch z.Next() {
+		token := z.Next()
+		if w.out.Len() > maxText { // Marks of quotes can make much of little.
+			token = html.ErrorToken
+		}
+		switch token {
 		case html.ErrorToken:
 			text := strings.TrimRight(w.out.String(), " \n")
 			if text == "" {

@@ -12,6 +12,27 @@ import (
 const rtfDictionary = `{\rtf1\ansi\mac\deff0\deftab720{\fonttbl;}{\f0\fnil \froman \fswiss \fmodern \fscript \fdecor MS Sans SerifSymbolArialTimes New RomanCourier{\colortbl\red0\green0\blue0` +
 	"\r\n" + `\par \pard\plain\f0\fs20\b\i\u\tab\tx`
 
+// RTFText reads an RTF document: all its text with headers, footers, notes,
+// comments and text boxes where they stand, without what was deleted.
+func RTFText(b []byte) string {
+	r := newRTF(b)
+	r.document = true
+	text, isHTML := r.read()
+	if isHTML {
+		text = htmlText(text)
+	}
+	return normalise(text)
+}
+
+// DecompressRTF undoes MS-OXRTFCP as far as it goes.
+func DecompressRTF(b []byte) []byte {
+	rtf, _ := decompressRTF(b)
+	return rtf
+}
+
+// DecodeCodepage makes UTF-8 of octets in a code page of Windows.
+func DecodeCodepage(page int, b []byte) string { return decodeCharset(charsetOf(page), b) }
+
 // decompressRTF undoes MS-OXRTFCP: size(4) raw size(4) type(4) CRC(4), then
 // LZ77 over a window of 4 KiB. It returns what it could and the code of the
 // defect. At most maxText bytes come out, and at most nine for each that goes
@@ -73,7 +94,14 @@ func decompressRTF(b []byte) (rtf []byte, code string) {
 // readRTF takes out of RTF the HTML or text that it was made of (MS-OXRTFEX),
 // or the text alone where it was written as RTF.
 func readRTF(b []byte) (text string, isHTML bool) {
-	r := rtfReader{rest: b, fonts: map[int]int{}, codepage: 1252, state: rtfState{unicodeSkip: 1}}
+	return newRTF(b).read()
+}
+
+func newRTF(b []byte) *rtfReader {
+	return &rtfReader{rest: b, fonts: map[int]int{}, codepage: 1252, state: rtfState{unicodeSkip: 1}}
+}
+
+func (r *rtfReader) read() (text string, isHTML bool) {
 	for len(r.rest) > 0 {
 		c := r.rest[0]
 		r.rest = r.rest[1:]
@@ -97,6 +125,7 @@ func readRTF(b []byte) (text string, isHTML bool) {
 // rtfState is what a group inherits and its end restores.
 type rtfState struct {
 	skip        bool // Nothing of the group is text.
+	deleted     bool // In a document: what was crossed out.
 	fontTable   bool
 	tag         bool // Inside \*\htmltag: markup.
 	rtfOnly     bool // Behind \htmlrtf: for readers of RTF.
@@ -107,6 +136,7 @@ type rtfState struct {
 // rtfReader goes through RTF once.
 type rtfReader struct {
 	rest     []byte
+	document bool // All of a document is wanted, not the body of a mail.
 	out      strings.Builder
 	pending  []byte // Octets that wait for the rest of their character.
 	state    rtfState
@@ -142,7 +172,7 @@ func (r *rtfReader) close() {
 }
 
 func (r *rtfReader) shown() bool {
-	return !r.state.skip && !r.state.fontTable && (r.state.tag || !r.state.rtfOnly)
+	return !r.state.skip && !r.state.deleted && !r.state.fontTable && (r.state.tag || !r.state.rtfOnly)
 }
 
 func (r *rtfReader) octet(c byte) {
@@ -255,10 +285,16 @@ func (r *rtfReader) word(word string, number int, given bool) {
 		r.unicode(number)
 	case "bin":
 		r.rest = r.rest[max(0, min(number, len(r.rest))):]
-	case "colortbl", "stylesheet", "info", "pict", "header", "footer", "mhtmltag":
+	case "colortbl", "stylesheet", "info", "pict", "mhtmltag":
 		r.flush()
 		r.state.skip = true
+	case "header", "footer":
+		r.flush()
+		r.state.skip = r.state.skip || !r.document
 	default:
+		if r.document && r.ofDocument(word, number, given) {
+			return
+		}
 		if r.star {
 			r.flush()
 			r.state.skip = true
@@ -268,6 +304,28 @@ func (r *rtfReader) word(word string, number int, given bool) {
 			r.write(s)
 		}
 	}
+}
+
+// ofDocument reads a word that matters in documents alone.
+func (r *rtfReader) ofDocument(word string, number int, given bool) bool {
+	switch word {
+	case "annotation", "shpinst", "shptxt": // Comments and text boxes.
+	case "sp", "shprslt", "nonshppict": // What a shape is like, and the same once more for old readers.
+		r.state.skip = true
+	case "headerl", "headerr", "headerf", "footerl", "footerr", "footerf", "footnote":
+	case "deleted":
+		r.state.deleted = !given || number != 0
+		return true
+	case "plain":
+		r.state.deleted = false
+		return true
+	default:
+		return false
+	}
+	if n := r.out.Len(); n > 0 && r.out.String()[n-1] != '\n' {
+		r.write("\n")
+	}
+	return true
 }
 
 var rtfCharacters = map[string]string{
