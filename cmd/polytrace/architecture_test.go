@@ -53,6 +53,7 @@ type rule struct {
 var mayImport = map[string][]string{
 	"message":             {},
 	"burst":               {},
+	"document":            {"message"},
 	"message/auth":        {"message"},
 	"archive":             {"burst"},
 	"archive/dirstore":    {"archive"},
@@ -98,7 +99,7 @@ func isPure(s source) bool {
 	switch {
 	case s.isTest() || slices.Contains(impure, s.path):
 		return false
-	case s.pkg() == "message" || s.pkg() == "message/auth" || s.pkg() == "casework":
+	case s.pkg() == "message" || s.pkg() == "message/auth" || s.pkg() == "document" || s.pkg() == "casework":
 		return true
 	}
 	return slices.Contains([]string{"index/query.go", "index/operators.go", "index/words.go", "index/apply.go", "index/copies.go", "index/fragments.go", "index/extract.go", "index/phrase.go", "index/postings.go"}, s.path)

@@ -1,0 +1,206 @@
+// Package document reads the text of documents that come attached to mail.
+//
+// Read never fails and never refuses: what it understood is in Parts, in the
+// order people read it, and what it could not is in Defects. Documents lie
+// about their sizes, hold themselves, and grow a thousandfold when unpacked, so
+// all that comes out of packing is counted while it comes, against Limits.
+// Nothing here takes a clock, the network, randomness or a file, so that
+// reading the same bytes in ten years gives the same text.
+//
+// PDF and images are not read here: their Reason is Unknown.
+package document
+
+import (
+	"path"
+	"slices"
+	"strings"
+)
+
+// Reasons why a document, or what it holds, was not read or not to its end.
+const (
+	Encrypted = "encrypted" // It asks for a password.
+	Limit     = "limit"     // There is more than Limits allow.
+	Damaged   = "damaged"   // It ends too early or contradicts its format.
+	Unknown   = "unknown"   // No reader for its format.
+)
+
+// Limits bound the work on one document, with all that it holds.
+type Limits struct {
+	Text     int64 // Bytes of text; default 8 MiB.
+	Inflated int64 // Bytes that all unpacking together may give; default 256 MiB.
+	Ratio    int64 // Unpacked bytes for each packed one, where more than 1 MiB came out; default 200.
+	Depth    int   // Archives, mails and embedded documents inside each other; default 4.
+	Entries  int   // Files taken out of archives, all together; default 10,000.
+}
+
+func (l Limits) orDefault() Limits {
+	if l.Text <= 0 {
+		l.Text = 8 << 20
+	}
+	if l.Inflated <= 0 {
+		l.Inflated = 256 << 20
+	}
+	if l.Ratio <= 0 {
+		l.Ratio = 200
+	}
+	if l.Depth <= 0 {
+		l.Depth = 4
+	}
+	if l.Entries <= 0 {
+		l.Entries = 10_000
+	}
+	return l
+}
+
+// Text is what was read of a document.
+type Text struct {
+	Parts   []Part   `json:"parts,omitempty"`
+	Reason  string   `json:"reason,omitempty"` // "" when all was read, else the gravest of Defects.
+	Defects []Defect `json:"defects,omitempty"`
+}
+
+// Part is a piece of a document that has a place of its own.
+type Part struct {
+	// Where is the place in words for people: "page 3", "sheet Budget",
+	// "slide 2, notes"; "" is the whole. Inside other files the path to it comes
+	// first: "inner.zip: plan/a.docx: page 1".
+	Where string `json:"where,omitempty"`
+	Text  string `json:"text"` // UTF-8; lines end in LF, and of the control characters there are only LF and tab.
+}
+
+// Defect is a thing that was not read.
+type Defect struct {
+	Where  string `json:"where,omitempty"` // As in Part.
+	Reason string `json:"reason"`
+}
+
+// Read gives the text of a document. The content says what it is; its name and
+// media type count where that leaves it open.
+func Read(name, mediaType string, content []byte, l Limits) Text {
+	l = l.orDefault()
+	r := &reader{limits: l, room: l.Text, inflatable: l.Inflated, entries: l.Entries}
+	r.read(name, mediaType, content)
+	for _, reason := range []string{Encrypted, Limit, Damaged, Unknown} {
+		if slices.ContainsFunc(r.out.Defects, func(d Defect) bool { return d.Reason == reason }) {
+			r.out.Reason = reason
+			break
+		}
+	}
+	return r.out
+}
+
+// reader is the reading of one document with all that it holds.
+type reader struct {
+	limits     Limits
+	room       int64  // Bytes of text that may still come.
+	inflatable int64  // Bytes that may still be unpacked.
+	entries    int    // Files that may still be taken out of others.
+	depth      int    // How many files the one that is read is inside of.
+	where      string // The path to it.
+	out        Text
+}
+
+// read reads one file, which may hold others.
+func (r *reader) read(name, mediaType string, content []byte) {
+	switch kindOf(name, mediaType, content) {
+	case kindZIP:
+		r.readZIP(content)
+	case kindTAR:
+		r.readTAR(content)
+	case kindGZ:
+		r.readGZ(name, content)
+	case kindBZ2:
+		r.readBZ2(name, content)
+	case kindOLE:
+		r.readOLE(content)
+	case kindMail:
+		r.readMail(content)
+	case kindRTF:
+		r.readRTF(content)
+	case kindHTML:
+		r.readHTML(mediaType, content)
+	case kindXML:
+		r.readXML(mediaType, content)
+	case kindJSON:
+		r.readJSON(mediaType, content)
+	case kindCard:
+		r.readCard(mediaType, content)
+	case kindPlain:
+		r.readPlain(mediaType, content)
+	default:
+		r.note(Unknown)
+	}
+}
+
+// within does something for a file that is inside of the one that is read.
+func (r *reader) within(name string, do func()) {
+	outer := r.where
+	r.where = join(outer, oneLine(name))
+	r.depth++
+	do()
+	r.depth--
+	r.where = outer
+}
+
+// nested reads a file that is inside of the one that is read.
+func (r *reader) nested(name, mediaType string, content []byte) {
+	if len(content) > 0 {
+		r.within(name, func() { r.read(name, mediaType, content) })
+	}
+}
+
+// tooDeep notes that a file that holds others is not opened.
+func (r *reader) tooDeep() bool {
+	if r.depth > r.limits.Depth {
+		r.note(Limit)
+		return true
+	}
+	return false
+}
+
+// take counts a file that is taken out of another.
+func (r *reader) take() bool {
+	if r.entries--; r.entries < 0 {
+		r.note(Limit)
+		return false
+	}
+	return true
+}
+
+// full reports that nothing more can come.
+func (r *reader) full() bool {
+	return r.room <= 0 || r.inflatable <= 0 || r.entries < 0
+}
+
+// note says that what is read now was not read, or not to its end.
+func (r *reader) note(reason string) { r.noteAt(r.where, reason) }
+
+func (r *reader) noteAt(where, reason string) {
+	d := Defect{where, reason}
+	last := r.out.Defects[max(0, len(r.out.Defects)-8):]
+	switch {
+	case slices.Contains(last, d): // Several parts of a file say the same of it.
+	case reason == Unknown && len(last) > 0 && last[len(last)-1].Where == where: // No wonder.
+	case len(r.out.Defects) < 1000:
+		r.out.Defects = append(r.out.Defects, d)
+	}
+}
+
+func join(outer, inner string) string {
+	if outer == "" || inner == "" {
+		return outer + inner
+	}
+	return outer + ": " + inner
+}
+
+// oneLine makes a name fit for Where.
+func oneLine(name string) string {
+	name = strings.ToValidUTF8(name, "\uFFFD")
+	name = strings.Join(strings.FieldsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }), " ")
+	if len(name) > 300 {
+		name = strings.ToValidUTF8(name[:300], "") + "…"
+	}
+	return name
+}
+
+func extension(name string) string { return strings.ToLower(path.Ext(name)) }

@@ -1,0 +1,3 @@
+package document
+
+func (r *reader) readOLE(content []byte) { r.note(Unknown) }
