@@ -43,7 +43,7 @@ func samples() []sample {
 		{"header", "headerNeedle\n"},
 		{"footer", "footerNeedle\n"},
 	}
-	return []sample{
+	return append(oldSamples(), []sample{
 		{"a.docx", "", docx(), append([]Part{
 			{"page 1", "bodyNeedle & €\ttabbed\nbelow\ninsertedNeedle\nboxNeedle\ncell 1\tcell 2\n"},
 			{"page 2", "secondPage\nacross the break\n"},
@@ -106,7 +106,7 @@ func samples() []sample {
 		{"empty.txt", "", nil, nil, ""},
 		{"locked.zip", "", rawZIP("a.txt", zip.Store, 1, []byte("xxxxxxxxxxxxxxx"), 3), nil, Encrypted},
 		{"locked.odt", "", zipOf(file{"mimetype", "application/vnd.oasis.opendocument.text"}, file{"META-INF/manifest.xml", `<m:manifest><m:file-entry><m:encryption-data/></m:file-entry></m:manifest>`}, file{"content.xml", "\x01\x02"}), nil, Encrypted},
-	}
+	}...)
 }
 
 // bzipped is "textNeedle\n": the standard library does not write bzip2.

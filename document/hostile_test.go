@@ -282,10 +282,7 @@ func TestLimitsHold(t *testing.T) {
 
 // Whatever a document is, its reading ends with what checked asserts.
 func FuzzRead(f *testing.F) {
-	for _, s := range samples() {
-		f.Add(s.name, s.mediaType, s.content)
-	}
-	for _, s := range bombs() {
+	for _, s := range append(samples(), bombs()...) {
 		if len(s.content) < 256<<10 {
 			f.Add(s.name, s.mediaType, s.content)
 		}

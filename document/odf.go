@@ -62,6 +62,7 @@ type odf struct {
 	skip  int     // Depth of the element whose text is not shown; 0 when none.
 	text  int     // Paragraphs that are open.
 	cells int
+	said  bool // Who made a comment stands before it.
 	sheet bool // The tables are sheets.
 	slide int
 	pages int
@@ -127,6 +128,10 @@ func collapse(text []byte) []byte {
 func (o *odf) open(name string) {
 	switch name {
 	case "p", "h":
+		if o.cells == 0 && !o.said { // The one before it may be open yet, around a text box.
+			o.page().newline()
+		}
+		o.said = false
 		if o.text == 0 {
 			o.turnPage()
 		}
@@ -195,6 +200,7 @@ func (o *odf) close(name string) {
 		if len(o.into) > 0 {
 			o.text = max(0, o.text-1)
 			o.page().writeString(": ")
+			o.said = true
 		}
 	case "table-cell":
 		o.cells = max(0, o.cells-1)

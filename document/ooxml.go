@@ -172,11 +172,12 @@ func (p *page) story(s *xmlScanner) {
 type story struct {
 	*page
 	xml   *xmlScanner
-	skip  int // Depth of the element whose text is not shown; 0 when none.
-	shown int // Elements for text that are open.
-	cells int // Cells of tables that are open.
-	pages int // Page breaks of the last layout.
-	due   int // Of them, those before the text that comes next.
+	skip  int  // Depth of the element whose text is not shown; 0 when none.
+	shown int  // Elements for text that are open.
+	cells int  // Cells of tables that are open.
+	said  bool // Who made a comment stands before it.
+	pages int  // Page breaks of the last layout.
+	due   int  // Of them, those before the text that comes next.
 }
 
 func (w *story) open() {
@@ -191,6 +192,10 @@ func (w *story) open() {
 	case "noBreakHyphen":
 		w.writeString("-")
 	case "p":
+		if w.begun() && w.cells == 0 && !w.said { // A text box inside of a paragraph.
+			w.newline()
+		}
+		w.said = false
 		w.turn()
 	case "tc":
 		w.cells++
@@ -202,6 +207,7 @@ func (w *story) open() {
 	case "comment":
 		if author := w.xml.attr("author"); author != "" {
 			w.writeString(author + ": ")
+			w.said = true
 		}
 	case "fld":
 		if w.xml.attr("type") == "slidenum" {

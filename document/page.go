@@ -81,10 +81,11 @@ func (p *page) add(s []byte) {
 	p.text = append(p.text, s...)
 }
 
-// tab goes to the next cell of a line.
+// tab goes to the next cell of a line; before the first it says nothing.
 func (p *page) tab() {
-	p.trim(" ")
-	p.add([]byte{'\t'})
+	if p.trim(" "); p.begun() {
+		p.add([]byte{'\t'})
+	}
 }
 
 // newline ends the line; none is left empty.

@@ -1,10 +1,10 @@
 package message
 
 import (
-	"bytes"
 	"encoding/binary"
 	"strconv"
 	"strings"
+	"unicode/utf16"
 )
 
 // rtfDictionary is what the window of the compression holds at the beginning
@@ -139,6 +139,7 @@ type rtfReader struct {
 	document bool // All of a document is wanted, not the body of a mail.
 	out      strings.Builder
 	pending  []byte // Octets that wait for the rest of their character.
+	half     rune   // The first half of a pair that waits for the second; 0 when none.
 	state    rtfState
 	outer    []rtfState
 	deep     int  // Groups that are open and not in outer, since too deep.
@@ -181,6 +182,9 @@ func (r *rtfReader) octet(c byte) {
 		r.ignore--
 		return
 	}
+	if r.half != 0 {
+		r.write("")
+	}
 	if r.shown() {
 		r.pending = append(r.pending, c)
 	}
@@ -188,6 +192,9 @@ func (r *rtfReader) octet(c byte) {
 
 func (r *rtfReader) write(s string) {
 	r.flush()
+	if r.half != 0 {
+		s, r.half = "\uFFFD"+s, 0
+	}
 	if r.shown() {
 		r.out.WriteString(s)
 	}
@@ -343,38 +350,21 @@ func (r *rtfReader) setFont(n int) {
 }
 
 // unicode writes the character of \uN: a signed UTF-16 unit. Halves of a pair
-// come one after the other.
+// come one after the other, maybe with other words between them.
 func (r *rtfReader) unicode(n int) {
 	unit := rune(uint16(n))
-	if unit >= 0xd800 && unit < 0xdc00 {
-		unit = r.pair(unit)
+	switch {
+	case unit >= 0xd800 && unit < 0xdc00:
+		r.write("")
+		r.half = unit
+	case r.half != 0:
+		pair := utf16.DecodeRune(r.half, unit)
+		r.half = 0
+		r.write(string(pair)) // U+FFFD when it is none.
+	default:
+		r.write(string(unit)) // The second half alone becomes U+FFFD.
 	}
-	r.write(string(unit)) // Half of a pair alone becomes U+FFFD.
 	r.ignore = r.state.unicodeSkip
-}
-
-// pair joins the first half of a pair with the second that follows it.
-func (r *rtfReader) pair(first rune) rune {
-	ahead := r.rest[:min(len(r.rest), 40)]
-	at := bytes.Index(ahead, []byte(`\u`))
-	if at < 0 {
-		return '\uFFFD'
-	}
-	digits := ahead[at+2:]
-	n := 0
-	for n < len(digits) && (digits[n] == '-' || digits[n] >= '0' && digits[n] <= '9') {
-		n++
-	}
-	v, err := strconv.Atoi(string(digits[:n]))
-	second := rune(uint16(v))
-	if err != nil || second < 0xdc00 || second >= 0xe000 {
-		return '\uFFFD'
-	}
-	r.rest = r.rest[at+2+n:]
-	if len(r.rest) > 0 && r.rest[0] == ' ' {
-		r.rest = r.rest[1:]
-	}
-	return 0x10000 + (first-0xd800)<<10 + (second - 0xdc00)
 }
 
 // fontCodepage is the code page of \fcharset; 0 when the document's counts.

@@ -200,6 +200,7 @@ func TestRTFGivesWhatItWasMadeOf(t *testing.T) {
 		{"HTML", `{\rtf1\ansi\ansicpg1252\fromhtml1 \deff0{\fonttbl{\f0\fswiss Arial;}{\f1\fcharset204 Arial Cyr;}}{\colortbl\red0\green0\blue0;}` + "\r\n" +
 			`{\*\htmltag64 <p>}\htmlrtf {\htmlrtf0 {\*\htmltag84 &amp;}\htmlrtf &\htmlrtf0  Gr\'fc\'dfe \f1\'cf\f0 \u8364?{\*\htmltag72 </p>}\htmlrtf\par}\htmlrtf0}`, "<p>&amp; Grüße П€</p>", true},
 		{"text", `{\rtf1\ansi\fromtext{\fonttbl{\f0 Arial;}}\f0 one\par two\tab\{x\}\line \u-10179?\u-8704?}`, "one\ntwo\t{x}\n😀", false},
+		{"pairs", `{\rtf1 {\uc0 \u55357\uc1 \u56832?} \u55357?x \u56832?}`, "😀 \uFFFDx \uFFFD", false},
 		{"RTF", `{\rtf1\ansi{\info{\title secret}}{\*\generator Riched20;}\pard Hello {\b bold} world\par{\pict 00ff}\bin3 abc}`, "Hello bold world\n", false},
 		{"deep", `{\rtf1 ` + strings.Repeat("{", 5000) + "in" + strings.Repeat("}", 5000) + " out}", "in out", false},
 		{"nothing", "", "", false},
