@@ -65,6 +65,9 @@ var byExtension = map[string]kind{
 	".json": kindJSON, ".jsonl": kindJSON, ".ndjson": kindJSON, ".geojson": kindJSON,
 	".vcf": kindCard, ".vcard": kindCard, ".ics": kindCard, ".ical": kindCard, ".ifb": kindCard, ".vcs": kindCard,
 	".txt": kindPlain, ".csv": kindPlain, ".tsv": kindPlain, ".tab": kindPlain, ".md": kindPlain, ".log": kindPlain, ".text": kindPlain,
+	".asc": kindPlain, ".ini": kindPlain, ".cfg": kindPlain, ".conf": kindPlain, ".yaml": kindPlain, ".yml": kindPlain, ".sql": kindPlain, ".srt": kindPlain,
+	".tex": kindPlain, ".diff": kindPlain, ".patch": kindPlain, ".bat": kindPlain, ".sh": kindPlain, ".ps1": kindPlain, ".reg": kindPlain,
+	".doc": kindPlain, ".xls": kindPlain, // QUIRK: many programs export text under these names.
 }
 
 var byType = map[string]kind{

@@ -40,12 +40,12 @@ func (z *packedDocument) readODF() {
 		z.note(Damaged)
 	}
 	for _, f := range z.order { // Objects with a content of their own: formulas, charts, sheets.
-		dir, ok := strings.CutSuffix(f.Name, "/content.xml")
+		dir, ok := strings.CutSuffix(f.name, "/content.xml")
 		if !ok || z.full() {
 			continue
 		}
 		z.within(dir, func() {
-			if s := z.xml(f.Name); s != nil {
+			if s := z.xml(f.name); s != nil {
 				z.newODF("").read(s)
 			}
 		})

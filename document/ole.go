@@ -1,9 +1,12 @@
 package document
 
 import (
+	"bytes"
 	"encoding/binary"
 	"strings"
 	"unicode/utf16"
+
+	"polytrace/message"
 )
 
 // compound is a compound file (MS-CFB): a tree of storages and streams, whose
@@ -217,36 +220,101 @@ func (r *reader) stream(c *compound, i int) []byte {
 	return out
 }
 
-// readOLE reads a document that is a compound file, told by the streams it has.
+// readOLE reads a document that is a compound file.
 func (r *reader) readOLE(content []byte) {
 	c, ok := openCompound(content)
-	if !ok {
+	switch {
+	case !ok:
 		r.note(Damaged)
-		return
+	case r.readStorage(c, 0):
+	case c.torn:
+		r.note(Damaged)
+	default:
+		r.note(Unknown)
 	}
-	const root = 0
-	for _, i := range c.children(root) {
+}
+
+// readStorage reads the document that is in a storage, told by the streams that
+// it has; false when there is none.
+func (r *reader) readStorage(c *compound, storage int) bool {
+	for _, i := range c.children(storage) {
 		switch c.entries[i].name {
 		case "EncryptedPackage", "EncryptionInfo", "DRMEncryptedDataSpace": // MS-OFFCRYPTO section 2.3.4.
 			r.note(Encrypted)
-			return
 		case "WordDocument":
-			r.readDOC(c, r.stream(c, i))
-			return
+			r.readDOC(c, storage, r.stream(c, i))
+			r.readObjects(c, c.find(storage, "ObjectPool"), "")
 		case "Workbook", "Book":
 			r.readXLS(r.stream(c, i))
-			return
+			r.readObjects(c, storage, "MBD")
 		case "PowerPoint Document":
-			r.readPPT(c, r.stream(c, i))
-			return
-		case "__properties_version1.0":
-			r.readMSG(c, root)
-			return
+			r.readPPT(c, storage, r.stream(c, i))
+		case msgPropertyStream:
+			r.readMSG(c, storage)
+		default:
+			continue
 		}
+		return true
 	}
-	if c.torn {
-		r.note(Damaged)
+	return false
+}
+
+// readObjects reads what is embedded in a document: storages with a document of
+// their own, or with a file. Those of other programs show a picture, and are
+// not missed.
+func (r *reader) readObjects(c *compound, storage int, prefix string) {
+	if storage == noSuchEntry {
 		return
 	}
-	r.note(Unknown)
+	for _, i := range c.children(storage) {
+		if e := c.entries[i]; e.isStream || !strings.HasPrefix(e.name, prefix) {
+			continue
+		}
+		if r.full() || !r.take() {
+			return
+		}
+		r.within(c.entries[i].name, func() { r.readObject(c, i) })
+	}
+}
+
+func (r *reader) readObject(c *compound, storage int) {
+	if r.tooDeep() || r.readStorage(c, storage) {
+		return
+	}
+	for _, i := range c.children(storage) {
+		switch c.entries[i].name {
+		case "Package", "CONTENTS":
+			r.read("", "", r.stream(c, i))
+		case "\x01Ole10Native":
+			r.readNative(r.stream(c, i))
+		}
+	}
+}
+
+// readNative reads a file that was packed as it is (MS-OLEDS section 2.3.6, and
+// what its data is by convention):
+//
+//	size(4) type(2) label 0 path 0 kind(4) length(4) path length(4) file
+func (r *reader) readNative(b []byte) {
+	_, b = cut(b, 6)
+	label, b, ok := bytes.Cut(b, []byte{0})
+	_, b, isPath := bytes.Cut(b, []byte{0})
+	if !ok || !isPath || len(b) < 8 {
+		return
+	}
+	_, b = cut(b, 4)
+	_, b = cut(b[4:], int(binary.LittleEndian.Uint32(b)))
+	if len(b) < 4 {
+		return
+	}
+	file, _ := cut(b[4:], int(binary.LittleEndian.Uint32(b)))
+	if len(file) > 0 {
+		r.nested(message.DecodeCodepage(1252, label), "", file)
+	}
+}
+
+// cut divides b at n, or where it ends.
+func cut(b []byte, n int) (before, after []byte) {
+	n = max(0, min(n, len(b)))
+	return b[:n], b[n:]
 }

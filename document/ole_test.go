@@ -321,11 +321,40 @@ func golden(name string) []byte {
 	return b
 }
 
+// native is a file as programs without a format of their own embed it.
+func native(name, content string) node {
+	b := []byte("xxxx\x02\x00" + name + "\x00C:\\" + name + "\x00\x00\x00\x03\x00\x05\x00\x00\x00C:\\t\x00")
+	return node{"\x01Ole10Native", append(binary.LittleEndian.AppendUint32(b, uint32(len(content))), content...), nil}
+}
+
+// embedding is a document of Word with a workbook and a file inside.
+func embedding() []byte {
+	stream := make([]byte, 0x60)
+	binary.LittleEndian.PutUint16(stream, 0xa5dc)
+	book := workbook(0x600, "\x01\x00S", nil, biff(biffLabel, 0, 0, 0, 11, "\x00sheetNeedle"))
+	return compoundOf(node{"WordDocument", stream, nil}, node{"ObjectPool", nil, []node{
+		{"_1", nil, []node{{"Workbook", book, nil}}},
+		{"_2", nil, []node{native("a.txt", "fileNeedle")}},
+		{"_3", nil, []node{{"Package", docxOf("packageNeedle"), nil}}},
+		{"_4", nil, []node{{"Equation Native", []byte("x"), nil}}},
+	}})
+}
+
+func docxOf(text string) []byte {
+	return zipOf(file{"word/document.xml", word(para(text))}, file{"_rels/.rels", ""}, file{"word/embeddings/oleObject1.bin", string(compoundOf(native("b.txt", "binNeedle")))})
+}
+
 func oldSamples() []sample {
 	pass := workbook(0x600, "\x01\x00S", biff(biffFilePass, 1, 1, 1), biff(biffLabel, 0, 0, 0, 6, "\x00hidden"))
 	return []sample{
 		{"built.doc", "", doc(0), []Part{{"", "bodyNeedle €linkNeedle\tcell\nПривет\n"}, {"footnotes", "footnoteNeedle\n"}}, ""},
 		{"built95.doc", "", doc95(), []Part{{"", "oldNeedle\n"}}, ""},
+		{"embedding.doc", "", embedding(), []Part{
+			{"_1: sheet S", "sheetNeedle\n"},
+			{"_2: a.txt", "fileNeedle"},
+			{"_3", "packageNeedle\n"},
+			{"_3: oleObject1.bin: b.txt", "binNeedle"},
+		}, ""},
 		{"locked.doc", "", doc(1 << 8), nil, Encrypted},
 		{"built.xls", "", xls(), []Part{
 			{"sheet Budget", "sharedNeedle\t€\t1234.5\n0.07\t5\t1\tTRUE\nformulaNeedle\t0.25\tTRUE\nlabelNeedle\n"},

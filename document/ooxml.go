@@ -100,16 +100,24 @@ func (z *packedDocument) xml(part string) *xmlScanner {
 // readEmbedded reads the documents inside the document.
 func (z *packedDocument) readEmbedded() {
 	for _, f := range z.order {
-		if !strings.Contains(f.Name, "/embeddings/") && !strings.Contains(f.Name, "/afchunk") || strings.HasSuffix(f.Name, "/") || extension(f.Name) == ".bin" {
+		if !strings.Contains(f.name, "/embeddings/") && !strings.Contains(f.name, "/afchunk") || strings.HasSuffix(f.name, "/") {
 			continue
 		}
 		if z.full() {
 			return
 		}
-		z.within(path.Base(f.Name), func() {
-			if u := z.open(f); u != nil {
-				z.read(f.Name, "", u.all())
+		z.within(path.Base(f.name), func() {
+			u := z.open(f)
+			if u == nil {
+				return
 			}
+			content := u.all()
+			c, ok := openCompound(content)
+			if ok && extension(f.name) == ".bin" && kindOf("", "", content) == kindOLE {
+				z.readObject(c, 0)
+				return
+			}
+			z.read(f.name, "", content)
 		})
 	}
 }

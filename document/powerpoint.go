@@ -63,10 +63,10 @@ type presentation struct {
 }
 
 // readPPT reads a presentation of PowerPoint 97 to 2003 as readSlides does.
-func (r *reader) readPPT(c *compound, stream []byte) {
+func (r *reader) readPPT(c *compound, storage int, stream []byte) {
 	p := presentation{stream: stream, at: map[uint32]uint32{}}
 	const sealed = 0xf3d1c4df // Section 2.3.2.
-	user := r.stream(c, c.find(0, "Current User"))
+	user := r.stream(c, c.find(storage, "Current User"))
 	if len(user) >= 20 {
 		if binary.LittleEndian.Uint32(user[12:]) == sealed {
 			r.note(Encrypted)

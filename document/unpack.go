@@ -7,6 +7,7 @@ import (
 	"compress/bzip2"
 	"compress/flate"
 	"compress/gzip"
+	"encoding/binary"
 	"errors"
 	"io"
 	"strings"
@@ -123,42 +124,92 @@ func (r *reader) readTAR(content []byte) {
 	}
 }
 
-// zipped are the files of a ZIP archive by name.
-type zipped map[string]*zip.File
+// packedDocument is a ZIP archive, or a document whose parts are the files of
+// one.
+type packedDocument struct {
+	*reader
+	files map[string]*packedFile
+	order []*packedFile
+}
+
+// packedFile is a file of a ZIP archive.
+type packedFile struct {
+	name        string
+	method      uint16
+	isEncrypted bool
+	data        []byte // Packed; more may follow where its end is not known.
+}
+
+// Bits of the flags of a file (APPNOTE section 4.4.4).
+const (
+	zipEncrypted = 1 << 0
+	zipSizeLater = 1 << 3 // The size stands behind the data.
+)
 
 // readZIP reads a document that is a ZIP archive, or else what is in it.
 func (r *reader) readZIP(content []byte) {
 	if r.tooDeep() {
 		return
 	}
+	z := &packedDocument{reader: r, files: map[string]*packedFile{}}
 	archive, err := zip.NewReader(bytes.NewReader(content), int64(len(content)))
 	if archive == nil || err != nil && !errors.Is(err, zip.ErrInsecurePath) {
 		r.note(Damaged)
-		return
+		z.salvage(content)
+	} else {
+		z.list(archive, content)
 	}
-	files := zipped{}
-	for _, f := range archive.File {
-		f.Name = strings.TrimPrefix(strings.ReplaceAll(f.Name, `\`, "/"), "/") // QUIRK: section 4.4.17.1 of APPNOTE forbids both.
-		if _, twice := files[f.Name]; !twice {
-			files[f.Name] = f
-		}
-	}
-	z := &packedDocument{r, files, archive.File}
 	switch {
-	case files["mimetype"] != nil && z.isODF():
+	case z.files["mimetype"] != nil && z.isODF():
 		z.readODF()
-	case files["[Content_Types].xml"] != nil || files["_rels/.rels"] != nil:
+	case z.files["[Content_Types].xml"] != nil || z.files["_rels/.rels"] != nil:
 		z.readOOXML()
 	default:
 		z.readFiles()
 	}
 }
 
-// packedDocument is a document whose parts are files of a ZIP archive.
-type packedDocument struct {
-	*reader
-	files zipped
-	order []*zip.File
+// list takes the files that the directory names.
+func (z *packedDocument) list(archive *zip.Reader, content []byte) {
+	for _, f := range archive.File {
+		p := &packedFile{name: f.Name, method: f.Method, isEncrypted: f.Flags&zipEncrypted != 0}
+		if at, err := f.DataOffset(); err == nil && at >= 0 && at <= int64(len(content)) {
+			p.data = content[at:]
+			p.data = p.data[:min(f.CompressedSize64, uint64(len(p.data)))]
+		}
+		z.add(p)
+	}
+}
+
+// salvage takes the files of an archive whose directory, at its end, is lost:
+// each has a head too (section 4.3.7).
+func (z *packedDocument) salvage(content []byte) {
+	const head = 30
+	for rest := content; ; {
+		at := bytes.Index(rest, []byte("PK\x03\x04"))
+		if at < 0 || len(rest)-at < head {
+			return
+		}
+		rest = rest[at:]
+		number := func(at int) uint16 { return binary.LittleEndian.Uint16(rest[at:]) }
+		flags, size := number(6), binary.LittleEndian.Uint32(rest[18:])
+		name, data := cut(rest[head:], int(number(26)))
+		_, data = cut(data, int(number(28)))
+		p := &packedFile{name: string(name), method: number(8), isEncrypted: flags&zipEncrypted != 0, data: data}
+		if flags&zipSizeLater == 0 && uint64(size) <= uint64(len(data)) {
+			p.data, data = data[:size], data[size:]
+		}
+		z.add(p)
+		rest = data
+	}
+}
+
+func (z *packedDocument) add(f *packedFile) {
+	f.name = strings.TrimPrefix(strings.ReplaceAll(f.name, `\`, "/"), "/") // QUIRK: section 4.4.17.1 forbids both.
+	if _, twice := z.files[f.name]; !twice {
+		z.files[f.name] = f
+	}
+	z.order = append(z.order, f)
 }
 
 // readFiles reads every file as one that stands alone.
@@ -168,13 +219,13 @@ func (z *packedDocument) readFiles() {
 			z.note(Limit)
 			return
 		}
-		if strings.HasSuffix(f.Name, "/") {
+		if strings.HasSuffix(f.name, "/") {
 			continue
 		}
-		z.within(f.Name, func() {
+		z.within(f.name, func() {
 			if u := z.open(f); u != nil {
 				if content := u.all(); len(content) > 0 {
-					z.read(f.Name, "", content)
+					z.read(f.name, "", content)
 				}
 			}
 		})
@@ -182,22 +233,16 @@ func (z *packedDocument) readFiles() {
 }
 
 // open reads a file of the archive; nil when it cannot be.
-func (z *packedDocument) open(f *zip.File) *unpacker {
-	const encrypted = 1 // Section 4.4.4.
+func (z *packedDocument) open(f *packedFile) *unpacker {
 	if !z.take() {
 		return nil
 	}
-	if f.Flags&encrypted != 0 {
+	if f.isEncrypted {
 		z.note(Encrypted)
 		return nil
 	}
-	raw, err := f.OpenRaw()
-	if err != nil {
-		z.note(Damaged)
-		return nil
-	}
-	packed := &counter{in: raw}
-	switch f.Method {
+	packed := &counter{in: bytes.NewReader(f.data)}
+	switch f.method {
 	case zip.Store:
 		return z.unpack(packed, packed)
 	case zip.Deflate:

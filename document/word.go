@@ -12,7 +12,7 @@ import (
 // readDOC reads a document of Word 97 to 2003 (MS-DOC): the header of the
 // stream, FIB, says where in the other stream, the table, the pieces are listed
 // that the text is made of. Text of Word 6 and 95 is in one piece.
-func (r *reader) readDOC(c *compound, stream []byte) {
+func (r *reader) readDOC(c *compound, storage int, stream []byte) {
 	const (
 		magic    = 0xa5ec
 		magicOld = 0xa5dc
@@ -52,7 +52,7 @@ func (r *reader) readDOC(c *compound, stream []byte) {
 	if flags&secondTable != 0 {
 		name = "1Table"
 	}
-	table := r.stream(c, c.find(0, name))
+	table := r.stream(c, c.find(storage, name))
 	clx, ok := part(table, at32(0x1a2), at32(0x1a6))
 	if !ok {
 		r.note(Damaged)
