@@ -1,0 +1,298 @@
+// Package child reads documents in child processes: a document that makes its
+// reader loop, take all memory or crash costs its own text and nothing else.
+package child
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"runtime/debug"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"polytrace/document"
+)
+
+// Crash is the reason of a document whose reader ended before it was read.
+const Crash = "crash"
+
+// Config says how documents are read.
+type Config struct {
+	Command []string // What calls Serve on its standard input and output; required.
+	Limits  document.Limits
+	Time    time.Duration // For one document; default 20 seconds.
+	Memory  int64         // Bytes that a child may take beside its code; default 1 GiB.
+	Most    int           // Children at a time; default 2.
+	Log     *slog.Logger  // Default: discard.
+}
+
+// Readers are child processes that read documents. They start when they are
+// needed, and again after one was lost.
+type Readers struct {
+	config Config
+	seats  chan struct{}
+
+	mu     sync.Mutex
+	idle   []*process // guarded by mu
+	closed bool       // guarded by mu
+}
+
+// New starts nothing yet.
+func New(c Config) *Readers {
+	if c.Time <= 0 {
+		c.Time = 20 * time.Second
+	}
+	if c.Memory <= 0 {
+		c.Memory = 1 << 30
+	}
+	if c.Most <= 0 {
+		c.Most = 2
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Readers{config: c, seats: make(chan struct{}, c.Most)}
+}
+
+// Read gives the text of a document, as document.Read does. It waits for a
+// child that is free. The error is that there is none, and the document was
+// not looked at: with others it is the Reason, document.Limit when time or
+// memory did not suffice and Crash when the reader broke.
+func (r *Readers) Read(name, mediaType string, content []byte) (document.Text, error) {
+	r.seats <- struct{}{}
+	defer func() { <-r.seats }()
+	p, err := r.take()
+	if err != nil {
+		return document.Text{}, fmt.Errorf("start the reader of documents: %w", err)
+	}
+	var late atomic.Bool
+	timer := time.AfterFunc(r.config.Time, func() { late.Store(true); p.kill() })
+	text, err := p.ask(request{name, mediaType, r.config.Limits}, content)
+	if timer.Stop() && err == nil {
+		r.give(p)
+		return text, nil
+	}
+	p.kill()
+	ended := p.wait()
+	if err == nil {
+		return text, nil // It came in the last moment.
+	}
+	reason := Crash
+	if late.Load() || p.outOfMemory() {
+		reason = document.Limit
+	}
+	r.config.Log.Warn("a document could not be read", "type", mediaType, "size", len(content), "reason", reason, "ended", ended, "said", p.firstWords())
+	return document.Text{Reason: reason}, nil
+}
+
+// Close ends the children. Read must not be called any more.
+func (r *Readers) Close() {
+	r.mu.Lock()
+	idle := r.idle
+	r.idle, r.closed = nil, true
+	r.mu.Unlock()
+	for _, p := range idle {
+		p.kill()
+		p.wait()
+	}
+}
+
+func (r *Readers) take() (*process, error) {
+	r.mu.Lock()
+	if n := len(r.idle); n > 0 {
+		p := r.idle[n-1]
+		r.idle = r.idle[:n-1]
+		r.mu.Unlock()
+		return p, nil
+	}
+	r.mu.Unlock()
+	return start(r.config)
+}
+
+func (r *Readers) give(p *process) {
+	r.mu.Lock()
+	closed := r.closed
+	if !closed {
+		r.idle = append(r.idle, p)
+	}
+	r.mu.Unlock()
+	if closed {
+		p.kill()
+		p.wait()
+	}
+}
+
+// process is a child.
+type process struct {
+	cmd  *exec.Cmd
+	in   io.WriteCloser
+	out  *bufio.Reader
+	said *head // On its standard error.
+}
+
+// head keeps the beginning of what is written.
+type head struct{ b []byte }
+
+func (h *head) Write(p []byte) (int, error) {
+	h.b = append(h.b, p[:min(len(p), 2000-len(h.b))]...)
+	return len(p), nil
+}
+
+// outOfMemory reports whether the runtime of a child that ended had no memory.
+func (p *process) outOfMemory() bool {
+	return bytes.Contains(p.said.b, []byte("out of memory")) || bytes.Contains(p.said.b, []byte("cannot allocate memory"))
+}
+
+func (p *process) firstWords() string {
+	line, _, _ := bytes.Cut(p.said.b, []byte("\n"))
+	return string(line)
+}
+
+// start starts a child, without the network where the system lets us.
+func start(c Config) (*process, error) {
+	p, err := startAs(c, apart)
+	if err != nil {
+		p, err = startAs(c, &syscall.SysProcAttr{})
+	}
+	return p, err
+}
+
+// apart is a process with a network of its own, which leads nowhere.
+var apart = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWUSER | syscall.CLONE_NEWNET}
+
+func startAs(c Config, as *syscall.SysProcAttr) (*process, error) {
+	cmd := exec.Command(c.Command[0], c.Command[1:]...)
+	cmd.Env = []string{fmt.Sprintf("%s=%d", memoryVariable, c.Memory)} // Nothing of our secrets.
+	cmd.SysProcAttr = as
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	p := &process{cmd, in, bufio.NewReader(out), new(head)}
+	cmd.Stderr = p.said
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *process) kill() { p.cmd.Process.Kill() }
+
+func (p *process) wait() error { return p.cmd.Wait() }
+
+// request is what the child is told before the content.
+type request struct {
+	Name   string          `json:"name"`
+	Type   string          `json:"type"`
+	Limits document.Limits `json:"limits"`
+}
+
+func (p *process) ask(q request, content []byte) (text document.Text, err error) {
+	head, err := json.Marshal(q)
+	if err != nil {
+		return text, err
+	}
+	sent := make(chan error, 1)
+	go func() { sent <- errors.Join(writeBlock(p.in, head), writeBlock(p.in, content)) }()
+	answer, err := readBlock(p.out)
+	if err = errors.Join(err, <-sent); err != nil {
+		return text, err
+	}
+	return text, json.Unmarshal(answer, &text)
+}
+
+// maxBlock bounds what one side takes from the other.
+const maxBlock = 1 << 30
+
+func writeBlock(w io.Writer, block []byte) error {
+	var size [4]byte
+	binary.BigEndian.PutUint32(size[:], uint32(len(block)))
+	if _, err := w.Write(size[:]); err != nil {
+		return err
+	}
+	_, err := w.Write(block)
+	return err
+}
+
+func readBlock(r io.Reader) ([]byte, error) {
+	var size [4]byte
+	if _, err := io.ReadFull(r, size[:]); err != nil {
+		return nil, err
+	}
+	n := binary.BigEndian.Uint32(size[:])
+	if n > maxBlock {
+		return nil, fmt.Errorf("a block of %d bytes", n)
+	}
+	block := make([]byte, n)
+	_, err := io.ReadFull(r, block)
+	return block, err
+}
+
+// Serve is what a child does: it reads the documents that it is given until
+// there are no more. A document that takes too much ends it.
+func Serve(in io.Reader, out io.Writer) error {
+	if err := limitMemory(); err != nil {
+		return err
+	}
+	go endWithParent(os.Getppid())
+	for r := bufio.NewReader(in); ; {
+		head, err := readBlock(r)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		var q request
+		if err := json.Unmarshal(head, &q); err != nil {
+			return err
+		}
+		content, err := readBlock(r)
+		if err != nil {
+			return err
+		}
+		answer, err := json.Marshal(document.Read(q.Name, q.Type, content, q.Limits))
+		if err == nil {
+			err = writeBlock(out, answer)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// memoryVariable tells a child how many bytes it may take.
+const memoryVariable = "DOCUMENT_MEMORY"
+
+// limitMemory has the system refuse more memory, so that the runtime ends.
+func limitMemory() error {
+	most, err := strconv.ParseUint(os.Getenv(memoryVariable), 10, 63)
+	if err != nil {
+		return fmt.Errorf("%s: %w", memoryVariable, err)
+	}
+	debug.SetMemoryLimit(int64(most / 2))
+	return syscall.Setrlimit(syscall.RLIMIT_DATA, &syscall.Rlimit{Cur: most, Max: most})
+}
+
+// endWithParent ends a child whose parent is gone, whatever it is reading.
+func endWithParent(parent int) {
+	for range time.Tick(time.Second) {
+		if os.Getppid() != parent {
+			os.Exit(1)
+		}
+	}
+}
