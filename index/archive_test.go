@@ -228,6 +228,9 @@ func followIn(t tester, fs vfs.FS, dir string, a Archive) (x *Index, stop func()
 	if slow, ok := a.(interface{ slowly() steps }); ok {
 		c.steps = slow.slowly()
 	}
+	if r, ok := a.(interface{ reads() Documents }); ok {
+		c.Documents = r.reads()
+	}
 	x, err := openOn(fs, a, c)
 	if err != nil {
 		t.Fatal(err)

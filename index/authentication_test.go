@@ -32,13 +32,13 @@ func TestFindingsAreFoundAndShown(t *testing.T) {
 	caughtUp(t, x, a)
 	finds(t, x, map[string]string{"dkim:pass": "0", "dkim:fail": "3 1", "dkim:none": "2", "pump -dkim:pass": "5 4 3 2 1", "": "5 4 3 2 1 0"})
 	want := &Authentication{Record: archive.Address{Stream: archive.Mail}, Facts: first, Checked: day(2026, 11, 21), Result: signed(0, auth.Pass), Keys: []auth.Answer{key}}
-	if diff := cmp.Diff(want, document(t, x, archive.Address{Stream: archive.Mail}).Authentication); diff != "" {
+	if diff := cmp.Diff(want, documentAt(t, x, archive.Address{Stream: archive.Mail}).Authentication); diff != "" {
 		t.Error(diff)
 	}
-	if got := document(t, x, archive.Address{Stream: archive.Mail, Position: 3}).Authentication; got == nil || got.Facts != last || len(got.Keys) != 1 {
+	if got := documentAt(t, x, archive.Address{Stream: archive.Mail, Position: 3}).Authentication; got == nil || got.Facts != last || len(got.Keys) != 1 {
 		t.Errorf("an answer that an earlier record has: %+v", got)
 	}
-	if got := document(t, x, archive.Address{Stream: archive.Mail, Position: 5}).Authentication; got != nil {
+	if got := documentAt(t, x, archive.Address{Stream: archive.Mail, Position: 5}).Authentication; got != nil {
 		t.Errorf("what was not examined has %+v", got)
 	}
 	if st := x.Status(); st.Records != 6 || st.Lag != 0 || time.Since(st.CompleteTo) > time.Minute {

@@ -218,6 +218,7 @@ func (a *applier) bytes(doc docID, s *stored, e *analysis) error {
 	a.numbers(doc)
 	a.replace(docKey(famText, doc), e.text, first)
 	a.replace(docKey(famDetails, doc), e.details, first)
+	a.replace(docKey(famAttached, doc), e.attached, first)
 	if err := a.fragment(doc, e); err != nil {
 		return err
 	}

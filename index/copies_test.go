@@ -60,7 +60,7 @@ func TestBifurcatedReportsAreOneMessage(t *testing.T) {
 		t.Errorf("status is %+v", st)
 	}
 	for _, at := range []archive.Address{first, second} {
-		d := document(t, x, at)
+		d := documentAt(t, x, at)
 		if d.Address != first || len(d.Variants) > 0 || len(d.Seen) != 2 || d.Seen[0].Address != first || d.Seen[1].Address != second {
 			t.Errorf("document of %s is %+v", at, d)
 		}
@@ -97,7 +97,7 @@ func TestPlainCopiesAreOneMessage(t *testing.T) {
 	x := follow(t, a)
 	caughtUp(t, x, a)
 	finds(t, x, map[string]string{"": "2 0", "figures": "0", "to:bob": "0", "to:carol": "0", "pump": "2", "rcpt:dan": "2", "queue:mx": "2"})
-	d := document(t, x, second)
+	d := documentAt(t, x, second)
 	if got := told(d.Recipients); !slices.Equal(got, []string{"to dan@contoso.example proven:token"}) {
 		t.Errorf("the header's recipient is not proven by the other copy: %v", got)
 	}
@@ -126,7 +126,7 @@ func TestOtherContentIsNoCopy(t *testing.T) {
 	if all := search(t, x, Request{}); all.Total != int(a.Next(archive.Mail)) {
 		t.Errorf("%d messages of %d are found", all.Total, a.Next(archive.Mail))
 	}
-	if d := document(t, x, archive.Address{Stream: archive.Mail}); len(d.Variants) != ids+1 || d.Copies != 1 {
+	if d := documentAt(t, x, archive.Address{Stream: archive.Mail}); len(d.Variants) != ids+1 || d.Copies != 1 {
 		t.Errorf("document has variants %v and %d copies", d.Variants, d.Copies)
 	}
 }
@@ -155,7 +155,7 @@ func TestFirstCopyIsShown(t *testing.T) {
 	caughtUp(t, x, a)
 	early := a.append(archive.Meta{Stream: "z-mail", Received: day(2026, 11, 4)}, copyOf(22, "early@contoso.example"))
 	caughtUp(t, x, a)
-	d := document(t, x, late)
+	d := documentAt(t, x, late)
 	if d.Address != early || len(d.To) != 1 || d.To[0].Address != "early@contoso.example" || d.Size != int64(len(copyOf(22, "early@contoso.example"))) || d.Meta.Address() != early {
 		t.Errorf("shown is %+v", d)
 	}
@@ -181,7 +181,7 @@ func TestRemovedCopyTakesItsRecipientsAlong(t *testing.T) {
 	a.removes(t, casework.ErasureOrdered, "", archive.Removal{Stream: first.Stream, First: first.Position, Records: 1})
 	settled(t, x, a)
 	finds(t, x, map[string]string{"": "1", "same body": "1", "rcpt:bob": "", "rcpt:buyer": "1", "case:1": "1", "sha256:" + digest.String(): ""})
-	if d := document(t, x, second); d.Copies != 1 || len(d.Recipients) != 1 || len(d.Seen) != 1 {
+	if d := documentAt(t, x, second); d.Copies != 1 || len(d.Recipients) != 1 || len(d.Seen) != 1 {
 		t.Errorf("document is %+v", d)
 	}
 	if _, err := x.Document(context.Background(), first); !errors.Is(err, archive.ErrGone) {
@@ -217,7 +217,7 @@ func TestSightingOfACopyToCome(t *testing.T) {
 	sighting := a.again(other, archive.Meta{Received: day(2026, 11, 5).Add(time.Hour), Source: archive.Source{Queue: "sales"}})
 	x := follow(t, a)
 	settled(t, x, a)
-	d := document(t, x, sighting)
+	d := documentAt(t, x, sighting)
 	if search(t, x, Request{Query: "queue:sales queue:support"}).Total != 1 || d.Copies != 2 || d.Sightings != 3 || d.Address != other {
 		t.Errorf("document is %+v", d)
 	}

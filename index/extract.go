@@ -1,11 +1,13 @@
 package index
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"path"
 	"slices"
 	"strconv"
@@ -41,11 +43,18 @@ const (
 	reasonTNEF       = "winmail.dat is damaged: only what is left of it is searched"
 	reasonSMIME      = "S/MIME that is damaged or of an unknown kind"
 	reasonCompressed = "S/MIME that is compressed, which is not read yet"
+
+	reasonFileEncrypted = "an attached file is encrypted"
+	reasonFileLimit     = "an attached file is too large or too deeply packed to be read whole"
+	reasonFileDamaged   = "an attached file is damaged: only what is left of it is searched"
+	reasonFilePDF       = "an attached PDF, which is not read yet"
+	reasonFileFault     = "an attached file could not be read; please report it"
 )
 
 // reasons gives those that are kept in memory a number. Numbers never change meaning.
 var reasons = []string{"", reasonEncrypted, reasonImage, reasonLong, reasonLimit, reasonPage, reasonFile, reasonFault,
-	reasonPartial, reasonTNEF, reasonSMIME, reasonCompressed}
+	reasonPartial, reasonTNEF, reasonSMIME, reasonCompressed,
+	reasonFileEncrypted, reasonFileLimit, reasonFileDamaged, reasonFilePDF, reasonFileFault}
 
 func reasonNumber(reason string) byte {
 	i := slices.Index(reasons, reason)
@@ -67,6 +76,7 @@ type analysis struct {
 	summary    stored
 	details    []byte // JSON of details
 	text       []byte // As stored: where the author begins, and the text
+	attached   []byte // JSON of attached.
 	words      uint32 // How long the text is.
 	thread     links
 	fragment   *fragment       // It is a part of a message; nil as a rule.
@@ -82,9 +92,15 @@ type details struct {
 }
 
 // analyzer reads records; it is not for concurrent use.
-type analyzer struct{ w *termWriter }
+type analyzer struct {
+	w         *termWriter
+	documents Documents // Nil: attached files are not read.
+	log       *slog.Logger
+}
 
-func newAnalyzer() *analyzer { return &analyzer{newTermWriter()} }
+func newAnalyzer(d Documents, log *slog.Logger) *analyzer {
+	return &analyzer{newTermWriter(), d, log}
+}
 
 // analyze reads a record. body is its bytes, for a sighting those it repeats
 // or nil when they cannot tell more than its metadata. With the other fragments of a
@@ -203,6 +219,7 @@ func (z *analyzer) original(a *analysis, reading *message.Reading, j *joined) {
 	z.headerTerms(m, whole)
 	a.words = z.w.words(fieldBody, body, 0)
 	z.fileTerms(files)
+	s.unsearchable = cmp.Or(s.unsearchable, z.attachedTerms(a, whole, files))
 	z.flagTerms(whole, text, files, encrypted)
 	kept := body
 	if len(kept) > maxSnippetText {

@@ -244,7 +244,7 @@ func newReader(x *Index, ctx context.Context) *reader {
 		r.next[s] = m.next
 	}
 	for range runtime.GOMAXPROCS(0) {
-		r.analyzers = append(r.analyzers, newAnalyzer())
+		r.analyzers = append(r.analyzers, newAnalyzer(x.documents, x.log))
 	}
 	return r
 }

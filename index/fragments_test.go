@@ -29,7 +29,7 @@ func TestFragmentsAreSearchedWhenAllAreHere(t *testing.T) {
 			one := a.append(archive.Meta{}, order[0])
 			settled(t, x, a)
 			finds(t, x, map[string]string{"is:unsearchable": "0", "subject:whole": "", "\"first half second\"": ""})
-			if d := document(t, x, one); d.Unsearchable != reasonPartial || d.Fragment == nil || d.Fragment.Whole || len(d.Fragment.Parts) != 1 {
+			if d := documentAt(t, x, one); d.Unsearchable != reasonPartial || d.Fragment == nil || d.Fragment.Whole || len(d.Fragment.Parts) != 1 {
 				t.Errorf("document is %+v, %+v", d, d.Fragment)
 			}
 			if st := x.Status(); st.Reasons[reasonPartial] != 1 {
@@ -45,7 +45,7 @@ func TestFragmentsAreSearchedWhenAllAreHere(t *testing.T) {
 			finds(t, x, map[string]string{"is:unsearchable": "", "subject:whole": at, "\"first half second halfway\"": at, "id:whole@vendor.example": at, "id:part1@vendor.example": at, "subject:split -subject:whole": fmt.Sprint(parts[1].Position)})
 			for i, part := range parts {
 				want := &Fragment{i + 1, 2, parts, true}
-				if d := document(t, x, part); !cmp.Equal(d.Fragment, want) || d.Unsearchable != "" {
+				if d := documentAt(t, x, part); !cmp.Equal(d.Fragment, want) || d.Unsearchable != "" {
 					t.Errorf("part %d is %+v, %+v", i+1, d, d.Fragment)
 				}
 			}
@@ -109,7 +109,7 @@ func TestOtherFragmentsAreNotJoined(t *testing.T) {
 	x := follow(t, a)
 	settled(t, x, a)
 	finds(t, x, map[string]string{"pump": "", "is:unsearchable": "3 2 1 0"})
-	if d := document(t, x, archive.Address{Stream: archive.Mail, Position: 3}); d.Fragment != nil {
+	if d := documentAt(t, x, archive.Address{Stream: archive.Mail, Position: 3}); d.Fragment != nil {
 		t.Errorf("part %d is %+v", maxFragments+1, d.Fragment)
 	}
 }
@@ -180,7 +180,7 @@ func TestReasonsAreTheReadersDefects(t *testing.T) {
 		{fixture(t, "53-smime-opaque.eml"), reasonSMIME},
 		{fixture(t, "15-exchange-inner-winmail-dat.eml"), ""},
 	} {
-		e := newAnalyzer().analyze(archive.Meta{Kind: archive.KindMessage, Source: archive.Source{Format: message.FormatAuto}}, []byte(c.raw), nil)
+		e := newAnalyzer(nil, discard).analyze(archive.Meta{Kind: archive.KindMessage, Source: archive.Source{Format: message.FormatAuto}}, []byte(c.raw), nil)
 		if e.summary.unsearchable != c.want {
 			t.Errorf("got %q, want %q: %s\n%s", e.summary.unsearchable, c.want, e.details, c.raw)
 		}
@@ -193,7 +193,7 @@ func FuzzJoin(f *testing.F) {
 	f.Add(piecemeal("w", "jane@contoso.example", 1, 2, "pump\n"), piecemeal("w", "jane@contoso.example", 2, 2, "gauge\n"))
 	f.Add(fixture(f, "55-message-partial-1of2.eml"), fixture(f, "06-m365-bifurcated-1.eml"))
 	f.Fuzz(func(t *testing.T, one, two string) {
-		z, meta := newAnalyzer(), archive.Meta{Kind: archive.KindMessage}
+		z, meta := newAnalyzer(nil, discard), archive.Meta{Kind: archive.KindMessage}
 		j := &joined{records: []archive.Record{{Meta: meta, Body: []byte(one)}, {Meta: meta, Body: []byte(two)}}}
 		for _, with := range []*joined{nil, j} {
 			a, b := z.analyze(meta, []byte(one), with), z.analyze(meta, []byte(one), with)

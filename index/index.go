@@ -44,9 +44,10 @@ type Config struct {
 	Dir string       // Created when absent; rebuilt when of another format.
 	Log *slog.Logger // Default: discard.
 
-	Follow bool                 // The archive follows another one, and does not know all that was received.
-	Urgent func(time.Time) bool // Whether there is a burst; then mail waits to be indexed, for ten seconds at a time. Default: never.
-	Blind  bool                 // The archive cannot read its mail, and Archive leaves it out: no answer is complete.
+	Follow    bool                 // The archive follows another one, and does not know all that was received.
+	Documents Documents            // Reads what is attached to mail. Default: it is not read.
+	Urgent    func(time.Time) bool // Whether there is a burst; then mail waits to be indexed, for ten seconds at a time. Default: never.
+	Blind     bool                 // The archive cannot read its mail, and Archive leaves it out: no answer is complete.
 
 	steps steps // Default: usualSteps.
 }
@@ -62,6 +63,7 @@ type Summary struct {
 	Subject   string            `json:"subject"`
 	Snippet   string            `json:"snippet"`         // Plain text.
 	Marks     [][2]int          `json:"marks,omitempty"` // Byte spans of Snippet that the query hit.
+	In        string            `json:"in,omitempty"`    // The attached file that Snippet is from, and the place in it: "plan.xlsx: sheet Costs". "" for the message itself.
 	Files     []string          `json:"files,omitempty"` // Names of attachments.
 	Size      int64             `json:"size"`
 	SHA256    archive.Digest    `json:"sha256"`

@@ -38,12 +38,13 @@ import (
 //	'u' stream 0x00 first(8)        -> a run of removed records (removals.go)
 //	'v' doc(4) stream 0x00 position(8) -> JSON        an arrival: its metadata and recipients (copies.go)
 //	'w' stream                      -> position(8)    watermark: every record before it is applied
+//	'B' doc(4)                      -> JSON           text of attached files, for snippets
 //	'x' stream 0x00 position(8)     -> why(1) received(8) a record that is no part of a document (remove.go)
 //	'y' day(4)                      -> uvarint        records received, by UTC day since 1970
 //	'z' subject(8) date(8) doc(4)   -> people         of 's', the replies that name nothing
 //	'!' name                        -> the format version, counts, how far a sweep is (sweep.go)
 //
-// Families of capital letters are written with Merge, all others with Set.
+// 'P' and 'Q' are written with Merge, all others with Set.
 // Postings and positions are apart so that what asks only "which" does not
 // read "where". Pebble compresses the blocks with zstd, texts of neighbours together.
 const (
@@ -54,6 +55,7 @@ const (
 	famCited      = 'c'
 	famSummary    = 'd'
 	famDetails    = 'e'
+	famAttached   = 'B'
 	famFinding    = 'f'
 	famFragment   = 'F'
 	famMember     = 'g'
@@ -82,7 +84,7 @@ const (
 
 // formatVersion is raised when a key or value changes its meaning: an index
 // of another version is deleted and built again.
-const formatVersion = "3"
+const formatVersion = "4"
 
 // field says which part of a document a term is of. Letters never change meaning.
 type field byte
@@ -93,6 +95,7 @@ const (
 	fieldSubject     field = 's'
 	fieldBody        field = 'b'
 	fieldFilename    field = 'n'
+	fieldAttached    field = 'e' // Text inside attached files.
 	fieldFrom        field = 'f'
 	fieldTo          field = 't' // Every recipient, also of Cc and Bcc.
 	fieldCc          field = 'c'

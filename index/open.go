@@ -23,20 +23,21 @@ var ErrClosed = errors.New("index is closed")
 
 // Index is an opened index.
 type Index struct {
-	archive Archive
-	fs      vfs.FS
-	dir     string // Of the database.
-	log     *slog.Logger
-	follow  bool                 // Of Config.Follow.
-	blind   bool                 // Mail is not indexed.
-	urgent  func(time.Time) bool // Of Config.Urgent.
-	cache   *pebble.Cache
-	db      *pebble.DB
-	cutters sync.Pool       // of *wordCutter
-	asked   chan struct{}   // Someone waits for a stream that was not there yet.
-	queued  chan struct{}   // A record is to be read once more.
-	life    context.Context // Ends with Close.
-	end     context.CancelFunc
+	archive   Archive
+	fs        vfs.FS
+	dir       string // Of the database.
+	log       *slog.Logger
+	documents Documents            // Of Config.Documents.
+	follow    bool                 // Of Config.Follow.
+	blind     bool                 // Mail is not indexed.
+	urgent    func(time.Time) bool // Of Config.Urgent.
+	cache     *pebble.Cache
+	db        *pebble.DB
+	cutters   sync.Pool       // of *wordCutter
+	asked     chan struct{}   // Someone waits for a stream that was not there yet.
+	queued    chan struct{}   // A record is to be read once more.
+	life      context.Context // Ends with Close.
+	end       context.CancelFunc
 
 	following sync.Mutex // held by Run
 	memory    memory
@@ -74,7 +75,7 @@ func openOn(fs vfs.FS, a Archive, c Config) (*Index, error) {
 	if c.steps == (steps{}) {
 		c.steps = usualSteps
 	}
-	x := &Index{archive: a, fs: fs, dir: fs.PathJoin(c.Dir, "pebble"), log: c.Log, follow: c.Follow, blind: c.Blind, urgent: c.Urgent, changed: make(chan struct{}), asked: make(chan struct{}, 1), queued: make(chan struct{}, 1)}
+	x := &Index{archive: a, fs: fs, dir: fs.PathJoin(c.Dir, "pebble"), log: c.Log, documents: c.Documents, follow: c.Follow, blind: c.Blind, urgent: c.Urgent, changed: make(chan struct{}), asked: make(chan struct{}, 1), queued: make(chan struct{}, 1)}
 	x.life, x.end = context.WithCancel(context.Background())
 	x.memory.steps = c.steps
 	x.cutters.New = func() any { return newWordCutter() }

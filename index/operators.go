@@ -43,6 +43,7 @@ func operators() []*operator {
 		people("rcpt", "rcpt:jane@contoso.example", fieldRcpt),
 		people("participant", "participant:contoso.example", fieldParticipant),
 		text("body", "body:overflow", fieldBody),
+		text("attachment", "attachment:overflow", fieldAttached),
 		{name: "filetype", example: "filetype:pdf", fields: []field{fieldType}, parse: parseFiletype},
 		choice("is", "is:unsearchable", fieldIs, isJournal, isImport, isAutomatic, isEncrypted, isUnsearchable, isPage),
 		{name: "on", example: "on:yesterday", parse: parseOn},

@@ -93,7 +93,7 @@ const (
 )
 
 // anywhere is what words without an operator are searched in.
-var anywhere = []field{fieldSubject, fieldBody, fieldParticipant, fieldFilename}
+var anywhere = []field{fieldSubject, fieldBody, fieldParticipant, fieldFilename, fieldAttached}
 
 // Parse reads a query. now is what "yesterday" and "7d" refer to, and its
 // zone is the one that days begin in. The error is a *SyntaxError.

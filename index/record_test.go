@@ -21,7 +21,7 @@ import (
 	"polytrace/casework"
 )
 
-func document(t *testing.T, x *Index, at archive.Address) *Document {
+func documentAt(t *testing.T, x *Index, at archive.Address) *Document {
 	t.Helper()
 	d, err := x.Document(context.Background(), at)
 	if err != nil {
@@ -58,7 +58,7 @@ func TestJournalReportIsFoundAsItsMessage(t *testing.T) {
 		"participant:plant.manager@contoso.example": "0", "id:pump-7@contoso.example": "0", "on:2026-11-03": "0",
 		"rcpt:jane.doe": "", "id:5d1@journal.report.generator": "", "from:MicrosoftExchange*": "", "expanded": "", "has:attachment": "",
 	})
-	d := document(t, x, at)
+	d := documentAt(t, x, at)
 	if d.MessageID != "pump-7@contoso.example" || d.From.Address != "jane.doe@contoso.example" || !strings.HasPrefix(d.Snippet, "The pump stopped") {
 		t.Errorf("document is %+v", d)
 	}
@@ -114,7 +114,7 @@ func TestSameBytesAreOneDocument(t *testing.T) {
 		"": "0", "queue:support": "0", "queue:sales": "0", "queue:support queue:sales": "0", "is:import": "0", "mailbox:jane@contoso.example": "0",
 		"rcpt:boss": "0", "to:boss@northwind.example": "0", "to:help": "0", "\"boss northwind\"": "0", "pump": "0", "from:boss": "",
 	})
-	d := document(t, x, second)
+	d := documentAt(t, x, second)
 	if d.Address != first || d.Sightings != 3 || len(d.Seen) != 3 || len(d.Variants) != 0 {
 		t.Errorf("document of the second arrival is %+v", d)
 	}
@@ -154,7 +154,7 @@ func TestSightingBeforeItsBytes(t *testing.T) {
 	if got := addresses(t, x, Request{Query: "pump queue:sales"}); !slices.Equal(got, []string{"z-mail/0"}) {
 		t.Errorf("found %v", got)
 	}
-	if d := document(t, x, sighting); d.Sightings != 2 || len(d.Seen) != 2 {
+	if d := documentAt(t, x, sighting); d.Sightings != 2 || len(d.Seen) != 2 {
 		t.Errorf("document is %+v", d)
 	}
 }
@@ -176,7 +176,7 @@ func TestVariantsAndMailWithoutMessageID(t *testing.T) {
 	caughtUp(t, x, a)
 	finds(t, x, map[string]string{"pump": "4 3 2 1 0", "id:1@contoso.example": "1 0", "two": "1"})
 	for at, want := range map[archive.Address][]archive.Address{one: {two}, two: {one}, other: nil, none: nil, also: nil} {
-		if got := document(t, x, at).Variants; !slices.Equal(got, want) {
+		if got := documentAt(t, x, at).Variants; !slices.Equal(got, want) {
 			t.Errorf("variants of %s are %v, want %v", at, got, want)
 		}
 	}
@@ -208,7 +208,7 @@ func TestCasesFollowTheLedger(t *testing.T) {
 	} {
 		step.do()
 		caughtUp(t, x, a)
-		if got := document(t, x, at).Cases; !slices.Equal(got, step.cases) {
+		if got := documentAt(t, x, at).Cases; !slices.Equal(got, step.cases) {
 			t.Errorf("cases are %v, want %v", got, step.cases)
 		}
 		for _, number := range []int{7, 104} {

@@ -275,7 +275,7 @@ func TestOtherArrivalsOfRemovedBytesStay(t *testing.T) {
 	a.removes(t, casework.RetentionExpired, "", archive.Removal{Stream: archive.Mail, First: first.Position, Records: 1})
 	settled(t, x, a)
 	finds(t, x, map[string]string{"queue:support": "", "queue:sales": "", "queue:legal": "2", "queue:audit": "2", "pump": "2"})
-	d := document(t, x, kept)
+	d := documentAt(t, x, kept)
 	if d.Address != second || d.Sightings != 2 || len(d.Seen) != 2 {
 		t.Errorf("document is %+v", d)
 	}

@@ -336,7 +336,7 @@ func (a *applier) retireOne(doc docID) error {
 			return err
 		}
 	}
-	for _, family := range []byte{famSummary, famText, famDetails} {
+	for _, family := range []byte{famSummary, famText, famDetails, famAttached} {
 		a.delete(docKey(family, doc))
 	}
 	a.forgetFragment(doc)

@@ -360,6 +360,15 @@ func (f *finder) summary(doc docID, s *stored, citing *pebble.Iterator, h *highl
 		return out, errCorrupt
 	}
 	out.Snippet, out.Marks = h.snippet(string(value[n:]), int(author))
+	if len(out.Marks) == 0 {
+		in, snippet, marks, err := f.attachedSnippet(doc, h)
+		if err != nil {
+			return out, err
+		}
+		if in != "" {
+			out.In, out.Snippet, out.Marks = in, snippet, marks
+		}
+	}
 	return out, nil
 }
 

@@ -27,6 +27,8 @@ type highlighter struct {
 	ends     uint64    // Last slots.
 	length   [64]int   // Of the phrase that ends at a slot.
 	phrases  int
+
+	attached *highlighter // The same for the text of attached files.
 }
 
 type prefixBit struct {
@@ -34,12 +36,19 @@ type prefixBit struct {
 	bit  uint64
 }
 
-// newHighlighter prepares for the texts of a query that can stand in bodies.
+// newHighlighter prepares for the texts of a query that can stand in bodies and
+// in attached files.
 func newHighlighter(cutter *wordCutter, n Node) *highlighter {
+	h := highlighterOf(cutter, n, fieldBody)
+	h.attached = highlighterOf(cutter, n, fieldAttached)
+	return h
+}
+
+func highlighterOf(cutter *wordCutter, n Node, in field) *highlighter {
 	h := &highlighter{cutter: cutter, exact: map[string]uint64{}}
 	used := 0
 	_ = leaves(n, func(t *Text) error {
-		if used+len(t.Slots) > 64 || !hasField(t.Fields, fieldBody) {
+		if used+len(t.Slots) > 64 || !hasField(t.Fields, in) {
 			return nil
 		}
 		for i, s := range t.Slots {

@@ -19,6 +19,7 @@ import (
 	"polytrace/archive/tsa"
 	"polytrace/burst"
 	"polytrace/casework"
+	"polytrace/document/child"
 	"polytrace/gateway"
 	"polytrace/index"
 	"polytrace/outbound"
@@ -39,11 +40,12 @@ type app struct {
 	setup    string                        // Token of the set-up link.
 	key      []byte                        // Signs sessions.
 
-	index  atomic.Pointer[index.Index]  // Nil while it cannot be opened.
-	web    atomic.Pointer[webui.Server] // Nil as long.
-	intake func() webui.Intake          // Nil when no gateway runs.
-	meter  burst.Meter                  // Of the mail that comes in.
-	close  sync.Once
+	index   atomic.Pointer[index.Index]  // Nil while it cannot be opened.
+	web     atomic.Pointer[webui.Server] // Nil as long.
+	intake  func() webui.Intake          // Nil when no gateway runs.
+	readers *child.Readers               // Of attached files.
+	meter   burst.Meter                  // Of the mail that comes in.
+	close   sync.Once
 }
 
 // openApp opens the archive and folds the decisions. The index is opened by
@@ -61,6 +63,7 @@ func openApp(ctx context.Context, s settings, dir string, log *slog.Logger) (*ap
 		return nil, err
 	}
 	a := &app{settings: s, dir: dir, log: log, setup: casework.NewSecret()}
+	a.readers = child.New(child.Config{Command: []string{"/proc/self/exe", "documents"}, As: "polytrace", Log: log})
 	a.hops = a.nextHops
 	a.custody.store = store
 	var stamp func(context.Context, archive.Digest) ([]byte, error)
@@ -108,7 +111,7 @@ func sessionKey(file string) ([]byte, error) {
 
 // openIndex opens the index and the pages over it.
 func (a *app) openIndex() error {
-	x, err := index.Open(a.indexed(), index.Config{Dir: filepath.Join(a.dir, "index"), Log: a.log, Follow: a.settings.follow, Blind: !a.archive.Readable(), Urgent: a.meter.High})
+	x, err := index.Open(a.indexed(), index.Config{Dir: filepath.Join(a.dir, "index"), Log: a.log, Follow: a.settings.follow, Blind: !a.archive.Readable(), Documents: a.readers.Read, Urgent: a.meter.High})
 	if err != nil {
 		return err
 	}
@@ -150,6 +153,7 @@ func (a *app) Close() (err error) {
 		if x := a.index.Load(); x != nil {
 			err = x.Close()
 		}
+		a.readers.Close()
 		err = errors.Join(err, a.archive.Close())
 	})
 	return err

@@ -54,6 +54,7 @@ var mayImport = map[string][]string{
 	"message":             {},
 	"burst":               {},
 	"document":            {"message"},
+	"document/child":      {"document"},
 	"message/auth":        {"message"},
 	"archive":             {"burst"},
 	"archive/dirstore":    {"archive"},
@@ -66,9 +67,9 @@ var mayImport = map[string][]string{
 	"outbound":                      {},
 	"gateway":                       {"archive", "burst", "message", "message/auth"},
 	"casework":                      {"archive", "message"},
-	"index":                         {"archive", "burst", "casework", "message", "message/auth"},
+	"index":                         {"archive", "burst", "casework", "document", "message", "message/auth"},
 	"webui":                         {"archive", "archive/evidence", "casework", "index", "message", "message/auth"},
-	"cmd/polytrace":                 {"archive", "archive/dirstore", "archive/evidence", "archive/s3store", "archive/tsa", "outbound", "burst", "message", "gateway", "casework", "index", "webui"},
+	"cmd/polytrace":                 {"archive", "archive/dirstore", "archive/evidence", "archive/s3store", "archive/tsa", "document/child", "outbound", "burst", "message", "gateway", "casework", "index", "webui"},
 }
 
 // confined are libraries that one package alone knows.

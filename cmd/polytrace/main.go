@@ -56,6 +56,7 @@ type cli struct {
 	Doctor    doctorVerb    `cmd:"" help:"Compare the bucket with what was put there: missing, extra, wrong size, unlocked."`
 	Rebuild   rebuildVerb   `cmd:"" help:"Build the index anew from the archive."`
 	Restore   restoreVerb   `cmd:"" help:"Fill an empty data directory from a bucket."`
+	Documents documentsVerb `cmd:"" hidden:"" help:"Read attached files for the index: what its child processes do."`
 	Status    statusVerb    `cmd:"" help:"Tell how the appliance is."`
 	User      userVerbs     `cmd:"" help:"People who sign in."`
 	Token     tokenVerbs    `cmd:"" help:"Credentials of the JSON API."`

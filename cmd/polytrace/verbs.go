@@ -58,6 +58,7 @@ type hit struct {
 	To      []message.Mailbox `json:"to"`
 	Subject string            `json:"subject"`
 	Snippet string            `json:"snippet"`
+	In      string            `json:"in,omitempty"`
 	SHA256  archive.Digest    `json:"sha256"`
 	Thread  string            `json:"thread"`
 }

@@ -29,6 +29,7 @@ const Crash = "crash"
 // Config says how documents are read.
 type Config struct {
 	Command []string // What calls Serve on its standard input and output; required.
+	As      string   // What the command is told that it is called; default its path.
 	Limits  document.Limits
 	Time    time.Duration // For one document; default 20 seconds.
 	Memory  int64         // Bytes that a child may take beside its code; default 1 GiB.
@@ -172,6 +173,9 @@ var apart = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWUSER | syscall.CLO
 
 func startAs(c Config, as *syscall.SysProcAttr) (*process, error) {
 	cmd := exec.Command(c.Command[0], c.Command[1:]...)
+	if c.As != "" {
+		cmd.Args[0] = c.As
+	}
 	cmd.Env = []string{fmt.Sprintf("%s=%d", memoryVariable, c.Memory)} // Nothing of our secrets.
 	cmd.SysProcAttr = as
 	in, err := cmd.StdinPipe()
