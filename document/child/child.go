@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -34,6 +35,7 @@ type Config struct {
 	Time    time.Duration // For one document; default 20 seconds.
 	Memory  int64         // Bytes that a child may take beside its code; default 1 GiB.
 	Most    int           // Children at a time; default 2.
+	Idle    time.Duration // A child without work ends after so long; default 1 minute.
 	Log     *slog.Logger  // Default: discard.
 }
 
@@ -58,6 +60,9 @@ func New(c Config) *Readers {
 	}
 	if c.Most <= 0 {
 		c.Most = 2
+	}
+	if c.Idle <= 0 {
+		c.Idle = time.Minute
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -124,10 +129,29 @@ func (r *Readers) give(p *process) {
 	r.mu.Lock()
 	closed := r.closed
 	if !closed {
+		p.since = time.Now()
 		r.idle = append(r.idle, p)
 	}
 	r.mu.Unlock()
 	if closed {
+		p.kill()
+		p.wait()
+		return
+	}
+	time.AfterFunc(r.config.Idle, func() { r.drop(p) })
+}
+
+// drop ends a child that had nothing to do since it was given back.
+func (r *Readers) drop(p *process) {
+	r.mu.Lock()
+	i := slices.Index(r.idle, p)
+	if i >= 0 && time.Since(p.since) >= r.config.Idle {
+		r.idle = slices.Delete(r.idle, i, i+1)
+	} else {
+		i = -1
+	}
+	r.mu.Unlock()
+	if i >= 0 {
 		p.kill()
 		p.wait()
 	}
@@ -139,6 +163,8 @@ type process struct {
 	in   io.WriteCloser
 	out  *bufio.Reader
 	said *head // On its standard error.
+
+	since time.Time // When it had nothing to do any more; guarded by Readers.mu.
 }
 
 // head keeps the beginning of what is written.
@@ -149,9 +175,10 @@ func (h *head) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// outOfMemory reports whether the runtime of a child that ended had no memory.
+// outOfMemory reports whether a child ended because its runtime got no memory,
+// be it for the stack of a thread.
 func (p *process) outOfMemory() bool {
-	return bytes.Contains(p.said.b, []byte("out of memory")) || bytes.Contains(p.said.b, []byte("cannot allocate memory"))
+	return slices.ContainsFunc([]string{"out of memory", "cannot allocate memory", "create new OS thread", "pthread_create failed"}, func(words string) bool { return bytes.Contains(p.said.b, []byte(words)) })
 }
 
 func (p *process) firstWords() string {
@@ -186,7 +213,7 @@ func startAs(c Config, as *syscall.SysProcAttr) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &process{cmd, in, bufio.NewReader(out), new(head)}
+	p := &process{cmd: cmd, in: in, out: bufio.NewReader(out), said: new(head)}
 	cmd.Stderr = p.said
 	if err := cmd.Start(); err != nil {
 		return nil, err

@@ -27,17 +27,22 @@ func TestMain(m *testing.M) {
 	}
 }
 
+var hoard [][]byte
+
 var children = map[string]func(io.Reader, io.Writer) error{
-	"good":  Serve,
-	"loops": onDocument(func() error { select {} }),
+	"good": Serve,
+	"loops": onDocument(func() error {
+		for n := 0; n >= 0; n = (n + 1) & 0xff {
+		}
+		return nil
+	}),
 	"hogs": onDocument(func() error {
-		var all [][]byte
 		for {
 			block := make([]byte, 1<<20)
 			for i := range block {
 				block[i] = byte(i)
 			}
-			all = append(all, block)
+			hoard = append(hoard, block)
 		}
 	}),
 	"breaks":  onDocument(func() error { panic("a reader that is wrong") }),
@@ -120,7 +125,7 @@ func TestADocumentThatTakesItsReaderOver(t *testing.T) {
 					t.Fatalf("%+v, %v", text, err)
 				}
 			}
-			r.config.Command[1] = "good"
+			r.config.Command[1], r.config.Time = "good", time.Minute
 			if text, err := r.Read("a.txt", "text/plain", []byte("needle")); err != nil || len(text.Parts) != 1 {
 				t.Errorf("the next one: %+v, %v", text, err)
 			}
@@ -162,5 +167,28 @@ func TestNoChildIsAnError(t *testing.T) {
 	r := New(Config{Command: []string{"/nowhere/at/all"}})
 	if _, err := r.Read("", "", nil); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("%v", err)
+	}
+}
+
+// Children that have nothing to do give their memory back.
+func TestIdleChildrenEnd(t *testing.T) {
+	r := readers(t, Config{Idle: 30 * time.Millisecond}, "good")
+	if _, err := r.Read("a.txt", "text/plain", []byte("needle")); err != nil {
+		t.Fatal(err)
+	}
+	left := func() int {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		return len(r.idle)
+	}
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(10 * time.Second); left() > 0; <-tick.C {
+		if time.Now().After(end) {
+			t.Fatal("the child stays")
+		}
+	}
+	if text, err := r.Read("a.txt", "text/plain", []byte("needle")); err != nil || len(text.Parts) != 1 {
+		t.Errorf("%+v, %v", text, err)
 	}
 }
