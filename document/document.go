@@ -7,7 +7,7 @@
 // Nothing here takes a clock, the network, randomness or a file, so that
 // reading the same bytes in ten years gives the same text.
 //
-// PDF and images are not read here: their Reason is Unknown.
+// Who reads PDF is up to the caller; images are not read.
 package document
 
 import (
@@ -21,6 +21,7 @@ const (
 	Encrypted = "encrypted" // It asks for a password.
 	Limit     = "limit"     // There is more than Limits allow.
 	Damaged   = "damaged"   // It ends too early or contradicts its format.
+	Image     = "image"     // Its pages are pictures.
 	Unknown   = "unknown"   // No reader for its format.
 )
 
@@ -74,13 +75,26 @@ type Defect struct {
 	Reason string `json:"reason"`
 }
 
+// Reader reads documents.
+type Reader struct {
+	Limits Limits
+	// PDF reads the text of a PDF file, at most room bytes, and says why not all of
+	// it. Nil: PDF is Unknown.
+	PDF func(content []byte, room int64) (parts []Part, reason string)
+}
+
+// Read gives the text of a document, without PDF; see Reader.
+func Read(name, mediaType string, content []byte, l Limits) Text {
+	return Reader{Limits: l}.Read(name, mediaType, content)
+}
+
 // Read gives the text of a document. The content says what it is; its name and
 // media type count where that leaves it open.
-func Read(name, mediaType string, content []byte, l Limits) Text {
-	l = l.orDefault()
-	r := &reader{limits: l, room: l.Text, inflatable: l.Inflated, entries: l.Entries}
+func (d Reader) Read(name, mediaType string, content []byte) Text {
+	l := d.Limits.orDefault()
+	r := &reader{limits: l, pdf: d.PDF, room: l.Text, inflatable: l.Inflated, entries: l.Entries}
 	r.read(name, mediaType, content)
-	for _, reason := range []string{Encrypted, Limit, Damaged, Unknown} {
+	for _, reason := range []string{Encrypted, Limit, Damaged, Image, Unknown} {
 		if slices.ContainsFunc(r.out.Defects, func(d Defect) bool { return d.Reason == reason }) {
 			r.out.Reason = reason
 			break
@@ -92,6 +106,7 @@ func Read(name, mediaType string, content []byte, l Limits) Text {
 // reader is the reading of one document with all that it holds.
 type reader struct {
 	limits     Limits
+	pdf        func([]byte, int64) ([]Part, string)
 	room       int64  // Bytes of text that may still come.
 	inflatable int64  // Bytes that may still be unpacked.
 	entries    int    // Files that may still be taken out of others.
@@ -113,6 +128,8 @@ func (r *reader) read(name, mediaType string, content []byte) {
 		r.readBZ2(name, content)
 	case kindOLE:
 		r.readOLE(content)
+	case kindPDF:
+		r.readPDF(content)
 	case kindMail:
 		r.readMail(content)
 	case kindRTF:
@@ -129,6 +146,22 @@ func (r *reader) read(name, mediaType string, content []byte) {
 		r.readPlain(mediaType, content)
 	default:
 		r.note(Unknown)
+	}
+}
+
+func (r *reader) readPDF(content []byte) {
+	if r.pdf == nil {
+		r.note(Unknown)
+		return
+	}
+	parts, reason := r.pdf(content, r.room)
+	for _, part := range parts {
+		p := r.page(part.Where)
+		p.writeString(part.Text)
+		p.end()
+	}
+	if reason != "" {
+		r.note(reason)
 	}
 }
 

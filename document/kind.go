@@ -16,6 +16,7 @@ const (
 	kindGZ
 	kindBZ2
 	kindOLE // With all documents that are compound files.
+	kindPDF
 	kindMail
 	kindRTF
 	kindHTML
@@ -36,7 +37,7 @@ var marks = []struct {
 	{"BZh", kindBZ2},
 	{"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", kindOLE},
 	{`{\rt`, kindRTF}, // QUIRK: the version behind "rtf" may lack, and some write "rt" alone.
-	{"%PDF-", kindUnknown},
+	{"%PDF-", kindPDF},
 	{"\x89PNG", kindUnknown},
 	{"\xff\xd8\xff", kindUnknown},
 	{"GIF8", kindUnknown},
@@ -54,7 +55,7 @@ var textMarks = []struct {
 	{"mime-version:", kindMail}, // Word and Excel save web pages so, as .doc and .xls.
 	{"begin:vcard", kindCard},
 	{"begin:vcalendar", kindCard},
-	{"%pdf-", kindUnknown},
+	{"%pdf-", kindPDF},
 }
 
 // byExtension and byType tell where the content does not.

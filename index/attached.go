@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"path"
 	"strings"
 
 	"polytrace/document"
@@ -50,7 +49,7 @@ func (z *analyzer) attachedTerms(a *analysis, m *message.Message, files []messag
 			z.log.Warn("an attached file was not read", "record", a.meta.Address(), "part", f.N, "cause", err)
 			text.Reason = "not looked at"
 		}
-		why = cmp.Or(why, unreadFile(f, text.Reason))
+		why = cmp.Or(why, unreadFile(text.Reason))
 		for _, p := range text.Parts {
 			if len(p.Text) > room {
 				p.Text, why = strings.ToValidUTF8(p.Text[:room], ""), cmp.Or(why, reasonFileLimit)
@@ -74,7 +73,7 @@ func (z *analyzer) attachedTerms(a *analysis, m *message.Message, files []messag
 }
 
 // unreadFile is what it means for a message that a file of it was not read.
-func unreadFile(f message.Attachment, reason string) string {
+func unreadFile(reason string) string {
 	switch reason {
 	case "":
 		return ""
@@ -84,10 +83,9 @@ func unreadFile(f message.Attachment, reason string) string {
 		return reasonFileLimit
 	case document.Damaged:
 		return reasonFileDamaged
-	case document.Unknown: // Programs and pictures have no text; of what has, PDF is left.
-		if f.Type == "application/pdf" || strings.EqualFold(path.Ext(f.Filename), ".pdf") {
-			return reasonFilePDF
-		}
+	case document.Image:
+		return reasonFileImage
+	case document.Unknown: // Programs, pictures, sound: there is no text in them.
 		return ""
 	}
 	return reasonFileFault

@@ -78,8 +78,8 @@ func TestUnreadFilesAreListed(t *testing.T) {
 		return document.Text{Reason: strings.TrimPrefix(reason, "fine"), Parts: []document.Part{{Text: "rest"}}}, nil
 	}})
 	defer stop()
-	want := []string{reasonFileEncrypted, reasonFileLimit, reasonFileDamaged, reasonFileFault, reasonFilePDF, "", "", reasonFileFault}
-	for _, name := range []string{"encrypted.xls", "limit.zip", "damaged.doc", "crash.doc", "unknown.pdf", "unknown.exe", "fine.txt", "lost.doc"} {
+	want := []string{reasonFileEncrypted, reasonFileLimit, reasonFileDamaged, reasonFileFault, reasonFileImage, "", "", reasonFileFault}
+	for _, name := range []string{"encrypted.xls", "limit.zip", "damaged.doc", "crash.doc", "image.pdf", "unknown.exe", "fine.txt", "lost.doc"} {
 		a.append(archive.Meta{}, withFile(name, "application/octet-stream", "x"))
 	}
 	a.append(archive.Meta{}, withFile("crash.png", "image/png", "x")) // Has no text to read.

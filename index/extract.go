@@ -47,14 +47,14 @@ const (
 	reasonFileEncrypted = "an attached file is encrypted"
 	reasonFileLimit     = "an attached file is too large or too deeply packed to be read whole"
 	reasonFileDamaged   = "an attached file is damaged: only what is left of it is searched"
-	reasonFilePDF       = "an attached PDF, which is not read yet"
+	reasonFileImage     = "an attached file of pictures alone, which are not read yet"
 	reasonFileFault     = "an attached file could not be read; please report it"
 )
 
 // reasons gives those that are kept in memory a number. Numbers never change meaning.
 var reasons = []string{"", reasonEncrypted, reasonImage, reasonLong, reasonLimit, reasonPage, reasonFile, reasonFault,
 	reasonPartial, reasonTNEF, reasonSMIME, reasonCompressed,
-	reasonFileEncrypted, reasonFileLimit, reasonFileDamaged, reasonFilePDF, reasonFileFault}
+	reasonFileEncrypted, reasonFileLimit, reasonFileDamaged, reasonFileImage, reasonFileFault}
 
 func reasonNumber(reason string) byte {
 	i := slices.Index(reasons, reason)

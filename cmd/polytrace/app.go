@@ -63,7 +63,7 @@ func openApp(ctx context.Context, s settings, dir string, log *slog.Logger) (*ap
 		return nil, err
 	}
 	a := &app{settings: s, dir: dir, log: log, setup: casework.NewSecret()}
-	a.readers = child.New(child.Config{Command: []string{"/proc/self/exe", "documents"}, As: "polytrace", Log: log})
+	a.readers = child.New(child.Config{Command: []string{"/proc/self/exe", "documents"}, As: "polytrace", Cache: filepath.Join(dir, "cache"), Log: log})
 	a.hops = a.nextHops
 	a.custody.store = store
 	var stamp func(context.Context, archive.Digest) ([]byte, error)

@@ -54,7 +54,8 @@ var mayImport = map[string][]string{
 	"message":             {},
 	"burst":               {},
 	"document":            {"message"},
-	"document/child":      {"document"},
+	"document/pdf":        {"document"},
+	"document/child":      {"document", "document/pdf"},
 	"message/auth":        {"message"},
 	"archive":             {"burst"},
 	"archive/dirstore":    {"archive"},
@@ -74,13 +75,14 @@ var mayImport = map[string][]string{
 
 // confined are libraries that one package alone knows.
 var confined = map[string]string{
-	"github.com/cockroachdb/pebble": "index",
-	"github.com/emersion/go-smtp":   "gateway",
-	"github.com/miekg/dns":          "gateway",
-	"blitiri.com.ar/go/spf":         "gateway",
-	"github.com/minio/minio-go":     "archive/s3store",
-	"github.com/danielgtaylor/huma": "webui",
-	"github.com/alecthomas/kong":    "cmd/polytrace",
+	"github.com/cockroachdb/pebble":   "index",
+	"github.com/emersion/go-smtp":     "gateway",
+	"github.com/klippa-app/go-pdfium": "document/pdf",
+	"github.com/miekg/dns":            "gateway",
+	"blitiri.com.ar/go/spf":           "gateway",
+	"github.com/minio/minio-go":       "archive/s3store",
+	"github.com/danielgtaylor/huma":   "webui",
+	"github.com/alecthomas/kong":      "cmd/polytrace",
 }
 
 // writers are the files that may change the disk.

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"polytrace/document"
+	"polytrace/document/pdf"
 )
 
 // Crash is the reason of a document whose reader ended before it was read.
@@ -31,6 +32,7 @@ const Crash = "crash"
 type Config struct {
 	Command []string // What calls Serve on its standard input and output; required.
 	As      string   // What the command is told that it is called; default its path.
+	Cache   string   // Directory in which children keep what they compile; default: each compiles anew, which takes seconds.
 	Limits  document.Limits
 	Time    time.Duration // For one document; default 20 seconds.
 	Memory  int64         // Bytes that a child may take beside its code; default 1 GiB.
@@ -203,7 +205,7 @@ func startAs(c Config, as *syscall.SysProcAttr) (*process, error) {
 	if c.As != "" {
 		cmd.Args[0] = c.As
 	}
-	cmd.Env = []string{fmt.Sprintf("%s=%d", memoryVariable, c.Memory)} // Nothing of our secrets.
+	cmd.Env = []string{fmt.Sprintf("%s=%d", memoryVariable, c.Memory), cacheVariable + "=" + c.Cache} // Nothing of our secrets.
 	cmd.SysProcAttr = as
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -280,6 +282,7 @@ func Serve(in io.Reader, out io.Writer) error {
 		return err
 	}
 	go endWithParent(os.Getppid())
+	pages := pdf.New(os.Getenv(cacheVariable))
 	for r := bufio.NewReader(in); ; {
 		head, err := readBlock(r)
 		if errors.Is(err, io.EOF) {
@@ -296,7 +299,7 @@ func Serve(in io.Reader, out io.Writer) error {
 		if err != nil {
 			return err
 		}
-		answer, err := json.Marshal(document.Read(q.Name, q.Type, content, q.Limits))
+		answer, err := json.Marshal(document.Reader{Limits: q.Limits, PDF: pages.Read}.Read(q.Name, q.Type, content))
 		if err == nil {
 			err = writeBlock(out, answer)
 		}
@@ -308,6 +311,9 @@ func Serve(in io.Reader, out io.Writer) error {
 
 // memoryVariable tells a child how many bytes it may take.
 const memoryVariable = "DOCUMENT_MEMORY"
+
+// cacheVariable tells a child where to keep what it compiles.
+const cacheVariable = "DOCUMENT_CACHE"
 
 // limitMemory has the system refuse more memory, so that the runtime ends.
 func limitMemory() error {
