@@ -87,7 +87,7 @@ func samples() []sample {
 		{"a.txt", "text/plain; charset=koi8-r", []byte("\xd0\xd2\xc9"), []Part{{"", "при"}}, ""},
 		{"a.md", "", []byte("# mdNeedle\x00\n"), nil, Unknown},
 		{"noname", "application/octet-stream", []byte("Just a text with ünicode."), []Part{{"", "Just a text with ünicode."}}, ""},
-		{"a.xml", "", []byte(`<?xml version="1.0" encoding="iso-8859-1"?><inv xmlns="u" id="42"><![CDATA[<a&b>]]><l name='x &gt; y'>gr` + "\xfc" + `n</l><!-- > no --></inv>`), []Part{{"", "42 <a&b>\nx > y grün\n"}}, ""},
+		{"a.xml", "", []byte(`<?xml version="1.0" encoding="iso-8859-1"?><inv xmlns="u" id="42"><![CDATA[<a&b>]]><l name='x > &quot;y&quot;'>gr` + "\xfc" + `n</l><!-- > no --></inv>`), []Part{{"", "42 <a&b>\nx > \"y\" grün\n"}}, ""},
 		{"package.xml", "", []byte(`<?xml version="1.0"?><pkg:package><w:t>xmlNeedle</w:t><pkg:binaryData>AAAA</pkg:binaryData></pkg:package>`), []Part{{"", "xmlNeedle\n"}}, ""},
 		{"export.xls", "application/vnd.ms-excel", []byte("a\tb\nGr\xfc\xdfe\tc\n"), []Part{{"", "a\tb\nGrüße\tc\n"}}, ""},
 		{"a.json", "", []byte(`{"a":"gr\u00fcn \ud83d\ude00 \\u0041"}`), []Part{{"", `{"a":"grün 😀 \\u0041"}`}}, ""},

@@ -275,6 +275,9 @@ func TestLimitsHold(t *testing.T) {
 	if got := checkedBy(t, "inflated", "a.zip", "", three, Limits{Inflated: 6}); got.Reason != Limit || len(got.Parts) < 2 {
 		t.Errorf("six unpacked bytes: %+v", got)
 	}
+	if got := checkedBy(t, "inflated", "a.txt.gz", "", gzipOf([]byte(strings.Repeat("text ", 20_000))), Limits{Inflated: 70_000}); got.Reason != Limit || len(got.Parts) == 1 && len(got.Parts[0].Text) > 70_000 {
+		t.Errorf("70,000 unpacked bytes: %q", got.Reason)
+	}
 	if got := checkedBy(t, "rune", "a.txt", "", []byte("aüü"), Limits{Text: 4}); got.Reason != Limit || got.Parts[0].Text != "aü" {
 		t.Errorf("half a character: %+v", got)
 	}

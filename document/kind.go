@@ -129,9 +129,6 @@ func kindOfText(content []byte) kind {
 	head = bytes.ToLower(head)
 	for _, m := range textMarks {
 		if bytes.HasPrefix(head, []byte(m.mark)) {
-			if m.kind == kindXML && bytes.Contains(head, []byte("<html")) {
-				return kindHTML
-			}
 			return m.kind
 		}
 	}

@@ -291,7 +291,7 @@ func properties(head int, idsAndValues ...uint32) node {
 
 func msg() []byte {
 	inner := node{"__substg1.0_3701000D", nil, []node{
-		properties(24), substg(0x0037001f, wide("inner")), substg(0x10130102, []byte("<p>innerNeedle</p>")),
+		properties(24, msgCodepage, 1251), substg(0x0037001e, []byte("\xcf\xeb\xe0\xed")), substg(0x10130102, []byte("<p>innerNeedle</p>")),
 	}}
 	return compoundOf(
 		properties(32, msgCodepage, 1251),
@@ -368,7 +368,7 @@ func oldSamples() []sample {
 		{"built.msg", "", msg(), []Part{
 			{"", "Subject: План\nFrom: Ada <ada@example.org>\nTo: Bob <bob@example.net>\nCc: eve@example.net\nbodyNeedle\n"},
 			{"plan.docx", "attachedNeedle\n"},
-			{"inner message", "Subject: inner\ninnerNeedle\n"},
+			{"inner message", "Subject: План\ninnerNeedle\n"},
 		}, ""},
 		{"locked.docx", "", compoundOf(node{"EncryptedPackage", make([]byte, 5000), nil}, node{"EncryptionInfo", []byte("x"), nil}), nil, Encrypted},
 		{"other.ole", "", compoundOf(node{"Something", []byte("x"), nil}), nil, Unknown},
@@ -403,6 +403,28 @@ func TestCompoundFilesMayBeRound(t *testing.T) {
 			binary.LittleEndian.PutUint32(c[at:], v)
 			checked(t, fmt.Sprint(v, " at ", at), "a.xls", "", c)
 		}
+	}
+}
+
+// Entries that are their own siblings are there once, and those that many
+// storages share are not looked at forever.
+func TestEntriesMayBeShared(t *testing.T) {
+	b := compoundOf(node{"a", []byte("x"), nil}, node{"b", []byte("y"), nil})
+	at := bytes.Index(b, wide("b\x00"))
+	binary.LittleEndian.PutUint32(b[at+72:], 1)
+	c, ok := openCompound(b)
+	if !ok {
+		t.Fatal("it was not opened")
+	}
+	if got := c.children(0); !slices.Equal(got, []int{1, 2}) {
+		t.Errorf("the children are %v", got)
+	}
+	seen := 0
+	for range 1000 {
+		seen += len(c.children(0))
+	}
+	if limit := 16 * len(c.entries); seen > limit {
+		t.Errorf("%d entries were looked at where %d are allowed", seen, limit)
 	}
 }
 
