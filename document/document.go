@@ -228,12 +228,16 @@ func join(outer, inner string) string {
 
 // oneLine makes a name fit for Where.
 func oneLine(name string) string {
-	name = strings.ToValidUTF8(name, "\uFFFD")
-	name = strings.Join(strings.FieldsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }), " ")
-	if len(name) > 300 {
+	if name = unbroken(name); len(name) > 300 {
 		name = strings.ToValidUTF8(name[:300], "") + "…"
 	}
 	return name
+}
+
+// unbroken makes blanks of what would end a line.
+func unbroken(s string) string {
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }), " ")
 }
 
 func extension(name string) string { return strings.ToLower(path.Ext(name)) }

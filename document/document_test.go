@@ -162,6 +162,14 @@ func TestArchivesWithoutDirectory(t *testing.T) {
 	}
 }
 
+// All recipients are text, however many.
+func TestManyRecipients(t *testing.T) {
+	got := checked(t, "mail", "a.eml", "", []byte("To: "+strings.Repeat("somebody@example.org, ", 100)+"last@example.org\r\n\r\nbody"))
+	if !strings.Contains(got.Parts[0].Text, "last@example.org") {
+		t.Errorf("%+v", got)
+	}
+}
+
 // A document that was cut anywhere is read as far as it goes.
 func TestCutDocuments(t *testing.T) {
 	for _, s := range samples() {

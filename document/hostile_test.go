@@ -59,6 +59,7 @@ func bombs() []sample {
 		{"zeros.txt.gz", "", gzipOf(make([]byte, 64<<20)), nil, Limit},
 		{"nested.zip", "", nested, nil, Limit},
 		{"many.zip", "", zipOf(many...), nil, Limit},
+		{"slides.ppt", "", repeatedSlide(), nil, Limit},
 		{"quine.zip", "", quine(), nil, Limit},
 		{"overlapping.zip", "", overlapping(), nil, Limit},
 		{"zeros.docx", "", zipOf(file{"_rels/.rels", ""}, file{"word/document.xml", word(para(strings.Repeat(" ", 64<<20)))}), nil, Limit},

@@ -44,7 +44,7 @@ func (r *reader) readMail(content []byte) {
 // field adds a line of a header, where there is something to say.
 func (p *page) field(name, value string) {
 	if value = strings.TrimSpace(value); value != "" {
-		p.writeString(name + ": " + oneLine(value))
+		p.writeString(name + ": " + unbroken(value))
 		p.newline()
 	}
 }

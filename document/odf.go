@@ -1,7 +1,6 @@
 package document
 
 import (
-	"cmp"
 	"io"
 	"strconv"
 	"strings"
@@ -169,7 +168,12 @@ func (o *odf) open(name string) {
 	case "annotation":
 		o.divert("comments")
 	case "note":
-		o.divert(cmp.Or(o.xml.attr("note-class"), "note") + "s")
+		switch class := o.xml.attr("note-class"); class {
+		case "footnote", "endnote":
+			o.divert(class + "s")
+		default:
+			o.divert("notes")
+		}
 	case "header", "header-left", "header-first":
 		o.divert("header")
 	case "footer", "footer-left", "footer-first":

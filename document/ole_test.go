@@ -321,6 +321,26 @@ func golden(name string) []byte {
 	return b
 }
 
+// repeatedSlide is a presentation whose list names a slide again and again, in
+// which there is much, but no text.
+func repeatedSlide() []byte {
+	slide := ppt(15, pptSlide, 0, bytes.Repeat(ppt(15, 0xf00d, 0), 100_000))
+	entry := ppt(0, pptSlidePersist, 0, []byte{2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0})
+	document := ppt(15, pptDocument, 0, ppt(15, pptSlideList, 0, bytes.Repeat(entry, 50_000)))
+	b := slices.Concat(document, slide)
+	persist := len(b)
+	words := func(all ...int) (b []byte) {
+		for _, n := range all {
+			b = binary.LittleEndian.AppendUint32(b, uint32(n))
+		}
+		return b
+	}
+	b = append(b, ppt(0, pptPersist, 0, words(1|2<<20, 0, len(document)))...)
+	edit := len(b)
+	b = append(b, ppt(0, pptUserEdit, 0, words(0, 0, 0, persist, 1, 0, 0))...)
+	return compoundOf(node{"Current User", ppt(0, 0x0ff6, 0, words(20, 0xe391c05f, edit)), nil}, node{"PowerPoint Document", b, nil})
+}
+
 // native is a file as programs without a format of their own embed it.
 func native(name, content string) node {
 	b := []byte("xxxx\x02\x00" + name + "\x00C:\\" + name + "\x00\x00\x00\x03\x00\x05\x00\x00\x00C:\\t\x00")

@@ -2,7 +2,6 @@ package document
 
 import (
 	"encoding/binary"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -57,6 +56,7 @@ func pptRecords(b []byte) func(yield func(pptRecord) bool) {
 // presentation finds the newest version of each record that has a number: a
 // file that was saved quickly holds the old ones too.
 type presentation struct {
+	r      *reader
 	stream []byte
 	at     map[uint32]uint32 // Offsets, by number.
 	root   uint32            // Number of the document.
@@ -64,7 +64,7 @@ type presentation struct {
 
 // readPPT reads a presentation of PowerPoint 97 to 2003 as readSlides does.
 func (r *reader) readPPT(c *compound, storage int, stream []byte) {
-	p := presentation{stream: stream, at: map[uint32]uint32{}}
+	p := presentation{r: r, stream: stream, at: map[uint32]uint32{}}
 	const sealed = 0xf3d1c4df // Section 2.3.2.
 	user := r.stream(c, c.find(storage, "Current User"))
 	if len(user) >= 20 {
@@ -82,12 +82,16 @@ func (r *reader) readPPT(c *compound, storage int, stream []byte) {
 		w.end()
 		return
 	}
-	slides, notes := document.list(0), document.list(2)
-	for i, s := range slides {
+	notes := map[uint32]listed{}
+	for _, n := range document.list(2) {
+		notes[n.id] = n
+	}
+	for i, s := range document.list(0) {
 		if r.full() {
+			r.note(Limit)
 			return
 		}
-		p.slide(r, "slide "+strconv.Itoa(i+1), s, notes)
+		p.slide("slide "+strconv.Itoa(i+1), s, notes)
 	}
 }
 
@@ -138,12 +142,15 @@ func (p *presentation) record(number uint32) (pptRecord, bool) {
 	return p.recordAt(at)
 }
 
+// recordAt is the record at an offset. It counts as unpacked, since a record can
+// be named many times.
 func (p *presentation) recordAt(at uint32) (pptRecord, bool) {
 	if uint64(at) >= uint64(len(p.stream)) {
 		return pptRecord{}, false
 	}
 	for rec := range pptRecords(p.stream[at:]) {
-		return rec, true
+		p.r.inflatable -= int64(len(rec.data))
+		return rec, p.r.inflatable >= 0
 	}
 	return pptRecord{}, false
 }
@@ -186,7 +193,8 @@ func (rec pptRecord) text() string {
 }
 
 // slide reads one with its notes and comments.
-func (p *presentation) slide(r *reader, where string, s listed, notes []listed) {
+func (p *presentation) slide(where string, s listed, notes map[uint32]listed) {
+	r := p.r
 	rec, ok := p.record(s.number)
 	if !ok {
 		r.note(Damaged)
@@ -199,13 +207,13 @@ func (p *presentation) slide(r *reader, where string, s listed, notes []listed) 
 			continue
 		}
 		id := binary.LittleEndian.Uint32(a.data[16:]) // Section 2.5.4.
-		at := slices.IndexFunc(notes, func(n listed) bool { return n.id == id })
-		if id == 0 || at < 0 {
+		n, ok := notes[id]
+		if id == 0 || !ok {
 			continue
 		}
-		if rec, ok := p.record(notes[at].number); ok && rec.kind == pptNotes {
+		if rec, ok := p.record(n.number); ok && rec.kind == pptNotes {
 			w := r.page(where + ", notes")
-			w.pptText(rec.data, notes[at].outline)
+			w.pptText(rec.data, n.outline)
 			w.end()
 		}
 	}

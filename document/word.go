@@ -177,8 +177,8 @@ func windows1252(c byte) rune {
 // is n.
 func deletedRuns(stream, table []byte) (all []run) {
 	bins, _ := part(table, int(int32(binary.LittleEndian.Uint32(stream[0xfa:]))), int(int32(binary.LittleEndian.Uint32(stream[0xfe:]))))
-	n := (len(bins) - 4) / 8
 	const pageSize = 512
+	n := min((len(bins)-4)/8, len(stream)/pageSize) // None is there twice.
 	for i := range max(0, n) {
 		page, ok := part(stream, int(binary.LittleEndian.Uint32(bins[4*(n+1)+4*i:])&0x3fffff)*pageSize, pageSize)
 		if !ok {
