@@ -1,8 +1,6 @@
 package document
 
-import (
-	"strconv"
-)
+import "strconv"
 
 // readSheets reads a workbook (ECMA-376 part 1 section 18): a Part for each
 // sheet, with a line for each row and tabs between the cells that are there.
@@ -78,8 +76,7 @@ func (t *sharedStrings) get(i int) []byte {
 	return t.text[from:t.ends[i]]
 }
 
-// add ends a string; false when there are more than a workbook has cells that
-// fit the limit.
+// add adds to the last string, and end ends it.
 func (t *sharedStrings) add(s []byte) { t.text = append(t.text, s...) }
 func (t *sharedStrings) end()         { t.ends = append(t.ends, uint32(len(t.text))) }
 
