@@ -149,7 +149,13 @@ func (x *Index) change(do change, removes bool) error {
 	}
 	defer release()
 	if err = x.stopped(); err == nil {
-		err = guarded(func() error { return x.commit(s, do, removes) })
+		err = guarded(func() error {
+			err := x.commit(s, do, removes)
+			if err == nil && removes { // After a crash it must not show again until the decision is read again.
+				err = x.db.Flush()
+			}
+			return err
+		})
 	}
 	if err != nil {
 		return x.stop(err)

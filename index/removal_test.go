@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -478,5 +479,36 @@ func TestQuestionsWhileRecordsAreRemoved(t *testing.T) {
 	cancel()
 	if err := g.Wait(); err != nil {
 		t.Error(err)
+	}
+}
+
+// What was removed does not show again after a crash, although what else was
+// applied since the last table may be applied anew.
+func TestRemovalIsKeptThroughACrash(t *testing.T) {
+	fs := vfs.NewCrashableMem()
+	a := newMemArchive()
+	x, stop := followOn(t, fs, a)
+	defer stop()
+	at := a.append(archive.Meta{}, mail("secret pump\n"))
+	caughtUp(t, x, a)
+	if err := x.db.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	a.removes(t, casework.RetentionExpired, "", archive.Removal{Stream: at.Stream, First: at.Position, Records: 1})
+	a.append(archive.Meta{}, mail("another\n")) // It is applied when the decision is all through.
+	caughtUp(t, x, a)
+	after, err := openOn(fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rand.New(rand.NewPCG(1, 1))}), a, Config{Dir: "index"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer after.Close()
+	if after.now().marks[archive.Mail].next == 0 {
+		t.Fatal("the index of before the crash is not there")
+	}
+	if got := search(t, after, Request{Query: "pump"}); got.Total != 0 {
+		t.Errorf("an expired message is found after a crash: %+v", got.Items)
+	}
+	if _, err := after.Document(t.Context(), at); err == nil {
+		t.Error("an expired message is shown after a crash")
 	}
 }
