@@ -77,8 +77,8 @@ type finder struct {
 	snap pebble.Reader
 	v    *view
 
-	within   docSet   // What may be told of; nil for all.
-	withheld []string // Queues of which nothing may be told.
+	within docSet // What may be told of; nil for all.
+	limits Within // Why.
 }
 
 func (f *finder) none() docSet { return make(docSet, (f.v.n+63)/64) }
@@ -141,6 +141,9 @@ func (f *finder) eval(n Node, within docSet) (docSet, error) {
 	case *Near:
 		return f.evalNear(n, within)
 	case *Term:
+		if n.Field == fieldQueue && f.within != nil {
+			return f.throughOpen(n.Slot)
+		}
 		return f.slot(n.Field, n.Slot, within)
 	case *Span:
 		return f.evalSpan(n), nil

@@ -337,7 +337,7 @@ func (f *finder) summaries(docs []docID, h *highlighter) (_ []Summary, err error
 
 func (f *finder) summary(doc docID, s *stored, citing *pebble.Iterator, h *highlighter) (Summary, error) {
 	out := s.summary()
-	if slices.Contains(f.withheld, out.Queue) {
+	if slices.Contains(f.limits.Withheld, out.Queue) {
 		out.Queue = ""
 	}
 	_, row, err := findThread(f.get, s.thread)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"slices"
+	"strings"
 
 	"polytrace/archive"
 )
@@ -12,7 +13,7 @@ import (
 // queues Withheld nothing, unless the same message came through one of Open
 // too. The zero value limits nothing.
 type Within struct {
-	Withheld, Open []string // Names of queues.
+	Withheld, Open []string // Names of queues; each that there was is in one of them.
 }
 
 // Reader answers from what is within limits alone: hits, counts and volume, and
@@ -40,22 +41,25 @@ func (x *Index) Thread(ctx context.Context, id string) (*Thread, error) {
 	return x.Within(Within{}).Thread(ctx, id)
 }
 
-// Sees reports whether a record may be told of. Where something is withheld, one
-// that is not applied yet may not.
-func (r Reader) Sees(ctx context.Context, at archive.Address) (sees bool, err error) {
+// Unseen lists those of some records that may not be told of. Where something is
+// withheld, one that is not applied yet may not.
+func (r Reader) Unseen(ctx context.Context, all ...archive.Address) (unseen []archive.Address, err error) {
 	if len(r.w.Withheld) == 0 {
-		return true, nil
+		return nil, nil
 	}
 	err = r.look(ctx, func(f *finder, _ *state) error {
-		value, err := f.get(addressKey(at))
-		if err != nil || value == nil {
-			return err
+		for _, at := range all {
+			value, err := f.get(addressKey(at))
+			if err != nil {
+				return err
+			}
+			if value == nil || binary.BigEndian.Uint32(value) >= f.v.n || !f.sees(binary.BigEndian.Uint32(value)) {
+				unseen = append(unseen, at)
+			}
 		}
-		doc := binary.BigEndian.Uint32(value)
-		sees = doc < f.v.n && f.sees(doc)
 		return nil
 	})
-	return sees, err
+	return unseen, err
 }
 
 // limit has a finder find what is within w.
@@ -74,15 +78,24 @@ func (f *finder) limit(w Within) error {
 	within := f.all()
 	within.andNot(hidden)
 	within.or(open)
-	f.within, f.withheld = within, w.Withheld
+	f.within, f.limits = within, w
 	return nil
+}
+
+// throughOpen finds what came through an open queue of a name. Through which of
+// the others a message came as well is not told.
+func (f *finder) throughOpen(name Slot) (docSet, error) {
+	return f.throughAny(slices.DeleteFunc(slices.Clone(f.limits.Open), func(q string) bool {
+		term := exactTerm(q)
+		return term != name.Text && !(name.Prefix && strings.HasPrefix(term, name.Text))
+	}))
 }
 
 // throughAny finds what came through one of the queues.
 func (f *finder) throughAny(queues []string) (docSet, error) {
 	all := f.none()
 	for _, q := range queues {
-		s, err := f.find(&Term{fieldQueue, Slot{exactTerm(q), false}})
+		s, err := f.slot(fieldQueue, Slot{exactTerm(q), false}, nil)
 		if err != nil {
 			return nil, err
 		}
@@ -96,5 +109,5 @@ func (f *finder) sees(doc docID) bool { return f.within == nil || f.within.has(d
 
 // told takes the arrivals out that came through a queue that is withheld.
 func (f *finder) told(rows []arrivalRow) []arrivalRow {
-	return slices.DeleteFunc(rows, func(r arrivalRow) bool { return slices.Contains(f.withheld, r.Meta.Source.Queue) })
+	return slices.DeleteFunc(rows, func(r arrivalRow) bool { return slices.Contains(f.limits.Withheld, r.Meta.Source.Queue) })
 }

@@ -286,6 +286,9 @@ func (s *Server) apiCreateShare(ctx context.Context, in *createShareIn) (*body[s
 	if x.Expires.IsZero() {
 		x.Expires = s.config.Now().AddDate(0, 0, shareDays)
 	}
+	if err := s.mayShare(ctx, x); err != nil {
+		return nil, err
+	}
 	if err := s.act(ctx, casework.CreateShare{Case: in.Number, Share: x}); err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -115,8 +116,8 @@ func (s *Server) present(ctx context.Context, at archive.Address) error {
 	if err != nil {
 		return err
 	}
-	sees, err := s.within(ctx).Sees(ctx, at)
-	if err == nil && !sees {
+	unseen, err := s.within(ctx).Unseen(ctx, at)
+	if err == nil && len(unseen) > 0 {
 		err = notFound("record")
 	}
 	return err
@@ -157,6 +158,10 @@ func (s *Server) reasonOf(r *index.RemovedError) string {
 // an expiry they stay, as what the case rests on. Words that are not for the caller are taken out too.
 func (s *Server) removals(ctx context.Context, c *casework.Case) (map[archive.Address]*index.RemovedError, error) {
 	found := map[archive.Address]*index.RemovedError{}
+	unseen, err := s.unseen(ctx, c)
+	if err != nil {
+		return nil, err
+	}
 	for _, list := range [][]casework.Citation{c.Citations, c.Withdrawn} {
 		for i := range list {
 			x := &list[i]
@@ -165,11 +170,7 @@ func (s *Server) removals(ctx context.Context, c *casework.Case) (map[archive.Ad
 				return nil, err
 			}
 			if removed == nil {
-				sees, err := s.within(ctx).Sees(ctx, x.Record)
-				if err != nil {
-					return nil, err
-				}
-				if !sees {
+				if slices.Contains(unseen, x.Record) {
 					x.Quote, x.Prefix, x.Suffix, x.Author = "", "", "", ""
 				}
 				continue
@@ -180,4 +181,29 @@ func (s *Server) removals(ctx context.Context, c *casework.Case) (map[archive.Ad
 		}
 	}
 	return found, nil
+}
+
+// unseen lists the records that a case cites and that are not for the caller.
+func (s *Server) unseen(ctx context.Context, c *casework.Case) ([]archive.Address, error) {
+	var all []archive.Address
+	for _, x := range slices.Concat(c.Citations, c.Withdrawn) {
+		all = append(all, x.Record)
+	}
+	return s.within(ctx).Unseen(ctx, all...)
+}
+
+// mayShare refuses to show outsiders what the caller may not read.
+func (s *Server) mayShare(ctx context.Context, share casework.Share) error {
+	var c casework.Case
+	s.config.Desk.Read(func(state *casework.State) { c, _ = state.Case(share.Case) })
+	unseen, err := s.unseen(ctx, &c)
+	if err != nil {
+		return err
+	}
+	for _, x := range c.Citations {
+		if slices.Contains(share.Citations, x.ID) && slices.Contains(unseen, x.Record) {
+			return &casework.Refusal{Code: casework.Invalid, Field: "Citations", Text: "The message of citation " + strconv.Itoa(x.ID) + " is for others to read, so that you cannot share it. Leave it out, or ask one of them."}
+		}
+	}
+	return nil
 }

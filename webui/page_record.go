@@ -1,6 +1,7 @@
 package webui
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -51,6 +52,9 @@ func (s *Server) join(ctx context.Context, m *opened) error {
 	f := m.doc.Fragment
 	if f == nil || !f.Whole {
 		return notFound("whole message: not all of its parts are here")
+	}
+	if unseen, err := s.within(ctx).Unseen(ctx, f.Parts...); err != nil || len(unseen) > 0 {
+		return cmp.Or(err, notFound("whole message: not all of its parts are here"))
 	}
 	if err := s.noteRead(ctx, f.Parts...); err != nil {
 		return err

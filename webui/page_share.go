@@ -77,7 +77,7 @@ func (s *Server) showShare(w http.ResponseWriter, r *http.Request) error {
 			return &statusError{http.StatusServiceUnavailable, "This page cannot be shown at the moment. Try again in a few minutes.", err}
 		}
 	}
-	v, err := s.sharedView(r, share, snap)
+	v, err := s.sharedView(asGuest(r), share, snap)
 	if err != nil {
 		return err
 	}
@@ -90,12 +90,16 @@ func (s *Server) guestError(w http.ResponseWriter, r *http.Request) error {
 	return s.renderGuest(w, r, errNoShare.code, "error", view{Title: "Not found", Page: errNoShare.text})
 }
 
-// renderGuest renders a page as for nobody in particular, also for those who
-// are signed in: they see what the guest sees.
+// asGuest is a request of nobody in particular, also of those who are signed in:
+// they see what the guest sees.
+func asGuest(r *http.Request) *http.Request {
+	return r.WithContext(withoutCaller(r.Context()))
+}
+
+// renderGuest renders a page as for a guest.
 func (s *Server) renderGuest(w http.ResponseWriter, r *http.Request, code int, name string, v view) error {
-	anonymous := r.WithContext(withoutCaller(r.Context()))
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
-	return s.render(w, anonymous, code, name, v)
+	return s.render(w, asGuest(r), code, name, v)
 }
 
 // sharedView gathers the declared members of a share and nothing else.
@@ -160,6 +164,7 @@ func (s *Server) showSharedPart(w http.ResponseWriter, r *http.Request) error {
 	if i < 0 {
 		return s.guestError(w, r)
 	}
+	r = asGuest(r)
 	item, err := s.sharedItem(r, snap.c.Citations[i], true)
 	if err != nil {
 		return err
@@ -240,7 +245,9 @@ func (s *Server) createShare(w http.ResponseWriter, r *http.Request) error {
 	}
 	secret := casework.NewSecret()
 	share.Hash = casework.SecretHash(secret)
-	err = s.do(r, casework.CreateShare{Case: snap.c.Number, Share: share})
+	if err = s.mayShare(r.Context(), share); err == nil {
+		err = s.do(r, casework.CreateShare{Case: snap.c.Number, Share: share})
+	}
 	var refusal *casework.Refusal
 	if errors.As(err, &refusal) {
 		v.Error = refusal.Text

@@ -3,6 +3,8 @@ package webui
 import (
 	"maps"
 	"net/http"
+	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -70,7 +72,7 @@ func TestMailOfAQueueIsShownToItsReadersAlone(t *testing.T) {
 	}
 	w := index.Within{Withheld: []string{"postfix"}}
 	next := archive.Address{Stream: archive.Mail, Position: f.archive.Next(archive.Mail)}
-	if sees, err := f.index.Within(w).Sees(t.Context(), next); err != nil || sees {
+	if unseen, err := f.index.Within(w).Unseen(t.Context(), next); err != nil || len(unseen) != 1 {
 		t.Errorf("what is not indexed yet is seen: %v", err)
 	}
 	if r := f.as("agent").get("/search?q=firmware"); !strings.Contains(r.body, "<b>3</b> results") {
@@ -83,5 +85,32 @@ func TestMailOfAQueueIsShownToItsReadersAlone(t *testing.T) {
 	delete(open, "post-cases-number-citations") // Made before, and not made twice.
 	if len(open) > 0 {
 		t.Errorf("a reader by role is not shown it by %v", slices.Sorted(maps.Keys(open)))
+	}
+}
+
+// Nobody shares with outsiders what he may not read himself; a link that another
+// made shows to everyone what it shows to guests.
+func TestOnlyReadersShareTheMailOfAQueue(t *testing.T) {
+	f := newFixture(t)
+	escalation(f)
+	f.do(casework.AddUser{Name: "kim", FullName: "Kim", Roles: []casework.Role{casework.Manager}, Password: testPassword()})
+	f.do(casework.AddQueue{Name: "postfix", Local: "postfix-7f3k2", QueueTerms: casework.QueueTerms{Readers: []string{"kim"}}})
+	form := url.Values{"title": {"x"}, "until": {"2026-11-05"}, "cite": {"1"}, "whole": {"1"}, "do": {"create"}}
+	link := regexp.MustCompile(`/s/[A-Z2-7]{26}`)
+	if r := f.as("manager").post("/cases/101/share", form); r.code != http.StatusUnprocessableEntity || link.MatchString(r.body) || !strings.Contains(r.body, "is for others to read") {
+		t.Errorf("who may not read it shares it: %d %s", r.code, r.body)
+	}
+	if r := f.program(casework.Manager).ask("POST", "/cases/101/shares", map[string]any{"title": "x", "citations": []int{1}}); r.code != http.StatusUnprocessableEntity {
+		t.Errorf("the API shares it: %d %s", r.code, r.body)
+	}
+	made := f.as("kim").post("/cases/101/share", form)
+	path := link.FindString(made.body)
+	if made.code != http.StatusOK || path == "" {
+		t.Fatalf("its reader cannot share it: %d %s", made.code, made.body)
+	}
+	for name, b := range map[string]*browser{"a guest": f.browser(), "a manager": f.as("manager")} {
+		if r := b.get(path); r.code != http.StatusOK || !strings.Contains(r.body, words) || !strings.Contains(r.body, "If this slips again") {
+			t.Errorf("to %s the link shows %d %s", name, r.code, r.body)
+		}
 	}
 }
