@@ -79,28 +79,39 @@ func New(c Config) *Readers {
 func (r *Readers) Read(name, mediaType string, content []byte) (document.Text, error) {
 	r.seats <- struct{}{}
 	defer func() { <-r.seats }()
-	p, err := r.take()
+	q := request{name, mediaType, r.config.Limits}
+	if p := r.waiting(); p != nil {
+		if text := r.ask(p, q, content); text.Reason != Crash {
+			return text, nil
+		} // It may have been lost while it waited, or by what it read before.
+	}
+	p, err := start(r.config)
 	if err != nil {
 		return document.Text{}, fmt.Errorf("start the reader of documents: %w", err)
 	}
+	return r.ask(p, q, content), nil
+}
+
+// ask has a child read a document, which may be the end of the child.
+func (r *Readers) ask(p *process, q request, content []byte) document.Text {
 	var late atomic.Bool
 	timer := time.AfterFunc(r.config.Time, func() { late.Store(true); p.kill() })
-	text, err := p.ask(request{name, mediaType, r.config.Limits}, content)
+	text, err := p.ask(q, content)
 	if timer.Stop() && err == nil {
 		r.give(p)
-		return text, nil
+		return text
 	}
 	p.kill()
 	ended := p.wait()
 	if err == nil {
-		return text, nil // It came in the last moment.
+		return text // It came in the last moment.
 	}
 	reason := Crash
 	if late.Load() || p.outOfMemory() {
 		reason = document.Limit
 	}
-	r.config.Log.Warn("a document could not be read", "type", mediaType, "size", len(content), "reason", reason, "ended", ended, "said", p.firstWords())
-	return document.Text{Reason: reason}, nil
+	r.config.Log.Warn("a document could not be read", "type", q.Type, "size", len(content), "reason", reason, "ended", ended, "said", p.firstWords())
+	return document.Text{Reason: reason}
 }
 
 // Close ends the children. Read must not be called any more.
@@ -115,16 +126,17 @@ func (r *Readers) Close() {
 	}
 }
 
-func (r *Readers) take() (*process, error) {
+// waiting takes a child that has nothing to do; nil when there is none.
+func (r *Readers) waiting() *process {
 	r.mu.Lock()
-	if n := len(r.idle); n > 0 {
-		p := r.idle[n-1]
-		r.idle = r.idle[:n-1]
-		r.mu.Unlock()
-		return p, nil
+	defer r.mu.Unlock()
+	n := len(r.idle) - 1
+	if n < 0 {
+		return nil
 	}
-	r.mu.Unlock()
-	return start(r.config)
+	p := r.idle[n]
+	r.idle = r.idle[:n]
+	return p
 }
 
 func (r *Readers) give(p *process) {

@@ -192,3 +192,15 @@ func TestIdleChildrenEnd(t *testing.T) {
 		t.Errorf("%+v, %v", text, err)
 	}
 }
+
+// A child that was lost while it waited costs no document.
+func TestALostChildIsReplaced(t *testing.T) {
+	r := readers(t, Config{}, "good")
+	for range 3 {
+		text, err := r.Read("a.txt", "text/plain", []byte("needle"))
+		if err != nil || len(text.Parts) != 1 || text.Reason != "" || len(r.idle) != 1 {
+			t.Fatalf("%+v, %v, %d wait", text, err, len(r.idle))
+		}
+		r.idle[0].kill()
+	}
+}
