@@ -58,7 +58,6 @@ type odf struct {
 	body  *page
 	aside []*page // Pages of notes, comments, headers, footers; each once.
 	into  []frame // Where text goes, instead of the body; the last counts.
-	skip  int     // Depth of the element whose text is not shown; 0 when none.
 	text  int     // Paragraphs that are open.
 	cells int
 	said  bool // Who made a comment stands before it.
@@ -89,10 +88,6 @@ func (o *odf) read(s *xmlScanner) {
 	o.xml = s
 	for o.r.room > 0 && s.next() {
 		switch {
-		case o.skip > 0:
-			if s.kind == xmlEnd && s.depth < o.skip {
-				o.skip = 0
-			}
 		case s.kind == xmlStart:
 			o.open(string(s.name))
 		case s.kind == xmlEnd:
@@ -185,7 +180,7 @@ func (o *odf) open(name string) {
 	// What was deleted, the number of a note, when a comment was made, files as
 	// text, code, how ideographs are read, the number of the slide.
 	case "tracked-changes", "note-citation", "date", "binary-data", "scripts", "ruby-text", "page-number", "annotation-end":
-		o.skip = o.xml.depth
+		o.xml.skip()
 	}
 }
 

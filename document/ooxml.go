@@ -159,10 +159,6 @@ func (p *page) story(s *xmlScanner) {
 	w := story{page: p, xml: s}
 	for p.r.room > 0 && s.next() {
 		switch {
-		case w.skip > 0:
-			if s.kind == xmlEnd && s.depth < w.skip {
-				w.skip = 0
-			}
 		case s.kind == xmlStart:
 			w.open()
 		case s.kind == xmlEnd:
@@ -180,7 +176,6 @@ func (p *page) story(s *xmlScanner) {
 type story struct {
 	*page
 	xml   *xmlScanner
-	skip  int  // Depth of the element whose text is not shown; 0 when none.
 	shown int  // Elements for text that are open.
 	cells int  // Cells of tables that are open.
 	said  bool // Who made a comment stands before it.
@@ -219,11 +214,11 @@ func (w *story) open() {
 		}
 	case "fld":
 		if w.xml.attr("type") == "slidenum" {
-			w.skip = w.xml.depth
+			w.xml.skip()
 		}
 	default:
 		if slices.Contains(notText, name) {
-			w.skip = w.xml.depth
+			w.xml.skip()
 		}
 	}
 }

@@ -177,18 +177,11 @@ func (r *reader) readXML(mediaType string, content []byte) {
 	s := newXML(source)
 	p := r.page("")
 	isRoot, isDrawing := true, false
-	skip := 0 // Depth of an element that holds a file; 0 when none.
 	for !r.full() && s.next() {
-		if skip > 0 {
-			if s.kind == xmlEnd && s.depth < skip {
-				skip = 0
-			}
-			continue
-		}
 		switch s.kind {
 		case xmlStart:
 			if name := string(s.name); name == "binaryData" || name == "binData" || name == "binary-data" {
-				skip = s.depth
+				s.skip() // It holds a file.
 				continue
 			}
 			if isRoot {

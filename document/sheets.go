@@ -87,15 +87,11 @@ func (t *sharedStrings) fits(r *reader) bool {
 }
 
 func (t *sharedStrings) read(r *reader, s *xmlScanner) {
-	shown, skip := 0, 0
+	shown := 0
 	for s.next() {
 		switch name := string(s.name); {
-		case skip > 0:
-			if s.kind == xmlEnd && s.depth < skip {
-				skip = 0
-			}
 		case s.kind == xmlStart && name == "rPh": // How ideographs are read aloud.
-			skip = s.depth
+			s.skip()
 		case s.kind == xmlStart && name == "t":
 			shown++
 		case s.kind == xmlEnd && name == "t":
@@ -120,14 +116,7 @@ func (p *page) rows(s *xmlScanner, shared *sharedStrings) {
 	kind := "" // Of the cell.
 	shown := false
 	var value []byte
-	skip := 0
 	for p.r.room > 0 && s.next() {
-		if skip > 0 {
-			if s.kind == xmlEnd && s.depth < skip {
-				skip = 0
-			}
-			continue
-		}
 		switch s.kind {
 		case xmlStart:
 			switch string(s.name) {
@@ -136,7 +125,7 @@ func (p *page) rows(s *xmlScanner, shared *sharedStrings) {
 			case "v", "t":
 				shown = true
 			case "rPh":
-				skip = s.depth
+				s.skip()
 			}
 		case xmlEnd:
 			switch string(s.name) {

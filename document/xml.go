@@ -83,6 +83,12 @@ func (s *xmlScanner) next() bool {
 	}
 }
 
+// skip goes to the end of the element that has begun.
+func (s *xmlScanner) skip() {
+	for depth := s.depth; s.next() && !(s.kind == xmlEnd && s.depth < depth); {
+	}
+}
+
 // characters reads text up to the next "<", or a good piece of it.
 func (s *xmlScanner) characters() {
 	s.buf = s.buf[:0]
