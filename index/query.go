@@ -97,8 +97,8 @@ var anywhere = []field{fieldSubject, fieldBody, fieldParticipant, fieldFilename,
 
 // Parse reads a query. now is what "yesterday" and "7d" refer to, and its
 // zone is the one that days begin in. The error is a *SyntaxError.
-func Parse(query string, now time.Time) (Node, error) {
-	p := &parser{query: query, now: now, cutter: newWordCutter()}
+func Parse(query string, now time.Time, names Names) (Node, error) {
+	p := &parser{query: query, now: now, names: names, cutter: newWordCutter()}
 	if len(query) > maxQuery {
 		return nil, p.errorf(maxQuery, "The query is longer than %d bytes. Ask for less at once.", maxQuery)
 	}
@@ -124,6 +124,7 @@ type parser struct {
 	at     int // offset of what comes next
 	depth  int
 	now    time.Time
+	names  Names
 	cutter *wordCutter
 }
 

@@ -64,7 +64,7 @@ func TestSyntaxErrorsPointAtThePlace(t *testing.T) {
 		{strings.Repeat("-", 101) + "a", "-a", "inside each other"},
 		{strings.Repeat("a", maxQuery+1), "a", "longer than"},
 	} {
-		_, err := Parse(c.query, testNow)
+		_, err := Parse(c.query, testNow, Names{})
 		var s *SyntaxError
 		if !errors.As(err, &s) {
 			t.Errorf("%.60s: got %v, want a syntax error", c.query, err)
@@ -100,7 +100,7 @@ func TestWordsThatLookLikeSyntax(t *testing.T) {
 		"*":                         "all",
 		" \t\n":                     "all",
 	} {
-		n, err := Parse(query, testNow)
+		n, err := Parse(query, testNow, Names{})
 		if err != nil {
 			t.Errorf("%q: %v", query, err)
 		} else if got := drawn(n); got != want {
@@ -148,7 +148,7 @@ func FuzzParse(f *testing.F) {
 		f.Add(q)
 	}
 	f.Fuzz(func(t *testing.T, query string) {
-		n, err := Parse(query, testNow)
+		n, err := Parse(query, testNow, Names{})
 		var s *SyntaxError
 		switch {
 		case err == nil:

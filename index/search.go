@@ -30,7 +30,7 @@ var ErrCursor = errors.New("this cursor does not belong to this search; ask for 
 
 // Search answers a question; a *SyntaxError when it cannot be read.
 func (in Reader) Search(ctx context.Context, r Request) (*Results, error) {
-	q, err := Parse(r.Query, r.Now)
+	q, err := Parse(r.Query, r.Now, in.names)
 	if err != nil {
 		return nil, err
 	}

@@ -67,7 +67,7 @@ func TestMarksAreWhole(t *testing.T) {
 		length := rapid.IntRange(0, 400).Draw(t, "length")
 		text := strings.Join(rapid.SliceOfN(rapid.SampledFrom(pieces), length, length).Draw(t, "text"), "")
 		query := pick(t, []string{"disk", "\"disk full\"", "d*", "日本", "本", "disk 日本語", "full OR デ", "x disk full"})
-		n, err := Parse(query, testNow)
+		n, err := Parse(query, testNow, Names{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -19,12 +19,13 @@ type Within struct {
 // Reader answers from what is within limits alone: hits, counts and volume, and
 // what stands beside a message.
 type Reader struct {
-	x *Index
-	w Within
+	x     *Index
+	w     Within
+	names Names
 }
 
 // Within is the index as somebody may read it.
-func (x *Index) Within(w Within) Reader { return Reader{x, w} }
+func (x *Index) Within(w Within) Reader { return Reader{x: x, w: w} }
 
 // Search is Search of the whole index.
 func (x *Index) Search(ctx context.Context, r Request) (*Results, error) {

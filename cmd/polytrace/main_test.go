@@ -18,7 +18,7 @@ func TestExamplesAskWhatCanBeAsked(t *testing.T) {
 			} else {
 				query, _, _ = strings.Cut(query, " ")
 			}
-			if _, err := index.Parse(query, time.Now()); query == "" || err != nil {
+			if _, err := index.Parse(query, time.Now(), index.Names{}); query == "" || err != nil {
 				t.Errorf("%s: %q: %v", strings.TrimSpace(line), query, err)
 			}
 		}
