@@ -295,6 +295,15 @@ func isTimed(sentence string) bool {
 
 func hasDigit(s string) bool { return strings.ContainsAny(s, "0123456789") }
 
+var signatureStarts = startsOf(
+	"sent from my ", "sent from outlook", "sent from mail for", "sent from yahoo", "sent from proton", "sent with proton", "sent from samsung", "sent from the ", "get outlook for ",
+	"gesendet von mein", "gesendet von outlook", "gesendet mit der ", "von outlook für ", "outlook für ios", "outlook für android",
+	"envoyé de mon ", "envoyé depuis ", "envoyé à partir de ", "télécharger outlook", "obtenir outlook",
+	"enviado desde mi", "enviado desde outlook", "obtener outlook", "enviado do meu ", "enviado do iphone", "enviado a partir do ", "obter o outlook",
+	"verstuurd vanaf ", "verzonden vanaf ", "verstuurd met ", "outlook voor ", "inviato da iphone", "inviato da ipad", "inviato da outlook", "inviato dal mio ", "ottieni outlook",
+	"iphoneから送信", "ipadから送信", "私のiphone", "发自我的", "發自我的", "从我的", "從我的",
+)
+
 // signatureMark is the line of RFC 3676 section 4.3, or one that a telephone
 // writes; in lower case, as the marks below.
 func signatureMark(line string) bool {
@@ -305,37 +314,29 @@ func signatureMark(line string) bool {
 		return false
 	}
 	line = strings.TrimLeft(line, "-—*_ ")
-	for _, start := range []string{
-		"sent from my ", "sent from outlook", "sent from mail for", "sent from yahoo", "sent from proton", "sent with proton", "sent from samsung", "sent from the ", "get outlook for ",
-		"gesendet von mein", "gesendet von outlook", "gesendet mit der ", "von outlook für ", "outlook für ios", "outlook für android",
-		"envoyé de mon ", "envoyé depuis ", "envoyé à partir de ", "télécharger outlook", "obtenir outlook",
-		"enviado desde mi", "enviado desde outlook", "obtener outlook", "enviado do meu ", "enviado do iphone", "enviado a partir do ", "obter o outlook",
-		"verstuurd vanaf ", "verzonden vanaf ", "verstuurd met ", "outlook voor ", "inviato da iphone", "inviato da ipad", "inviato da outlook", "inviato dal mio ", "ottieni outlook",
-		"iphoneから送信", "ipadから送信", "私のiphone", "发自我的", "發自我的", "从我的", "從我的",
-	} {
-		if strings.HasPrefix(line, start) {
-			return true
-		}
+	if signatureStarts.begin(line) {
+		return true
 	}
 	return strings.HasPrefix(line, "von meinem ") && strings.HasSuffix(strings.TrimRight(line, "."), " gesendet")
 }
+
+var disclaimerStarts = startsOf(
+	"this e-mail", "this email", "this message", "this communication", "this transmission", "the information contained in this", "the information in this", "the contents of this", "the content of this",
+	"confidentiality notice", "confidential:", "disclaimer", "privileged and confidential", "notice:", "important notice", "if you are not the intended recipient",
+	"diese e-mail", "diese email", "diese nachricht", "der inhalt dieser", "die information in dieser", "die in dieser e-mail", "vertraulichkeitshinweis",
+	"ce message", "ce courriel", "cet e-mail", "avis de confidentialité", "les informations contenues",
+	"este mensaje", "este correo", "aviso de confidencialidad", "aviso legal", "la información contenida",
+	"dit bericht", "deze e-mail", "dit e-mailbericht", "de informatie",
+	"questo messaggio", "questa e-mail", "la presente e-mail", "avviso di riservatezza", "le informazioni contenute",
+	"esta mensagem", "este e-mail", "as informações", "a informação contida",
+	"このメール", "本メール", "この電子メール", "本邮件", "本电子邮件", "此邮件", "免责声明", "本郵件",
+)
 
 // disclaimer reports whether a line begins a paragraph in which lawyers speak:
 // it begins as they do, and soon says that something is confidential.
 func (z *zoner) disclaimer(line string, next int) bool {
 	line = strings.TrimLeft(line, "*_ [(")
-	begins := slices.ContainsFunc([]string{
-		"this e-mail", "this email", "this message", "this communication", "this transmission", "the information contained in this", "the information in this", "the contents of this", "the content of this",
-		"confidentiality notice", "confidential:", "disclaimer", "privileged and confidential", "notice:", "important notice", "if you are not the intended recipient",
-		"diese e-mail", "diese email", "diese nachricht", "der inhalt dieser", "die information in dieser", "die in dieser e-mail", "vertraulichkeitshinweis",
-		"ce message", "ce courriel", "cet e-mail", "avis de confidentialité", "les informations contenues",
-		"este mensaje", "este correo", "aviso de confidencialidad", "aviso legal", "la información contenida",
-		"dit bericht", "deze e-mail", "dit e-mailbericht", "de informatie",
-		"questo messaggio", "questa e-mail", "la presente e-mail", "avviso di riservatezza", "le informazioni contenute",
-		"esta mensagem", "este e-mail", "as informações", "a informação contida",
-		"このメール", "本メール", "この電子メール", "本邮件", "本电子邮件", "此邮件", "免责声明", "本郵件",
-	}, func(start string) bool { return strings.HasPrefix(line, start) })
-	if !begins {
+	if !disclaimerStarts.begin(line) {
 		return false
 	}
 	for _, l := range z.ahead(next, 4) {
@@ -356,11 +357,28 @@ func listFooter(line string) bool {
 		strings.HasPrefix(line, "to unsubscribe from this group") || strings.HasPrefix(line, "sie erhalten diese nachricht, weil sie")
 }
 
+var bannerStarts = startsOf(
+	"caution: this email", "caution: this e-mail", "caution: external", "external email:", "external email -", "warning: this email", "this email originated from outside", "this message originated from outside",
+	"you don't often get email from", "achtung: diese e-mail", "achtung: externe", "vorsicht: externe", "attention : ce message", "attention: cet e-mail", "sie erhalten nicht oft e-mails von",
+)
+
 // banner begins a paragraph that a mail server puts above or into a message.
 func banner(line string) bool {
 	line = strings.TrimLeft(line, "*_ []")
-	return slices.ContainsFunc([]string{
-		"caution: this email", "caution: this e-mail", "caution: external", "external email:", "external email -", "warning: this email", "this email originated from outside", "this message originated from outside",
-		"you don't often get email from", "achtung: diese e-mail", "achtung: externe", "vorsicht: externe", "attention : ce message", "attention: cet e-mail", "sie erhalten nicht oft e-mails von",
-	}, func(start string) bool { return strings.HasPrefix(line, start) })
+	return bannerStarts.begin(line)
+}
+
+// starts are beginnings of lines, by their first byte: most lines have none of them.
+type starts [256][]string
+
+func startsOf(all ...string) *starts {
+	s := &starts{}
+	for _, start := range all {
+		s[start[0]] = append(s[start[0]], start)
+	}
+	return s
+}
+
+func (s *starts) begin(line string) bool {
+	return line != "" && slices.ContainsFunc(s[line[0]], func(start string) bool { return strings.HasPrefix(line, start) })
 }
