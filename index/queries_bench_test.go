@@ -1,0 +1,188 @@
+package index
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"iter"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"polytrace/archive"
+	"polytrace/internal/synth"
+)
+
+// synthetic is an archive of the first n messages of a seed, written as they are read.
+type synthetic struct {
+	mail *synth.Mail
+	n    archive.Position
+}
+
+func (a *synthetic) Next(s archive.Stream) archive.Position {
+	if s == archive.Mail {
+		return a.n
+	}
+	return 0
+}
+
+func (a *synthetic) Streams() []archive.Stream { return []archive.Stream{archive.Mail} }
+
+func (a *synthetic) Scan(_ context.Context, s archive.Stream, from archive.Position) iter.Seq2[archive.Record, error] {
+	return func(yield func(archive.Record, error) bool) {
+		for ; from < a.Next(s) && yield(a.record(from), nil); from++ {
+		}
+	}
+}
+
+func (a *synthetic) Read(_ context.Context, at archive.Address) (archive.Record, error) {
+	if at.Position >= a.Next(at.Stream) {
+		return archive.Record{}, archive.ErrNotFound
+	}
+	return a.record(at.Position), nil
+}
+
+func (a *synthetic) Wait(ctx context.Context, s archive.Stream, at archive.Position) error {
+	if at < a.Next(s) {
+		return nil
+	}
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func (a *synthetic) record(at archive.Position) archive.Record {
+	n := int(at)
+	body := a.mail.Message(n)
+	m := archive.Meta{Stream: archive.Mail, Position: at, Kind: archive.KindMessage, SHA256: sha256.Sum256(body), Size: int64(len(body))}
+	m.Received, m.Source.Queue = a.mail.Sent(n).Add(2*time.Second), a.mail.Queue(n)
+	_, address := a.mail.Person(n % 500)
+	m.Envelope = &archive.Envelope{From: address, To: []string{a.mail.Queue(n) + "@contoso.example"}}
+	return archive.Record{Meta: m, Body: body}
+}
+
+// question is a query as people ask it, and how long it may take with eight at once, at the 99th percentile.
+type question struct {
+	name   string
+	ask    Request
+	within Within
+	limit  time.Duration
+}
+
+// thirty are the questions that the index is measured by.
+func thirty(m *synth.Mail, n int) []question {
+	const quick, phrase, many = 20 * time.Millisecond, 60 * time.Millisecond, 100 * time.Millisecond
+	w := m.Word
+	var all []question
+	add := func(limit time.Duration, name, query string) {
+		all = append(all, question{name: name, ask: Request{Query: query}, limit: limit})
+	}
+	name, address := m.Person(3)
+	last := name[strings.IndexByte(name, ' ')+1:]
+	month := func(after int) string { return m.Sent(after).Format("2006-01-02") }
+	or := func(from int) string {
+		var words []string
+		for i := range 10 {
+			words = append(words, w(from+i*37))
+		}
+		return strings.Join(words, " OR ")
+	}
+	add(quick, "rare word", w(40_000))
+	add(quick, "common word", w(0))
+	add(quick, "two words", w(20)+" "+w(150))
+	add(quick, "three words", w(10)+" "+w(80)+" "+w(400))
+	add(quick, "five words", w(5)+" "+w(30)+" "+w(60)+" "+w(200)+" "+w(500))
+	add(quick, "rare and common", w(1)+" "+w(30_000))
+	add(quick, "OR of two", w(300)+" OR "+w(900))
+	add(phrase, "OR of ten", or(200))
+	add(quick, "negation", w(100)+" -"+w(2))
+	add(phrase, "phrase of rare words", fmt.Sprintf("%q", w(900)+" "+w(1_200)))
+	add(phrase, "phrase of common words", fmt.Sprintf("%q", w(0)+" "+w(1)+" "+w(2)))
+	add(phrase, "NEAR", w(40)+" NEAR/5 "+w(120))
+	add(quick, "from address", "from:"+address)
+	add(quick, "from domain", "from:@"+m.Domain(3))
+	add(quick, "from name", "from:"+last)
+	add(quick, "to", "to:"+address)
+	add(quick, "cc", "cc:"+address)
+	add(quick, "rcpt", "rcpt:billing@contoso.example")
+	add(quick, "subject", "subject:"+w(10)+" "+w(40))
+	add(quick, "date, wide", "date:"+month(n/10)+".."+month(n*9/10))
+	add(quick, "date, narrow", "date:"+month(n/2)+".."+month(n/2+2_000))
+	add(quick, "from and date", "from:"+address+" date:"+month(n/3)+".."+month(n*2/3))
+	add(quick, "attachment and word", "has:attachment "+w(70))
+	add(quick, "filename prefix", "filename:"+w(250)[:4]+"*")
+	add(quick, "larger", "larger:20k")
+	add(many, "prefix, common", w(3)[:2]+"*")
+	add(many, "prefix, rare", w(60_000)[:5]+"*")
+	add(quick, "nothing", "xyzzyplughnotfound")
+	add(quick, "everything", "")
+	all = append(all,
+		question{name: "relevance", ask: Request{Query: w(4) + " " + w(25), Sort: Relevance}, limit: quick},
+		question{name: "page 100", ask: Request{Query: w(6)}, limit: quick},
+		question{name: "a grant of 1 in 1,000", ask: Request{Query: w(2)},
+			within: Within{Withheld: []string{"support", "success", "billing", "partners"}, Open: []string{"legal"}}, limit: quick})
+	return all
+}
+
+// How long the newest 50 and the exact count take, with one and with eight who ask at once, in milliseconds.
+// POLYTRACE_MESSAGES says of how many messages, by default 50,000; POLYTRACE_INDEX where the index is kept for the next time.
+func BenchmarkQueries(b *testing.B) {
+	n := 50_000
+	if s := os.Getenv("POLYTRACE_MESSAGES"); s != "" {
+		n, _ = strconv.Atoi(s)
+	}
+	dir := os.Getenv("POLYTRACE_INDEX")
+	if dir == "" {
+		dir = b.TempDir()
+	}
+	a := &synthetic{synth.New(1), archive.Position(n)}
+	x, stop := followIn(b, vfs.Default, dir, a)
+	b.Cleanup(stop)
+	caughtUp(b, x, a)
+	for _, q := range thirty(a.mail, n) {
+		if q.name == "page 100" {
+			for range 99 {
+				q.ask.Cursor = search(b, x, q.ask).Next
+			}
+		}
+		r := x.Within(q.within)
+		total := search(b, r, q.ask).Total
+		b.Run(q.name, func(b *testing.B) {
+			for b.Loop() {
+				search(b, r, q.ask)
+			}
+			one := asked(b, r, q.ask, 1, 20)
+			eight := asked(b, r, q.ask, 8, 40)
+			b.ReportMetric(float64(total), "hits")
+			b.ReportMetric(one[len(one)/2], "ms-alone")
+			b.ReportMetric(eight[len(eight)/2], "ms-of-8")
+			b.ReportMetric(eight[len(eight)*99/100], "ms-of-8-p99")
+			b.ReportMetric(q.limit.Seconds()*1000, "ms-goal")
+		})
+	}
+}
+
+// asked lists how long each question took, in milliseconds, in order.
+func asked(b *testing.B, r Reader, ask Request, at, times int) (took []float64) {
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	for range at {
+		all.Go(func() {
+			for range times {
+				start := time.Now()
+				search(b, r, ask)
+				mu.Lock()
+				took = append(took, time.Since(start).Seconds()*1000)
+				mu.Unlock()
+			}
+		})
+	}
+	all.Wait()
+	slices.Sort(took)
+	return took
+}
