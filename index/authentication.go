@@ -111,7 +111,7 @@ func (a *applier) recall(doc docID, at archive.Address) error {
 // authenticated adds the term for dkim: to a document that is not removed.
 func (a *applier) authenticated(doc docID, r auth.Result) {
 	if term := dkimTerm(r); term != "" && !a.dead.Contains(doc) {
-		a.termTable.add(doc, &docTerms{keys: []string{string(rune(fieldDKIM)) + term}, ends: []uint32{0}, many: []bool{false}})
+		a.termTable.add(doc, oneTerm(fieldDKIM, term))
 	}
 }
 

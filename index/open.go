@@ -173,9 +173,9 @@ func (x *Index) options() *pebble.Options {
 		l := &o.Levels[i]
 		l.BlockSize = 32 << 10
 		l.FilterPolicy = bloom.FilterPolicy(10)
-		l.Compression = func() *sstable.CompressionProfile { return sstable.ZstdCompression }
-		if i == 0 { // Soon written again.
-			l.Compression = func() *sstable.CompressionProfile { return sstable.SnappyCompression }
+		l.Compression = func() *sstable.CompressionProfile { return sstable.SnappyCompression }
+		if i == len(o.Levels)-1 { // Nine tenths are here; what is above is soon written again.
+			l.Compression = func() *sstable.CompressionProfile { return sstable.ZstdCompression }
 		}
 	}
 	o.EventListener = &pebble.EventListener{

@@ -11,19 +11,34 @@ import (
 // docTerms lists the terms of a document, each once, with the places where it
 // stands encoded as in a positions chunk.
 type docTerms struct {
-	keys []string // field and term
-	ends []uint32 // behind the places of each key in data; no places: a value as a whole
-	many []bool   // more than one place
-	data []byte
+	of    *vocabulary
+	names []string // of.names as it was.
+	ids   []uint32 // in names: field and term
+	ends  []uint32 // behind the places of each in data; no places: a value as a whole
+	many  []bool   // more than one place
+	data  []byte
 }
+
+// key is field and term of the i-th.
+func (d *docTerms) key(i int) string { return d.names[d.ids[i]] }
+
+// oneTerm is a value as a whole.
+func oneTerm(f field, term string) *docTerms {
+	v := &vocabulary{[]string{string(rune(f)) + term}}
+	return &docTerms{of: v, names: v.names, ids: []uint32{0}, ends: []uint32{0}, many: []bool{false}}
+}
+
+// vocabulary numbers fields and terms. What was given a number keeps it.
+type vocabulary struct{ names []string }
 
 // termWriter gathers the terms of one document after another. It keeps the
 // words it has seen, so that a common word is allocated once; it is not for concurrent use.
 type termWriter struct {
 	cutter *wordCutter
-	ids    map[string]uint32 // known keys
-	names  []string          // by id
+	known  *vocabulary
+	ids    map[string]uint32 // in known
 	slots  []uint32          // by id: place in present, plus one; 0 when not in this document
+	people map[person][]personHit
 	buf    []byte
 
 	present []uint32 // ids in this document, in order of appearance
@@ -32,28 +47,52 @@ type termWriter struct {
 
 type hit struct{ slot, place uint32 }
 
+// person is somebody in a field, and personHit what that adds to a document:
+// the same few write most of the mail.
+type person struct {
+	field         field
+	name, address string
+}
+
+type personHit struct{ id, place uint32 }
+
 const (
 	// placeGap keeps phrases from reaching from one value of a field into the next.
 	placeGap = 1 << 4
-	// maxVocabulary bounds the memory for known words.
+	// maxVocabulary and maxPeople bound the memory for what is known.
 	maxVocabulary = 100_000
+	maxPeople     = 10_000
 	noPlace       = ^uint32(0)
 )
 
 func newTermWriter() *termWriter {
-	return &termWriter{cutter: newWordCutter(), ids: map[string]uint32{}}
+	w := &termWriter{cutter: newWordCutter()}
+	w.forget()
+	return w
 }
 
-func (w *termWriter) add(f field, term []byte, place uint32) {
+// forget begins a new vocabulary.
+func (w *termWriter) forget() {
+	w.known, w.ids, w.slots, w.people = &vocabulary{}, map[string]uint32{}, nil, map[person][]personHit{}
+}
+
+func (w *termWriter) add(f field, term []byte, place uint32) { w.hit(w.id(f, term), place) }
+
+// id is the number of a field and term.
+func (w *termWriter) id(f field, term []byte) uint32 {
 	w.buf = append(append(w.buf[:0], byte(f)), term...)
 	id, ok := w.ids[string(w.buf)]
 	if !ok {
-		id = uint32(len(w.names))
+		id = uint32(len(w.known.names))
 		name := string(w.buf)
 		w.ids[name] = id
-		w.names = append(w.names, name)
+		w.known.names = append(w.known.names, name)
 		w.slots = append(w.slots, 0)
 	}
+	return id
+}
+
+func (w *termWriter) hit(id, place uint32) {
 	if w.slots[id] == 0 {
 		w.present = append(w.present, id)
 		w.slots[id] = uint32(len(w.present))
@@ -84,27 +123,56 @@ func (w *termWriter) person(name, address string, fields ...field) {
 	if name == "" && address == "" {
 		return
 	}
-	local, domain := "", ""
-	if at := strings.LastIndexByte(address, '@'); at >= 0 {
-		local, domain = address[:at], strings.Trim(address[at+1:], ".")
-	}
 	for _, f := range fields {
-		place := personPlace(name, address)
-		if name != "" && !strings.EqualFold(name, address) {
-			place = w.words(f, name, place) + 1
+		p := person{f, name, address}
+		hits, ok := w.people[p]
+		if !ok {
+			if len(w.people) >= maxPeople {
+				clear(w.people)
+			}
+			hits = w.personHits(p)
+			p.name, p.address = strings.Clone(name), strings.Clone(address) // Else the message stays in memory.
+			w.people[p] = hits
 		}
-		w.words(f, address, place)
-		if local == "" {
-			w.whole(f, address)
-			continue
-		}
-		w.whole(f, local+"@"+domain)
-		w.whole(f, local+"@")
-		for d := domain; d != ""; {
-			w.whole(f, "@"+d)
-			_, d, _ = strings.Cut(d, ".")
+		for _, h := range hits {
+			w.hit(h.id, h.place)
 		}
 	}
+}
+
+// personHits are the words of name and address, and the address and its parts as a whole.
+func (w *termWriter) personHits(p person) (hits []personHit) {
+	place := personPlace(p.name, p.address)
+	words := func(text string) {
+		w.cutter.cut(text, func(word word) bool {
+			hits = append(hits, personHit{w.id(p.field, word.Term), place})
+			place++
+			return true
+		})
+		place++
+	}
+	whole := func(value string) {
+		if term := exactTerm(value); term != "" {
+			hits = append(hits, personHit{w.id(p.field, []byte(term)), noPlace})
+		}
+	}
+	if p.name != "" && !strings.EqualFold(p.name, p.address) {
+		words(p.name)
+	}
+	words(p.address)
+	at := strings.LastIndexByte(p.address, '@')
+	if at <= 0 {
+		whole(p.address)
+		return hits
+	}
+	local, domain := p.address[:at], strings.Trim(p.address[at+1:], ".")
+	whole(local + "@" + domain)
+	whole(local + "@")
+	for d := domain; d != ""; {
+		whole("@" + d)
+		_, d, _ = strings.Cut(d, ".")
+	}
+	return hits
 }
 
 // personPlace is where the words of a person begin. It depends on nothing else, so that
@@ -126,7 +194,8 @@ func (w *termWriter) mailboxes(list []message.Mailbox, fields ...field) {
 // finish returns the terms of the document and begins the next.
 func (w *termWriter) finish() docTerms {
 	n := len(w.present)
-	t := docTerms{keys: make([]string, n), ends: make([]uint32, n), many: make([]bool, n), data: make([]byte, 0, 2*len(w.hits))}
+	t := docTerms{of: w.known, names: w.known.names, ids: slices.Clone(w.present),
+		ends: make([]uint32, n), many: make([]bool, n), data: make([]byte, 0, 2*len(w.hits))}
 	starts := make([]uint32, n+1)
 	for _, h := range w.hits {
 		if h.place != noPlace {
@@ -145,7 +214,6 @@ func (w *termWriter) finish() docTerms {
 		}
 	}
 	for i, id := range w.present {
-		t.keys[i] = w.names[id]
 		w.slots[id] = 0
 		at := places[starts[i]:starts[i+1]]
 		if !slices.IsSorted(at) {
@@ -157,8 +225,8 @@ func (w *termWriter) finish() docTerms {
 		t.ends[i] = uint32(len(t.data))
 	}
 	w.present, w.hits = w.present[:0], w.hits[:0]
-	if len(w.names) > maxVocabulary {
-		w.ids, w.names, w.slots = map[string]uint32{}, nil, nil
+	if len(w.known.names) > maxVocabulary {
+		w.forget()
 	}
 	return t
 }

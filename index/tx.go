@@ -27,6 +27,7 @@ type tx struct {
 // written once. It is used again for the next batch.
 type termTable struct {
 	heads map[string]int32 // by field and term: index in terms
+	slots map[*vocabulary]*slots
 	terms []termHits
 	hits  []termHit // No pointers in it: there are a million, and they would all be followed.
 	from  []docHits
@@ -40,12 +41,25 @@ func (t *termTable) reset() {
 		*t = termTable{}
 	}
 	if t.heads == nil {
-		t.heads = map[string]int32{}
+		t.heads, t.slots = map[string]int32{}, map[*vocabulary]*slots{}
+	}
+	for v, s := range t.slots {
+		if !s.used { // Its writer has begun a new one.
+			delete(t.slots, v)
+		}
+		clear(s.at)
+		s.used = false
 	}
 	clear(t.heads)
 	clear(t.terms)
 	clear(t.from)
 	t.hits, t.terms, t.from = t.hits[:0], t.terms[:0], t.from[:0]
+}
+
+// slots are the terms of a vocabulary, by their numbers: index in terms plus one; 0 for those that are not in the batch.
+type slots struct {
+	at   []int32
+	used bool // In this batch.
 }
 
 // termHits is a chain of documents that have a term.
@@ -201,18 +215,46 @@ func (t *tx) stored(doc docID) (*stored, error) {
 func (t *termTable) add(doc docID, d *docTerms) {
 	of := uint32(len(t.from))
 	t.from = append(t.from, docHits{doc, d})
-	for i, key := range d.keys {
+	at := t.slotsOf(d)
+	for i, id := range d.ids {
 		n := int32(len(t.hits))
 		t.hits = append(t.hits, termHit{of, uint32(i), -1})
-		id, ok := t.heads[key]
-		if !ok {
-			t.heads[key] = int32(len(t.terms))
-			t.terms = append(t.terms, termHits{key, n, n})
-			continue
+		if at[id] == 0 {
+			at[id] = t.slot(d.key(i)) + 1
 		}
-		t.hits[t.terms[id].last].next = n
-		t.terms[id].last = n
+		term := &t.terms[at[id]-1]
+		if term.first < 0 {
+			term.first = n
+		} else {
+			t.hits[term.last].next = n
+		}
+		term.last = n
 	}
+}
+
+// slotsOf gives room for all terms of the vocabulary that a document's are of.
+func (t *termTable) slotsOf(d *docTerms) []int32 {
+	s := t.slots[d.of]
+	if s == nil {
+		s = &slots{}
+		t.slots[d.of] = s
+	}
+	s.used = true
+	if n := len(d.names) - len(s.at); n > 0 {
+		s.at = append(s.at, make([]int32, n)...)
+	}
+	return s.at
+}
+
+// slot is the index of a term, which no document has yet when it is new.
+func (t *termTable) slot(key string) int32 {
+	i, ok := t.heads[key]
+	if !ok {
+		i = int32(len(t.terms))
+		t.heads[key] = i
+		t.terms = append(t.terms, termHits{key, -1, -1})
+	}
+	return i
 }
 
 // flush writes all terms to a batch in order of their keys.
