@@ -290,8 +290,7 @@ func (f *finder) prefixed(family byte, fd field, text string, do func(chunk int,
 
 // chunk calls do with one chunk of a term when there is one. The value is valid until do returns.
 func (f *finder) chunk(family byte, fd field, term string, chunk int, do func(chunk int, value []byte) error) error {
-	key := binary.BigEndian.AppendUint16(termPrefix(family, fd, term), uint16(chunk))
-	value, closer, err := f.snap.Get(key)
+	value, closer, err := f.snap.Get(chunkKey(family, fd, term, chunk))
 	if errors.Is(err, pebble.ErrNotFound) {
 		return nil
 	}

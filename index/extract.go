@@ -217,7 +217,7 @@ func (z *analyzer) original(a *analysis, reading *message.Reading, j *joined) {
 		body = strings.ToValidUTF8(body[:MaxText], "")
 	}
 	z.headerTerms(m, whole)
-	a.words = z.w.words(fieldBody, body, 0)
+	a.words = z.w.body(body)
 	z.fileTerms(files)
 	s.unsearchable = cmp.Or(s.unsearchable, z.attachedTerms(a, whole, files))
 	z.flagTerms(whole, text, files, encrypted)

@@ -84,7 +84,7 @@ const (
 
 // formatVersion is raised when a key or value changes its meaning: an index
 // of another version is deleted and built again.
-const formatVersion = "4"
+const formatVersion = "5"
 
 // field says which part of a document a term is of. Letters never change meaning.
 type field byte
@@ -110,6 +110,7 @@ const (
 	fieldMailbox     field = 'm'
 	fieldMessageID   field = 'd'
 	fieldDKIM        field = 'a' // What became of the signatures.
+	fieldPair        field = 'w' // Two frequent words next to each other in a body (frequent.go).
 )
 
 // docID numbers documents in order of application.
@@ -169,6 +170,10 @@ func appendCitation(key []byte, number, citation int) []byte {
 func termPrefix(family byte, f field, term string) []byte {
 	key := make([]byte, 0, len(term)+5)
 	return append(append(append(key, family, byte(f)), term...), 0)
+}
+
+func chunkKey(family byte, f field, term string, chunk int) []byte {
+	return binary.BigEndian.AppendUint16(termPrefix(family, f, term), uint16(chunk))
 }
 
 // keyChunk is the chunk that a key of a term is of.

@@ -1,8 +1,11 @@
 package index
 
 import (
-	"math/bits"
+	"errors"
+	"io"
 	"slices"
+
+	"github.com/cockroachdb/pebble/v2"
 )
 
 // phrase returns the documents in which the slots stand behind each other in
@@ -13,8 +16,14 @@ func (f *finder) phrase(fd field, slots []Slot, within docSet) (docSet, error) {
 	if err != nil || len(slots) == 1 || s.empty() {
 		return s, err
 	}
+	if fd == fieldBody {
+		var all bool
+		if s, all, err = f.pairs(slots, s); all || err != nil {
+			return s, err
+		}
+	}
 	out := f.none()
-	err = f.starts(fd, slots, s, func(doc docID, _ []uint32) { out.add(doc) })
+	err = f.starts(fd, [][]Slot{slots}, s, func(doc docID, _ [][]uint32) { out.add(doc) })
 	return out, err
 }
 
@@ -36,42 +45,49 @@ func (f *finder) together(fd field, slots []Slot, within docSet) (docSet, error)
 	return s, nil
 }
 
-// starts calls do with each document of candidates in which the slots stand
-// behind each other, and the places of the first one, which do must not keep.
-func (f *finder) starts(fd field, slots []Slot, candidates docSet, do func(docID, []uint32)) error {
+// starts calls do with each document of candidates and the places at which each of the phrases begins in it,
+// which do must not keep.
+func (f *finder) starts(fd field, phrases [][]Slot, candidates docSet, do func(doc docID, starts [][]uint32)) error {
 	for chunk := range f.v.chunks() {
-		part := candidates.chunk(chunk)
-		if part.empty() {
-			continue
-		}
-		places := make([]slotPlaces, len(slots))
-		for i, slot := range slots {
-			var err error
-			if places[i], err = f.places(fd, slot, chunk, part); err != nil {
+		if part := candidates.chunk(chunk); !part.empty() {
+			if err := f.startsIn(fd, phrases, chunk, part, do); err != nil {
 				return err
 			}
 		}
-		base := docID(chunk) << chunkBits
-		var starts, next []uint32
-		for i, w := range part {
-			for ; w != 0; w &= w - 1 {
-				low := i*64 + bits.TrailingZeros64(w)
-				starts = places[0].at(low, starts[:0])
-				for k := 1; k < len(places) && len(starts) > 0; k++ {
-					next = places[k].at(low, next[:0])
-					starts = followed(starts, next, uint32(k))
-				}
-				if len(starts) > 0 {
-					do(base+docID(low), starts)
-				}
-			}
+	}
+	return nil
+}
+
+func (f *finder) startsIn(fd field, phrases [][]Slot, chunk int, part docSet, do func(docID, [][]uint32)) (err error) {
+	places := make([][]slotPlaces, len(phrases))
+	defer func() {
+		for _, p := range slices.Concat(places...) {
+			err = errors.Join(err, p.close())
 		}
-		for _, p := range places {
-			if p.reader.err != nil {
-				return p.reader.err
+	}()
+	for i, slots := range phrases {
+		places[i] = make([]slotPlaces, len(slots))
+		for k, slot := range slots {
+			if places[i][k], err = f.places(fd, slot, chunk, part); err != nil {
+				return err
 			}
 		}
 	}
+	base, starts := docID(chunk)<<chunkBits, make([][]uint32, len(phrases))
+	var next []uint32
+	part.each(func(low docID) {
+		for i, p := range places {
+			starts[i] = p[0].at(int(low), starts[i][:0])
+			for k := 1; k < len(p) && len(starts[i]) > 0; k++ {
+				next = p[k].at(int(low), next[:0])
+				starts[i] = followed(starts[i], next, uint32(k))
+			}
+			if len(starts[i]) == 0 {
+				return
+			}
+		}
+		do(base+low, starts)
+	})
 	return nil
 }
 
@@ -95,17 +111,30 @@ type slotPlaces struct {
 	reader posReader // Of a whole word.
 	entry  posEntry
 	ok     bool
+	held   io.Closer        // Of what reader reads.
 	merged map[int][]uint32 // Of a prefix: by low document id.
+}
+
+// close ends it, and tells whether what it read was damaged.
+func (p *slotPlaces) close() error {
+	if p.held != nil {
+		return errors.Join(p.reader.err, p.held.Close())
+	}
+	return nil
 }
 
 func (f *finder) places(fd field, s Slot, chunk int, candidates docSet) (p slotPlaces, err error) {
 	if !s.Prefix {
-		err = f.chunk(famPositions, fd, s.Text, chunk, func(_ int, value []byte) error {
-			p.reader = readPositions(slices.Clone(value))
-			p.entry, p.ok = p.reader.next()
-			return p.reader.err
-		})
-		return p, err
+		value, held, err := f.snap.Get(chunkKey(famPositions, fd, s.Text, chunk))
+		if errors.Is(err, pebble.ErrNotFound) {
+			return p, nil
+		}
+		if err != nil {
+			return p, err
+		}
+		p.held, p.reader = held, readPositions(value)
+		p.entry, p.ok = p.reader.next()
+		return p, nil
 	}
 	p.merged = map[int][]uint32{}
 	err = f.prefixed(famPositions, fd, s.Text, func(at int, value []byte) error {
@@ -132,6 +161,9 @@ func (p *slotPlaces) at(low int, dst []uint32) []uint32 {
 	if p.merged != nil {
 		return append(dst, p.merged[low]...)
 	}
+	if p.ok && int(p.entry.low) < low {
+		p.reader.skip(low)
+	}
 	for p.ok && int(p.entry.low) < low {
 		p.entry, p.ok = p.reader.next()
 	}
@@ -152,13 +184,9 @@ func (f *finder) evalNear(n *Near, within docSet) (docSet, error) {
 		if both.empty() {
 			continue
 		}
-		first := map[docID][]uint32{}
-		err = f.starts(fd, n.A.Slots, both, func(doc docID, at []uint32) { first[doc] = slices.Clone(at) })
-		if err != nil {
-			return nil, err
-		}
-		err = f.starts(fd, n.B.Slots, both, func(doc docID, at []uint32) {
-			if within := uint32(n.Distance); closeTo(first[doc], at, within+uint32(len(n.A.Slots))-1, within+uint32(len(n.B.Slots))-1) {
+		within := uint32(n.Distance)
+		err = f.starts(fd, [][]Slot{n.A.Slots, n.B.Slots}, both, func(doc docID, at [][]uint32) {
+			if closeTo(at[0], at[1], within+uint32(len(n.A.Slots))-1, within+uint32(len(n.B.Slots))-1) {
 				out.add(doc)
 			}
 		})
@@ -170,13 +198,22 @@ func (f *finder) evalNear(n *Near, within docSet) (docSet, error) {
 }
 
 // closeTo reports whether a place of b is at most behind after, or at most
-// before ahead of, one of a, and not the same.
+// before ahead of, one of a, and not the same. Both ascend.
 func closeTo(a, b []uint32, behind, ahead uint32) bool {
+	i := 0 // The first of b that is not before p.
 	for _, p := range a {
-		for _, q := range b {
-			if q > p && q-p <= behind || p > q && p-q <= ahead {
-				return true
-			}
+		for i < len(b) && b[i] < p {
+			i++
+		}
+		if i > 0 && p-b[i-1] <= ahead {
+			return true
+		}
+		next := i
+		if next < len(b) && b[next] == p {
+			next++
+		}
+		if next < len(b) && b[next]-p <= behind {
+			return true
 		}
 	}
 	return false

@@ -56,7 +56,7 @@ var refWords = []refWord{
 	{"München", []string{"munchen"}}, {"MU\u0308NCHEN", []string{"munchen"}}, {"straße", []string{"strasse"}}, {"Łódź", []string{"lodz"}},
 	{"overflow-check", []string{"overflow", "check"}}, {"10.4.2", []string{"10", "4", "2"}}, {"ﬁnal", []string{"final"}},
 	{"Ωμέγα", []string{"ωμεγα"}}, {"Ёлка", []string{"елка"}}, {"日本語", []string{"日", "+本", "+語"}}, {"交換", []string{"交", "+換"}}, {"本", []string{"本"}},
-	{"第3回", []string{"第", "3", "回"}}, {"ﾃﾞｨｽｸ", []string{"デ", "+ィ", "+ス", "+ク"}}, {"ディスク", []string{"デ", "+ィ", "+ス", "+ク"}}, {"free", []string{"free"}}, {"use", []string{"use"}}, {"after", []string{"after"}},
+	{"第3回", []string{"第", "3", "回"}}, {"ﾃﾞｨｽｸ", []string{"デ", "+ィ", "+ス", "+ク"}}, {"ディスク", []string{"デ", "+ィ", "+ス", "+ク"}}, {"free", []string{"free"}}, {"use", []string{"use"}}, {"after", []string{"after"}}, {"The", []string{"the"}}, {"für", []string{"fur"}},
 	{"contoso", []string{"contoso"}}, {"report.pdf", []string{"report", "pdf"}}, {"snake_case", []string{"snake", "case"}}, {"naïve", []string{"naive"}},
 }
 

@@ -106,6 +106,8 @@ func (h *highlighter) hits(text string) (found []highlight) {
 	var progress, seen uint64
 	var starts [64]int
 	n, enough := 0, 0
+	h.cutter.only = &h.initial
+	defer func() { h.cutter.only = nil }()
 	h.cutter.cut(text, func(w word) bool {
 		starts[n%64] = w.Start
 		progress = (progress<<1 | h.begins) & h.mask(w.Term)

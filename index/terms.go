@@ -39,6 +39,8 @@ type termWriter struct {
 	ids    map[string]uint32 // in known
 	slots  []uint32          // by id: place in present, plus one; 0 when not in this document
 	people map[person][]personHit
+	pairs  map[[2]uint32]uint32 // ids of pairs of frequent words, by those of the words
+	common []bool               // by id: a frequent word of a body
 	buf    []byte
 
 	present []uint32 // ids in this document, in order of appearance
@@ -74,6 +76,7 @@ func newTermWriter() *termWriter {
 // forget begins a new vocabulary.
 func (w *termWriter) forget() {
 	w.known, w.ids, w.slots, w.people = &vocabulary{}, map[string]uint32{}, nil, map[person][]personHit{}
+	w.pairs, w.common = map[[2]uint32]uint32{}, nil
 }
 
 func (w *termWriter) add(f field, term []byte, place uint32) { w.hit(w.id(f, term), place) }
@@ -88,6 +91,7 @@ func (w *termWriter) id(f field, term []byte) uint32 {
 		w.ids[name] = id
 		w.known.names = append(w.known.names, name)
 		w.slots = append(w.slots, 0)
+		w.common = append(w.common, f == fieldBody && frequentWords[name[1:]])
 	}
 	return id
 }
@@ -115,6 +119,33 @@ func (w *termWriter) words(f field, text string, place uint32) uint32 {
 		return true
 	})
 	return place
+}
+
+// body adds the text of a message and returns how many words it has.
+func (w *termWriter) body(text string) uint32 {
+	place, last, lastCommon := uint32(0), uint32(0), false
+	w.cutter.cut(text, func(word word) bool {
+		id := w.id(fieldBody, word.Term)
+		w.hit(id, place)
+		common := w.common[id]
+		if common && lastCommon {
+			w.hit(w.pair(last, id), noPlace)
+		}
+		last, lastCommon = id, common
+		place++
+		return true
+	})
+	return place
+}
+
+// pair is the number of the term of two frequent words.
+func (w *termWriter) pair(a, b uint32) uint32 {
+	id, ok := w.pairs[[2]uint32{a, b}]
+	if !ok {
+		id = w.id(fieldPair, []byte(pairTerm(w.known.names[a][1:], w.known.names[b][1:])))
+		w.pairs[[2]uint32{a, b}] = id
+	}
+	return id
 }
 
 // person adds an address and the name that goes with it to fields.

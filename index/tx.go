@@ -288,6 +288,7 @@ type chunkWriter struct {
 	key, value []byte
 	lows       []uint16
 	entries    []posEntry
+	positions  posWriter
 }
 
 func (w *chunkWriter) write(b *pebble.Batch, term string, from []docHits, hits []termHit) {
@@ -314,11 +315,10 @@ func (w *chunkWriter) write(b *pebble.Batch, term string, from []docHits, hits [
 		return
 	}
 	w.key[0] = famPositions
-	w.value = binary.LittleEndian.AppendUint16(w.value[:0], w.entries[len(w.entries)-1].low)
-	last := -1
+	w.positions.reset()
 	for _, e := range w.entries {
-		w.value = appendPosition(w.value, last, e)
-		last = int(e.low)
+		w.positions.add(e)
 	}
+	w.value = w.positions.chunk(w.value[:0])
 	mustBatch(b.Merge(w.key, w.value, nil))
 }

@@ -48,6 +48,7 @@ const (
 // wordCutter cuts texts into words; it is not for concurrent use.
 type wordCutter struct {
 	buf  []byte
+	only *[256]bool        // Of words in ASCII only those that begin with these are folded; the Term of others is nil.
 	run  []runeUnit        // of a script without spaces, not given out yet
 	fold map[string]string // folded forms of words that are not ASCII
 	seg  *words.Iterator[string]
@@ -117,6 +118,15 @@ func chunkEnd(text string, start int) (end int, ascii bool) {
 func (c *wordCutter) cutASCII(text string, i, end int, yield func(word) bool) bool {
 	for i < end {
 		buf, start := c.buf[:0], i
+		if c.only != nil && asciiClass[text[i]] != 0 && !c.only[asciiClass[text[i]]] {
+			for i < end && asciiClass[text[i]] != 0 {
+				i++
+			}
+			if !yield(word{nil, plainWord, start, i}) {
+				return false
+			}
+			continue
+		}
 		for i < end {
 			b := asciiClass[text[i]]
 			if b == 0 {

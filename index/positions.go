@@ -1,0 +1,303 @@
+package index
+
+import (
+	"encoding/binary"
+	"math/bits"
+	"slices"
+	"sort"
+)
+
+// A positions chunk says where a term stands in each of the documents of a posting chunk, so that
+// phrases can be found:
+//
+//	last low (2B, little-endian) | items uvarint | item ... | entry ...
+//	item:  low of the entry before (2B) | offset among the entries (4B), both little-endian
+//	entry: (distance to the document before)<<1|many uvarint
+//	       | [count uvarint, when many] | first position uvarint | distance uvarint ...
+//
+// The last document stands in front so that two chunks can be put behind each other without
+// reading the first. The items, one for each half a kilobyte or more, let a phrase of a rare word and a
+// common one pass over the documents that have the common one alone.
+const (
+	itemSize   = 6
+	itemStride = 512
+)
+
+// posEntry is a document in a positions chunk; at is what follows the distance, as encoded.
+type posEntry struct {
+	low  uint16
+	many bool
+	at   []byte
+}
+
+// encodePlaces encodes ascending positions as they stand behind an entry's distance.
+func encodePlaces(dst []byte, places []uint32) (_ []byte, many bool) {
+	if many = len(places) > 1; many {
+		dst = binary.AppendUvarint(dst, uint64(len(places)))
+	}
+	last := uint32(0)
+	for _, p := range places {
+		dst = binary.AppendUvarint(dst, uint64(p-last))
+		last = p
+	}
+	return dst, many
+}
+
+// places appends the positions of an entry to dst.
+func (e posEntry) places(dst []uint32) []uint32 {
+	rest, n := e.at, 1
+	if e.many {
+		count, size := binary.Uvarint(rest)
+		rest, n = rest[max(size, 0):], int(count)
+	}
+	last := uint32(0)
+	for ; n > 0; n-- {
+		d, size := binary.Uvarint(rest)
+		if size <= 0 { // Damaged: a number too long for any position.
+			return dst
+		}
+		rest = rest[size:]
+		last += uint32(d)
+		dst = append(dst, last)
+	}
+	return dst
+}
+
+// count is the number of positions of an entry.
+func (e posEntry) count() int {
+	if !e.many {
+		return 1
+	}
+	n, _ := binary.Uvarint(e.at)
+	return int(n)
+}
+
+// posWriter puts entries behind each other; the zero value is empty.
+type posWriter struct {
+	items, entries []byte
+	last           int // low of the last entry
+	marked         int // Where the last item points to.
+}
+
+func (w *posWriter) reset() { *w = posWriter{items: w.items[:0], entries: w.entries[:0]} }
+
+// mark notes what comes next as an item when the last one is far enough behind.
+func (w *posWriter) mark() {
+	if len(w.entries)-w.marked < itemStride {
+		return
+	}
+	w.marked = len(w.entries)
+	w.item(uint16(w.last), uint32(w.marked))
+}
+
+func (w *posWriter) item(low uint16, offset uint32) {
+	w.items = binary.LittleEndian.AppendUint32(binary.LittleEndian.AppendUint16(w.items, low), offset)
+}
+
+// add puts an entry behind those that there are.
+func (w *posWriter) add(e posEntry) {
+	w.mark()
+	head := uint64(int(e.low)-w.last) << 1
+	if e.many {
+		head |= 1
+	}
+	w.entries = append(binary.AppendUvarint(w.entries, head), e.at...)
+	w.last = int(e.low)
+}
+
+// join puts the entries of a chunk behind those that there are, all of which are of documents before its own.
+func (w *posWriter) join(r posReader) {
+	w.mark()
+	head, n := binary.Uvarint(r.entries)
+	w.entries = binary.AppendUvarint(w.entries, uint64(int(head>>1)-w.last)<<1|head&1)
+	shift := uint32(len(w.entries) - n)
+	w.entries = append(w.entries, r.entries[n:]...)
+	for rest := r.items; len(rest) > 0; rest = rest[itemSize:] {
+		at := binary.LittleEndian.Uint32(rest[2:]) + shift
+		w.item(binary.LittleEndian.Uint16(rest), at)
+		w.marked = int(at)
+	}
+	w.last = r.last
+}
+
+// chunk appends what was put together to dst.
+func (w *posWriter) chunk(dst []byte) []byte {
+	dst = binary.LittleEndian.AppendUint16(slices.Grow(dst, len(w.items)+len(w.entries)+7), uint16(w.last))
+	dst = binary.AppendUvarint(dst, uint64(len(w.items)/itemSize))
+	return append(append(dst, w.items...), w.entries...)
+}
+
+// posReader walks the entries of a positions chunk.
+type posReader struct {
+	items, entries []byte
+	last           int // The last document that there is.
+	rest           []byte
+	low            int // of the last entry; -1 before the first
+	err            error
+}
+
+func readPositions(value []byte) posReader {
+	if len(value) < 4 {
+		return posReader{err: errCorrupt}
+	}
+	items, n := binary.Uvarint(value[2:])
+	if n <= 0 || items > uint64(len(value)-2-n)/itemSize {
+		return posReader{err: errCorrupt}
+	}
+	entries := value[2+n+int(items)*itemSize:]
+	return posReader{
+		items: value[2+n : 2+n+int(items)*itemSize], entries: entries, last: int(binary.LittleEndian.Uint16(value)), rest: entries, low: -1,
+	}
+}
+
+// next returns the next entry, false at the end or when r.err is set.
+func (r *posReader) next() (e posEntry, ok bool) {
+	if len(r.rest) == 0 || r.err != nil {
+		return e, false
+	}
+	head, n := binary.Uvarint(r.rest)
+	r.rest = r.rest[max(n, 0):]
+	low := uint64(max(r.low, 0)) + head>>1
+	count, size := uint64(1), 0
+	if head&1 != 0 {
+		count, size = binary.Uvarint(r.rest)
+	}
+	if n <= 0 || low >= chunkDocs || size < 0 || head&1 != 0 && size == 0 || count > uint64(len(r.rest)) {
+		r.err = errCorrupt
+		return e, false
+	}
+	end, ok := uvarints(r.rest, size, int(count))
+	if !ok {
+		r.err = errCorrupt
+		return e, false
+	}
+	r.low = int(low)
+	e = posEntry{uint16(low), head&1 != 0, r.rest[:end]}
+	r.rest = r.rest[end:]
+	return e, true
+}
+
+// uvarints finds the end of n numbers in b from an offset on; false when there are fewer.
+func uvarints(b []byte, at, n int) (end int, ok bool) {
+	const high = 0x8080808080808080
+	for ; n >= 8 && at+8 <= len(b); at += 8 { // Each byte without its high bit ends one.
+		n -= bits.OnesCount64(^binary.LittleEndian.Uint64(b[at:]) & high)
+	}
+	for ; n > 0; at++ {
+		if at >= len(b) {
+			return 0, false
+		}
+		if b[at] < 0x80 {
+			n--
+		}
+	}
+	return at, true
+}
+
+// skip passes over entries of documents before low, not over all of them.
+func (r *posReader) skip(low int) {
+	if len(r.items) == 0 || r.err != nil {
+		return
+	}
+	n := len(r.items) / itemSize
+	i := sort.Search(n, func(i int) bool { return int(binary.LittleEndian.Uint16(r.items[i*itemSize:])) >= low })
+	if i == 0 {
+		return
+	}
+	item := r.items[(i-1)*itemSize:]
+	at, before := int(binary.LittleEndian.Uint32(item[2:])), int(binary.LittleEndian.Uint16(item))
+	r.items = r.items[(i-1)*itemSize:]
+	switch {
+	case at > len(r.entries):
+		r.err = errCorrupt
+	case at > len(r.entries)-len(r.rest):
+		r.rest, r.low = r.entries[at:], before
+	}
+}
+
+// joinPositions puts chunks behind each other where they do not overlap, as those of
+// following batches, and else merges them entry by entry.
+func joinPositions(values [][]byte) ([]byte, error) {
+	type part struct {
+		posReader
+		first int
+	}
+	parts := make([]part, len(values))
+	for i, v := range values {
+		r := readPositions(v)
+		first := r // Reads the first entry alone.
+		e, ok := first.next()
+		if !ok {
+			return nil, errCorrupt
+		}
+		parts[i] = part{r, int(e.low)}
+	}
+	slices.SortStableFunc(parts, func(a, b part) int { return a.first - b.first })
+	size := 0
+	for i, p := range parts {
+		if i > 0 && p.first <= parts[i-1].last || p.last < p.first {
+			return unionPositions(values)
+		}
+		size += len(p.entries)
+	}
+	w := posWriter{entries: make([]byte, 0, size+len(parts))}
+	for _, p := range parts {
+		w.join(p.posReader)
+	}
+	return w.chunk(nil), nil
+}
+
+func unionPositions(values [][]byte) ([]byte, error) {
+	var all []posEntry
+	for _, v := range values {
+		r := readPositions(v)
+		for e, ok := r.next(); ok; e, ok = r.next() {
+			all = append(all, e)
+		}
+		if r.err != nil {
+			return nil, r.err
+		}
+	}
+	slices.SortStableFunc(all, func(a, b posEntry) int { return int(a.low) - int(b.low) })
+	var w posWriter
+	for i := 0; i < len(all); {
+		e, end := all[i], i+1
+		for end < len(all) && all[end].low == e.low {
+			end++
+		}
+		if end > i+1 {
+			e = unionEntry(all[i:end])
+		}
+		w.add(e)
+		i = end
+	}
+	return w.chunk(nil), nil
+}
+
+func unionEntry(same []posEntry) posEntry {
+	var places []uint32
+	for _, e := range same {
+		places = e.places(places)
+	}
+	slices.Sort(places)
+	e := posEntry{low: same[0].low}
+	e.at, e.many = encodePlaces(nil, slices.Compact(places))
+	return e
+}
+
+// lessPositions leaves documents out of a positions chunk; left is nil when none stays.
+func lessPositions(value []byte, keep func(low uint16) bool) (left []byte, changed bool, err error) {
+	r := readPositions(value)
+	var w posWriter
+	for e, ok := r.next(); ok; e, ok = r.next() {
+		if keep(e.low) {
+			w.add(e)
+		} else {
+			changed = true
+		}
+	}
+	if r.err != nil || len(w.entries) == 0 {
+		return nil, changed, r.err
+	}
+	return w.chunk(nil), changed, nil
+}
