@@ -6,13 +6,19 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
+	"io"
+	"math/rand/v2"
 	"net"
+	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -118,11 +124,110 @@ func BenchmarkSustained(b *testing.B) {
 	b.ReportMetric(ours.peak(b), "peak-MiB")
 }
 
+// BenchmarkMixed takes in 500 messages and answers 50 searches in each second, for as many seconds as are
+// asked for, and tells whether the index falls behind and memory grows: the most records that were not searchable yet and
+// the memory in use, in the first half and in the second.
+func BenchmarkMixed(b *testing.B) {
+	const messages, searches = 500, 50
+	ours, rcpt := startPolytrace(b)
+	l := load{"4KiB×8", 8, bytesOf(4 << 10), false}
+	words := strings.Fields(string(letterText(1 << 16)))
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: searches}}
+	var mu sync.Mutex
+	var took []float64
+	var work sync.WaitGroup
+	ask := func(r *rand.Rand) {
+		query := url.QueryEscape(words[r.IntN(len(words))] + " " + words[r.IntN(len(words))])
+		start := time.Now()
+		err := ours.search(client, query)
+		mu.Lock()
+		defer mu.Unlock()
+		if err != nil {
+			b.Error(err)
+		}
+		took = append(took, time.Since(start).Seconds()*1000)
+	}
+	var lag, memory [2]float64
+	var waits []time.Duration
+	r := rand.New(rand.NewPCG(3, 4))
+	second := time.NewTicker(time.Second)
+	defer second.Stop()
+	for i := range b.N {
+		work.Go(func() {
+			o := l.send(b, ours.address, rcpt, messages)
+			mu.Lock()
+			waits = append(waits, o.waits...)
+			mu.Unlock()
+		})
+		for range searches {
+			seed := r.Uint64()
+			work.Go(func() {
+				r := rand.New(rand.NewPCG(seed, 0))
+				time.Sleep(time.Duration(r.IntN(950)) * time.Millisecond)
+				ask(r)
+			})
+		}
+		<-second.C
+		half := 2 * i / b.N
+		lag[half] = max(lag[half], float64(ours.state(b).Lag))
+		memory[half] = max(memory[half], ours.memory(b, resident))
+	}
+	work.Wait()
+	slices.Sort(took)
+	slices.Sort(waits)
+	b.ReportMetric(took[len(took)/2], "search-ms")
+	b.ReportMetric(took[len(took)*99/100], "search-p99-ms")
+	b.ReportMetric(float64(waits[len(waits)*99/100].Microseconds())/1000, "intake-p99-ms")
+	for i, half := range []string{"first", "second"} {
+		b.ReportMetric(lag[i], "lag-records-"+half)
+		b.ReportMetric(memory[i], "MiB-"+half)
+	}
+}
+
+// search asks the API for a page.
+func (c child) search(client *http.Client, query string) error {
+	q, err := http.NewRequest(http.MethodGet, c.web+"/api/v1/search?q="+query, nil)
+	if err != nil {
+		return err
+	}
+	q.Header.Set("Authorization", "Bearer "+c.token)
+	a, err := client.Do(q)
+	if err != nil {
+		return err
+	}
+	defer a.Body.Close()
+	if a.StatusCode != http.StatusOK {
+		return fmt.Errorf("search says %s", a.Status)
+	}
+	_, err = io.Copy(io.Discard, a.Body)
+	return err
+}
+
 // child is a process: a polytrace that runs, or this one.
 type child struct {
 	address string
+	web     string // Where it serves pages.
+	token   string // Who may search there.
 	pid     int
 	status  func() ([]byte, error) // What polytrace says of itself.
+}
+
+// state is what a status says of how far the index and the examiner are.
+type state struct {
+	Lag    int
+	Intake struct{ Evidence struct{ Behind int } }
+}
+
+func (c child) state(b *testing.B) (s state) {
+	b.Helper()
+	out, err := c.status()
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := json.Unmarshal(out, &s); err != nil {
+		b.Fatal(err)
+	}
+	return s
 }
 
 // settle waits until polytrace has indexed and examined what it took in.
@@ -131,18 +236,7 @@ func (c child) settle(b *testing.B) {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for ; ; <-tick.C {
-		out, err := c.status()
-		if err != nil {
-			b.Fatal(err)
-		}
-		var s struct {
-			Lag    int
-			Intake struct{ Evidence struct{ Behind int } }
-		}
-		if err := json.Unmarshal(out, &s); err != nil {
-			b.Fatal(err)
-		}
-		if s.Lag == 0 && s.Intake.Evidence.Behind == 0 {
+		if s := c.state(b); s.Lag == 0 && s.Intake.Evidence.Behind == 0 {
 			return
 		}
 	}
@@ -156,14 +250,20 @@ func startPolytrace(b *testing.B) (c child, rcpt string) {
 		b.Fatalf("%v: %s", err, out)
 	}
 	env := append(os.Environ(), "POLYTRACE_SMTP_LISTEN=127.0.0.1:0", "POLYTRACE_HTTP_LISTEN=127.0.0.1:0", "POLYTRACE_OPS_LISTEN=127.0.0.1:0")
-	add := exec.Command(program, "queue", "add", "load", "--format", "plain", "--data", data)
-	add.Env = env
-	out, err := add.Output()
-	if err != nil {
-		b.Fatal(err)
+	run := func(args ...string) string {
+		cmd := exec.Command(program, append(args, "--data", data)...)
+		cmd.Env = env
+		out, err := cmd.Output()
+		if err != nil {
+			b.Fatal(err)
+		}
+		return strings.TrimSpace(string(out))
 	}
+	rcpt = run("queue", "add", "load", "--format", "plain")
+	token := run("token", "create", "load", "--role", "observer")
 	serve := exec.Command(program, "serve", "--data", data)
 	serve.Env = env
+	var err error
 	if serve.Stderr, err = os.Create(filepath.Join(dir, "log")); err != nil { // As a journal would take it.
 		b.Fatal(err)
 	}
@@ -174,7 +274,7 @@ func startPolytrace(b *testing.B) (c child, rcpt string) {
 	spawn(b, serve)
 	line, err := bufio.NewReader(greeting).ReadString('\n')
 	words := strings.Fields(line)
-	if err != nil || len(words) < 5 {
+	if err != nil || len(words) < 8 {
 		b.Fatalf("greeting %q: %v", line, err)
 	}
 	status := func() ([]byte, error) {
@@ -182,7 +282,7 @@ func startPolytrace(b *testing.B) (c child, rcpt string) {
 		ask.Env = env
 		return ask.Output()
 	}
-	return child{words[4], serve.Process.Pid, status}, strings.TrimSpace(string(out))
+	return child{words[4], words[7], token, serve.Process.Pid, status}, rcpt
 }
 
 // processor is the time that the processors have worked for the process.
@@ -204,18 +304,28 @@ func (c child) processor(b *testing.B) time.Duration {
 	return time.Duration(user+system) * 10 * time.Millisecond // The kernel tells hundredths of a second.
 }
 
-var highWater = regexp.MustCompile(`VmHWM:\s+(\d+) kB`)
+// What the kernel tells of the memory of a process.
+var (
+	highWater = regexp.MustCompile(`VmHWM:\s+(\d+) kB`)
+	resident  = regexp.MustCompile(`VmRSS:\s+(\d+) kB`)
+)
 
 // peak is the most memory that the process had since its start, in MiB.
 func (c child) peak(b *testing.B) float64 {
+	b.Helper()
+	return c.memory(b, highWater)
+}
+
+// memory is what of the memory of the process, in MiB.
+func (c child) memory(b *testing.B, what *regexp.Regexp) float64 {
 	b.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.pid))
 	if err != nil {
 		b.Fatal(err)
 	}
-	m := highWater.FindSubmatch(status)
+	m := what.FindSubmatch(status)
 	if m == nil {
-		b.Fatalf("no peak in %s", status)
+		b.Fatalf("no memory in %s", status)
 	}
 	kib, err := strconv.Atoi(string(m[1]))
 	if err != nil {
