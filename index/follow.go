@@ -19,9 +19,12 @@ import (
 
 // A run ends at either of these. When nothing waits a run is the one
 // record that came, so it is searchable at once; when much waits, runs grow and each key is written once for all of them.
+// When so much waits that nobody counts on finding the last of it soon, as while the index is built, they are four times as long.
 const (
 	maxRunRecords = 1024
 	maxRunBytes   = 4 << 20
+
+	muchWaits = 20_000 // records
 )
 
 // How long to wait before the archive is asked again: for streams that are new, and after it failed.
@@ -361,6 +364,10 @@ func (r *reader) pass(runs chan<- run) (read bool, failure error) {
 func (r *reader) run(s archive.Stream) (run, error) {
 	u := run{stream: s, from: r.next[s]}
 	removed := r.x.now().removed
+	most, mostBytes := maxRunRecords, maxRunBytes
+	if r.x.archive.Next(s)-u.from > muchWaits {
+		most, mostBytes = 4*most, 4*mostBytes
+	}
 	var records []found
 	size := 0
 	var failure error
@@ -381,7 +388,7 @@ func (r *reader) run(s archive.Stream) (run, error) {
 		u.gone = news
 		records = append(records, f)
 		size += len(rec.Body)
-		if f.order != nil || len(records) >= maxRunRecords || size >= maxRunBytes {
+		if f.order != nil || len(records) >= most || size >= mostBytes {
 			break
 		}
 	}

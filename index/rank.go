@@ -2,7 +2,7 @@ package index
 
 import "math"
 
-// Relevance is BM25 over the fields: a word weighs more the rarer it is, more in a subject
+// Relevance is BM25F (Robertson, Zaragoza, Taylor: Simple BM25 extension to multiple weighted fields, 2004): a word weighs more the rarer it is, more in a subject
 // than in a body, and each further time it stands there less. It depends on nothing
 // but the documents below view.n, so that pages fit each other while mail comes in.
 const (
@@ -38,21 +38,21 @@ func (f *finder) scores(n Node, hits docSet) ([]float32, error) {
 }
 
 func (f *finder) score(scores []float32, fields []field, slot Slot, hits, all docSet, count int) error {
+	having, err := f.evalText(&Text{Fields: fields, Slots: []Slot{slot}}, nil)
+	if err != nil {
+		return err
+	}
+	having.and(all) // The words of the dead stay for a while.
+	found := having.count()
 	frequency := make([]float32, f.v.n)
-	found := 0
 	for _, fd := range fields {
 		w := weight(fd)
-		err := f.chunks(famPositions, fd, slot, nil, func(chunk int, value []byte) error {
-			r := readPositions(value)
+		err := f.chunks(famPositions, fd, slot, hits, func(chunk int, value []byte) error {
+			r, part, base := readPositions(value), hits.chunk(chunk), docID(chunk)<<chunkBits
 			for e, ok := r.next(); ok; e, ok = r.next() {
-				doc := docID(chunk)<<chunkBits | docID(e.low)
-				if doc >= f.v.n {
-					break
+				if low := docID(e.low); int(low/64) < len(part) && part.has(low) {
+					frequency[base|low] += w * float32(e.count())
 				}
-				if frequency[doc] == 0 && all.has(doc) { // The words of the dead stay for a while.
-					found++
-				}
-				frequency[doc] += w * float32(e.count())
 			}
 			return r.err
 		})
