@@ -100,6 +100,9 @@ func (s *State) apply(d decision) error {
 	if fold, ok := retentionFolds[d.Type]; ok {
 		return fold(s, d)
 	}
+	if fold, ok := threadFolds[d.Type]; ok {
+		return fold(s, d)
+	}
 	return s.applyToCase(d)
 }
 

@@ -58,6 +58,9 @@ func anyCommand(t *rapid.T) Command {
 		RequestErasure{run(archive.Mail, archive.Position(10*id), 1), "r"},
 		ApproveErasure{ID: id},
 		RefuseErasure{id, "r"},
+		SplitThread{Named{archive.Address{Stream: archive.Mail, Position: archive.Position(id)}, archive.Digest{byte(id)}}, text},
+		JoinThreads{[2]Named{{archive.Address{Stream: archive.Mail}, archive.Digest{byte(id)}}, {archive.Address{Stream: archive.Mail}, archive.Digest{byte(id + 1)}}}, "r"},
+		UndoThread{archive.Position(number - 80), text},
 		Expire{archive.Mail, []archive.PackInfo{pack(archive.Mail, archive.Position(100*id), 5, start.AddDate(0, 0, -id))}},
 	}
 	return rapid.SampledFrom(commands).Draw(t, "command")

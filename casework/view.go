@@ -39,6 +39,8 @@ type State struct {
 	orders   []Order                  // What is to be removed, oldest first.
 	removed  recordSet                // Of all orders.
 	locks    int                      // Decisions that may have changed what Lock says.
+
+	corrections []Correction // Of conversations, in order of their positions; never changed in place.
 }
 
 // caseFile is a case as the fold keeps it.
