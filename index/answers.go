@@ -171,11 +171,11 @@ func (r Reader) Thread(ctx context.Context, id string) (*Thread, error) {
 		if !ok {
 			return archive.ErrNotFound
 		}
-		docs, lowest, err := f.thread(at)
+		c, err := f.conversation(at)
 		if err != nil {
 			return err
 		}
-		docs = slices.DeleteFunc(docs, func(doc docID) bool { return !f.sees(doc) })
+		docs := slices.DeleteFunc(c.docs, func(doc docID) bool { return !f.sees(doc) })
 		if len(docs) == 0 {
 			r, err := f.removedAs(at)
 			if err == nil && r != nil {
@@ -184,7 +184,10 @@ func (r Reader) Thread(ctx context.Context, id string) (*Thread, error) {
 			return cmp.Or(err, archive.ErrNotFound)
 		}
 		slices.SortFunc(docs, f.v.compare)
-		t.ID = threadID(lowest)
+		t.ID = threadID(c.lowest)
+		if t.Missing, err = f.missing(c, docs); err != nil {
+			return err
+		}
 		t.Messages, err = f.summaries(docs, newHighlighter(newWordCutter(), &All{}))
 		return err
 	})

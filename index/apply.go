@@ -60,6 +60,8 @@ type memory struct {
 
 	fragments map[docID]fragment // Those with a row in 'f'.
 
+	corrections corrections
+
 	terms termTable
 	steps steps
 }
@@ -118,7 +120,7 @@ func apply(db *pebble.DB, old *state, m *memory, r run) (*pebble.Batch, *state, 
 }
 
 func newApplier(db *pebble.DB, old *state, m *memory) *applier {
-	return &applier{tx: newTx(db, m.orphans, &m.terms), steps: m.steps, state: old.next(), published: old.n, fragments: m.fragments, torn: map[node]bool{}}
+	return &applier{tx: newTx(db, m.orphans, &m.terms), steps: m.steps, state: old.next(), published: old.n, fragments: m.fragments, torn: map[node]bool{}, corrections: m.corrections, strained: map[docID]bool{}}
 }
 
 // all applies the records of a run one by one.
@@ -148,6 +150,9 @@ func (a *applier) finish() (*pebble.Batch, *state, error) {
 	if err := a.settle(); err != nil {
 		return nil, nil, fmt.Errorf("join fragments: %w", err)
 	}
+	if err := a.divideAll(); err != nil {
+		return nil, nil, fmt.Errorf("divide conversations: %w", err)
+	}
 	if err := a.writeCounts(); err != nil {
 		return nil, nil, err
 	}
@@ -169,6 +174,10 @@ type applier struct {
 
 	fragments map[docID]fragment
 	torn      map[node]bool // Messages of which fragments came or went.
+
+	corrections corrections
+	strained    map[docID]bool // Documents whose thread is to be divided anew.
+	ownBlocks   map[int]bool   // Blocks of view.thread that no reader has.
 }
 
 func (a *applier) item(it item) error {
@@ -296,6 +305,9 @@ func (a *applier) lowerThread(thread uint32) error {
 		if at := a.address(keyDoc(key)); i == 0 || compareAddress(at, row.lowest) < 0 {
 			row.lowest = at
 		}
+		if row.split {
+			a.strained[keyDoc(key)] = true
+		}
 	}
 	a.set(docKey(famThread, root), row.encode())
 	return nil
@@ -369,7 +381,7 @@ func (s *state) loadNumbers(value []byte) error {
 	return nil
 }
 
-// decision applies an event: which case cites what. An event that this version cannot read
+// decision applies an event: which case cites what, and which conversations people corrected. An event that this version cannot read
 // says nothing to the index; casework reports it.
 func (a *applier) decision(it item) error {
 	e, err := casework.DecodeEvent(it.event)
@@ -395,6 +407,8 @@ func (a *applier) decision(it item) error {
 		}
 		a.delete(citedKey(e.Case, c.ID))
 		a.delete(citingKey(archive.Digest(value[:len(archive.Digest{})]), e.Case, c.ID))
+	default:
+		return a.correct(it.meta.Position, e)
 	}
 	return nil
 }

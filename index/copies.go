@@ -149,6 +149,9 @@ func (a *applier) document(e *analysis) (docID, *stored, error) {
 			a.set(key, docValue(doc))
 			if key[0] == famDigest {
 				s.copies++
+				if err := a.recallCorrections(doc, e.meta.SHA256); err != nil {
+					return 0, nil, err
+				}
 			}
 		}
 	}

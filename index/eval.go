@@ -155,6 +155,8 @@ func (f *finder) eval(n Node, within docSet) (docSet, error) {
 		return f.evalCase(n)
 	case *ThreadID:
 		return f.evalThread(n)
+	case *InThread:
+		return f.evalInThread(n)
 	case *Digest:
 		return f.evalDigest(n)
 	}
@@ -182,7 +184,7 @@ func cost(n Node) int {
 		return 4
 	case *Near:
 		return 7
-	case *Or, *And:
+	case *Or, *And, *InThread:
 		return 8
 	}
 	return 9
@@ -383,42 +385,80 @@ func (f *finder) evalThread(n *ThreadID) (docSet, error) {
 	if !ok {
 		return s, nil
 	}
-	docs, _, err := f.thread(at)
-	for _, doc := range docs {
+	c, err := f.conversation(at)
+	for _, doc := range c.docs {
 		f.addDoc(s, doc)
 	}
 	return s, err
 }
 
-// thread lists the documents of the thread that a record is in; none when there is no such record.
+// evalInThread finds the conversations of what is found within the limits.
+func (f *finder) evalInThread(n *InThread) (docSet, error) {
+	hits, err := f.find(n.Kid)
+	if err != nil {
+		return nil, err
+	}
+	s := f.none()
+	f.v.allOf(hits, s)
+	return s, nil
+}
+
+// conversation is the documents of a thread.
+type conversation struct {
+	docs   []docID // Also those outside of the limits.
+	lowest archive.Address
+	whole  [][]byte // Keys of 'g': its documents, and those it was split off from.
+	split  bool
+}
+
+// conversation finds the thread that a record is in; it has no documents when there is no such record.
 // One that is dead still leads to those who stay until its rows are deleted.
-func (f *finder) thread(at archive.Address) (docs []docID, lowest archive.Address, err error) {
-	value, err := getCopy(f.snap, addressKey(at))
+func (f *finder) conversation(at archive.Address) (c conversation, err error) {
+	value, err := f.get(addressKey(at))
 	if err != nil || value == nil {
-		return nil, lowest, err
+		return c, err
 	}
 	doc := binary.BigEndian.Uint32(value)
 	if doc >= f.v.n || f.v.hidden.Contains(doc) && !f.v.dead.Contains(doc) {
-		return nil, lowest, nil
+		return c, nil
 	}
 	if dead, err := f.outside(doc); dead || err != nil {
-		return nil, lowest, err
+		return c, err
 	}
 	s, err := f.stored(doc)
 	if err != nil {
-		return nil, lowest, err
+		return c, err
 	}
-	root, row, err := findThread(f.get, s.thread)
+	if c.lowest, err = f.lowest(doc, s); err != nil {
+		return c, err
+	}
+	thread := f.v.thread.of(doc)
+	c.split = thread >= splitOff
+	root, _, err := findThread(f.get, s.thread)
 	if err != nil {
-		return nil, lowest, err
+		return c, err
 	}
 	err = eachIn(f.snap, docKey(famMember, root), func(key, _ []byte) error {
-		if other := keyDoc(key); other < f.v.n && !f.v.hidden.Contains(other) {
-			docs = append(docs, other)
+		other := keyDoc(key)
+		if other >= f.v.n || f.v.hidden.Contains(other) {
+			return nil
+		}
+		c.whole = append(c.whole, bytes.Clone(key))
+		if f.v.thread.of(other) == thread {
+			c.docs = append(c.docs, other)
 		}
 		return nil
 	})
-	return docs, row.lowest, err
+	return c, err
+}
+
+// lowest is the lowest address in the thread of a document.
+func (f *finder) lowest(doc docID, s *stored) (archive.Address, error) {
+	if thread := f.v.thread.of(doc); thread != noThread && thread >= splitOff {
+		return f.v.address(thread % splitOff), nil
+	}
+	_, row, err := findThread(f.get, s.thread)
+	return row.lowest, err
 }
 
 // outside reports whether a document is in no thread any more.

@@ -388,12 +388,14 @@ func marshalDetails(d details) []byte {
 
 // links is what a message says about the conversation it belongs to.
 type links struct {
-	nodes   []node   // Messages it names, itself included; Exchange's conversation.
-	subject uint64   // Hash of the base subject; 0 when there is none.
-	orphan  bool     // A reply that names nothing it answers.
-	author  uint32   // Hash of the address of who wrote it.
-	people  []uint32 // Hashes of the addresses of all who took part.
-	date    int64    // Unix milliseconds
+	id       string   // Its Message-ID; "" when it has none.
+	names    []string // Message-IDs that it answers, the one that it is an answer to last. Not its own.
+	exchange node     // Exchange's conversation; zero when it names none.
+	subject  uint64   // Hash of the base subject; 0 when there is none.
+	orphan   bool     // A reply that names nothing it answers.
+	author   uint32   // Hash of the address of who wrote it.
+	people   []uint32 // Hashes of the addresses of all who took part.
+	date     int64    // Unix milliseconds
 }
 
 // node is a hash that messages of one conversation have in common.
@@ -405,21 +407,43 @@ func nodeOf(kind byte, text string) (n node) {
 	return n
 }
 
-func linksOf(m *message.Message, date int64) links {
-	l := links{date: date}
-	if m.MessageID != "" {
-		l.nodes = append(l.nodes, nodeOf('i', m.MessageID))
+// nodes are the messages that it names, itself included, and Exchange's conversation.
+func (l links) nodes() []node {
+	nodes := make([]node, 0, len(l.names)+2)
+	if l.id != "" {
+		nodes = append(nodes, nodeOf('i', l.id))
 	}
-	for _, id := range slices.Concat(m.References, m.InReplyTo) {
-		if n := nodeOf('i', id); id != "" && !slices.Contains(l.nodes, n) {
-			l.nodes = append(l.nodes, n)
+	for _, id := range l.names {
+		nodes = append(nodes, nodeOf('i', id))
+	}
+	if l.exchange != (node{}) {
+		nodes = append(nodes, l.exchange)
+	}
+	return nodes
+}
+
+// answered lists what a message answers, each once: References is in order of time, and what
+// In-Reply-To names is nearest (RFC 5322 section 3.6.4).
+// QUIRK: some programs put the oldest message last into References, or leave In-Reply-To out of it.
+func answered(m *message.Message) (names []string) {
+	known := map[string]bool{"": true, m.MessageID: true}
+	for _, id := range slices.Backward(slices.Concat(m.References, m.InReplyTo)) {
+		if !known[id] {
+			known[id] = true
+			names = append(names, id)
 		}
 	}
+	slices.Reverse(names)
+	return names
+}
+
+func linksOf(m *message.Message, date int64) links {
+	l := links{id: m.MessageID, names: answered(m), date: date}
 	base := fold(strings.Join(strings.Fields(message.BaseSubject(m.Subject)), " "))
 	// The first 22 bytes stay the same in a conversation (MS-OXOMSG section 2.2.1.3). Some
 	// programs send a constant: the subject has to agree.
 	if raw, err := base64.StdEncoding.DecodeString(m.ThreadIndex); err == nil && len(raw) >= 22 && base != "" {
-		l.nodes = append(l.nodes, nodeOf('x', string(raw[:22])+base))
+		l.exchange = nodeOf('x', string(raw[:22])+base)
 	}
 	if base == "" || utf8.RuneCountInString(base) < 3 {
 		return l

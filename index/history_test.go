@@ -30,6 +30,8 @@ type history struct {
 
 	removed []archive.Removal
 	steps   steps
+
+	corrected []casework.ThreadUndoneData // What takes back what was decided.
 }
 
 // historyMail is a message that has a Message-ID.
@@ -53,7 +55,7 @@ func pick[E any](t *rapid.T, from []E) E { return from[rapid.IntRange(0, len(fro
 
 func (h *history) grow(t *rapid.T) {
 	stream := pick(t, historyStreams)
-	switch rapid.IntRange(0, 23).Draw(t, "what") {
+	switch rapid.IntRange(0, 25).Draw(t, "what") {
 	case 0, 1:
 		h.sighting(t, stream)
 	case 2: // As a gateway does that could not ask whether it is known.
@@ -67,7 +69,7 @@ func (h *history) grow(t *rapid.T) {
 		h.damaged[archive.Address{Stream: stream, Position: archive.Position(len(h.streams[stream]))}] = true
 		h.mu.Unlock()
 		h.append(archive.Meta{Stream: stream}, mail("damaged"))
-	case 5, 6:
+	case 5, 6, 24, 25:
 		h.decision(t)
 	case 7:
 		h.removal(t)
@@ -206,11 +208,35 @@ func (h *history) decision(t *rapid.T) {
 		return
 	}
 	at := pick(t, h.seen)
+	if rapid.Bool().Draw(t, "about a conversation") {
+		h.correction(t)
+		return
+	}
 	if rapid.IntRange(0, 2).Draw(t, "removed") == 0 {
 		h.decide(t, casework.CitationRemoved, number, casework.CitationRemovedData{ID: id, Record: at})
 		return
 	}
 	h.decide(t, casework.CitationAdded, number, casework.CitationData{ID: h.made, Record: at, SHA256: h.streams[at.Stream][at.Position].Meta.SHA256})
+}
+
+// correction splits, joins, or takes that back, also what was taken back before.
+func (h *history) correction(t *rapid.T) {
+	named := func() casework.Named {
+		at := pick(t, h.seen)
+		return casework.Named{Record: at, SHA256: h.streams[at.Stream][at.Position].Meta.SHA256}
+	}
+	switch what := rapid.IntRange(0, 3).Draw(t, "correction"); {
+	case what == 0 && len(h.corrected) > 0:
+		h.decide(t, casework.ThreadUndone, 0, pick(t, h.corrected))
+	case what == 1:
+		data := casework.ThreadJoinedData{Messages: [2]casework.Named{named(), named()}}
+		at := h.decide(t, casework.ThreadJoined, 0, data)
+		h.corrected = append(h.corrected, casework.ThreadUndoneData{Decision: at.Position, Messages: data.Messages[:]})
+	default:
+		data := casework.ThreadSplitData{Message: named()}
+		at := h.decide(t, casework.ThreadSplit, 0, data)
+		h.corrected = append(h.corrected, casework.ThreadUndoneData{Decision: at.Position, Messages: []casework.Named{data.Message}})
+	}
 }
 
 // removal orders that runs of records are removed, some of which never came or were removed before.
@@ -279,6 +305,7 @@ func saysAll(t tester, x *Index, a *memArchive) string {
 	for _, q := range []string{
 		"", "disk", "disk array", "\"disk array\"", "-disk", "日本", "uberf*", "subject:munchen", "from:jane", "to:@contoso.example", "rcpt:audit",
 		"to:boss", "bcc:audit", "queue:copies", "overflow", "subject:whole", "queue:sales", "is:import", "is:unsearchable", "kind:page", "case:1", "case:2", "has:link", "id:3@contoso.example", "dkim:pass", "dkim:fail", "dkim:none", "after:2026-10-20",
+		"thread:{disk}", "thread:(subject:munchen -from:jane)", "-thread:{array}",
 	} {
 		for _, order := range []Sort{Newest, Oldest, Relevance} {
 			r, err := x.Search(ctx, Request{Query: q, Limit: 7, Sort: order, Now: testNow})

@@ -153,6 +153,7 @@ type Thread struct {
 	ID       string    `json:"id"`
 	Subject  string    `json:"subject"`
 	Messages []Summary `json:"messages"`
+	Missing  []string  `json:"missing,omitempty"` // Message-IDs that they answer and that no message has that is here and may be told of, each once.
 }
 
 // Status tells how far the index is.

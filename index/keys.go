@@ -20,10 +20,11 @@ import (
 //	'e' doc(4)                      -> JSON           what only the page of a document shows
 //	'f' stream 0x00 position(8)     -> JSON           what was found out about a record (authentication.go)
 //	'F' message(16) number(4) doc(4) -> total(4)      a fragment of a message (fragments.go)
-//	'g' thread(4) doc(4)            -> nothing        members of a thread
+//	'g' thread(4) doc(4)            -> nothing        members of a thread (threads.go)
 //	'h' sha256(32)                  -> doc(4)         identity of bytes
 //	'i' message(16)                 -> what of the fragments is joined (fragments.go)
 //	'j' position(8)                 -> JSON           a decision of the ledger that removes records (removals.go)
+//	'J' sha256(32) position(8)      -> what(1)        how people corrected its conversation, by decision (corrections.go)
 //	'k' digest(64)                  -> JSON           an answer of DNS that findings rest on (authentication.go)
 //	'K' sha256(32)                  -> doc(4)         identity of what copies say (copies.go)
 //	'l' doc(4)                      -> links          what it says about its conversation (threads.go)
@@ -62,6 +63,7 @@ const (
 	famDigest     = 'h'
 	famJoined     = 'i'
 	famDecision   = 'j'
+	famCorrection = 'J'
 	famAnswer     = 'k'
 	famSame       = 'K'
 	famLinks      = 'l'

@@ -277,7 +277,7 @@ func (x *Index) loadState() error {
 			return err
 		}))
 	if err == nil {
-		err = errors.Join(x.loadRemovals(s), x.loadSweep(s))
+		err = errors.Join(x.loadThreads(s), x.loadRemovals(s), x.loadSweep(s))
 	}
 	s.order = s.rebuilt()
 	x.state, x.memory.orphans, x.memory.fragments = s, orphans, fragments

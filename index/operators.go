@@ -247,7 +247,7 @@ func parseCase(p *parser, op *operator, v value) (Node, error) {
 
 func parseThread(p *parser, op *operator, v value) (Node, error) {
 	if _, ok := threadAddress(v.text); !ok {
-		return nil, p.errorf(v.start, "%s is not a conversation; write for example %s.", shown(v.text), op.example)
+		return nil, p.errorf(v.start, "%s is not a conversation; write for example %s, or thread:{from:jane} for the conversations of what a query finds.", shown(v.text), op.example)
 	}
 	return &ThreadID{v.text}, nil
 }

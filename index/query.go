@@ -17,14 +17,14 @@ import (
 //	and     = not { [ "AND" ] not }
 //	not     = { "-" | "NOT" } near
 //	near    = item [ "NEAR" [ "/" number ] item ]
-//	item    = "(" or ")" | operator ":" ( value | "(" or ")" ) | value
+//	item    = "(" or ")" | operator ":" ( value | "(" or ")" ) | "thread:" ( "(" or ")" | "{" or "}" ) | value
 //	value   = word [ "*" ] | '"' words '"'
 //
 // AND binds before OR. The words AND, OR, NOT and NEAR are capitals; in small letters they
 // are words like any other. What an operator takes stands in operators.go.
 
 // Node is a part of a parsed query: *And, *Or, *Not, *All, *None, *Text,
-// *Near, *Term, *Span, *Size, *Unsearchable, *Case, *ThreadID or *Digest.
+// *Near, *Term, *Span, *Size, *Unsearchable, *Case, *ThreadID, *InThread or *Digest.
 type Node interface{ node() }
 
 type (
@@ -61,6 +61,8 @@ type (
 	Case struct{ Number int }
 	// ThreadID holds for the messages of a conversation.
 	ThreadID struct{ ID string }
+	// InThread holds for the messages of conversations in which it holds for one.
+	InThread struct{ Kid Node }
 	// Digest holds for the bytes whose SHA-256 begins with hexadecimal digits.
 	Digest struct{ Hex string }
 )
@@ -83,6 +85,7 @@ func (*Size) node()         {}
 func (*Unsearchable) node() {}
 func (*Case) node()         {}
 func (*ThreadID) node()     {}
+func (*InThread) node()     {}
 func (*Digest) node()       {}
 
 // Limits that no person meets; they bound the work of a hostile query.
@@ -123,6 +126,7 @@ type parser struct {
 	query  string
 	at     int // offset of what comes next
 	depth  int
+	braces int // that are open
 	now    time.Time
 	names  Names
 	cutter *wordCutter
@@ -150,7 +154,7 @@ func (p *parser) keyword(word string) bool {
 	if !ok {
 		return false
 	}
-	if r, _ := utf8.DecodeRuneInString(rest); rest != "" && !unicode.IsSpace(r) && r != '(' && r != ')' && !isQuote(r) {
+	if r, _ := utf8.DecodeRuneInString(rest); rest != "" && !unicode.IsSpace(r) && r != '(' && !p.closes(r) && !isQuote(r) {
 		return false
 	}
 	p.at = len(p.query) - len(rest)
@@ -175,7 +179,7 @@ func (p *parser) or(op *operator) (Node, error) {
 		if !p.keyword("OR") {
 			return join(kids, func() Node { return &Or{kids} }), nil
 		}
-		if p.done() || p.peek() == ')' {
+		if p.done() || p.closes(p.peek()) {
 			return nil, p.errorf(start, "There is nothing behind OR. Write what else may hold, or \"OR\" in quotes to search for the word.")
 		}
 	}
@@ -199,7 +203,7 @@ func (p *parser) and(op *operator) (Node, error) {
 		}
 		start = p.at
 		and := p.keyword("AND")
-		if p.done() || p.peek() == ')' || p.atKeyword("OR") {
+		if p.done() || p.closes(p.peek()) || p.atKeyword("OR") {
 			if and {
 				return nil, p.errorf(start, "There is nothing behind AND. Write what else should hold, or \"AND\" in quotes to search for the word.")
 			}
@@ -229,7 +233,7 @@ func (p *parser) not(op *operator) (Node, error) {
 	start := p.at
 	switch {
 	case p.keyword("NOT"):
-		if p.done() || p.peek() == ')' {
+		if p.done() || p.closes(p.peek()) {
 			return nil, p.errorf(start, "There is nothing behind NOT. Write what should not hold, or \"NOT\" in quotes to search for the word.")
 		}
 	case p.minus():
@@ -253,7 +257,7 @@ func (p *parser) minus() bool {
 	if !ok || rest == "" {
 		return false
 	}
-	if r, _ := utf8.DecodeRuneInString(rest); unicode.IsSpace(r) || r == ')' {
+	if r, _ := utf8.DecodeRuneInString(rest); unicode.IsSpace(r) || p.closes(r) {
 		return false
 	}
 	p.at++
@@ -329,7 +333,7 @@ func (p *parser) item(op *operator) (Node, error) {
 	switch r := p.peek(); {
 	case r == '(':
 		return p.brackets(op)
-	case r == ')':
+	case p.closes(r):
 		return nil, p.errorf(start, "This bracket closes nothing. Remove it, or put ( before the part it should close.")
 	case isQuote(r):
 	default:
@@ -341,6 +345,9 @@ func (p *parser) item(op *operator) (Node, error) {
 		if err != nil {
 			return nil, err
 		}
+		if inner.name == "thread" && !p.done() && (p.peek() == '(' || p.peek() == '{') {
+			return p.inThread()
+		}
 		if !p.done() && p.peek() == '(' {
 			return p.brackets(inner)
 		}
@@ -350,29 +357,47 @@ func (p *parser) item(op *operator) (Node, error) {
 }
 
 func (p *parser) brackets(op *operator) (Node, error) {
-	open := p.at
+	open, end := p.at, byte(')')
+	if p.query[open] == '{' {
+		end = '}'
+		p.braces++
+		defer func() { p.braces-- }()
+	}
 	if err := p.enter(open); err != nil {
 		return nil, err
 	}
 	defer p.leave()
 	p.at++
 	p.space()
-	if !p.done() && p.peek() == ')' {
+	if !p.done() && p.query[p.at] == end {
 		return nil, p.errorf(open, "There is nothing between these brackets. Write what to search for, or remove them.")
 	}
+	unclosed := p.errorf(open, "This bracket is never closed. Put %c behind the part it opens.", end)
 	if p.done() {
-		return nil, p.errorf(open, "This bracket is never closed. Put ) behind the part it opens.")
+		return nil, unclosed
 	}
 	n, err := p.or(op)
 	if err != nil {
 		return nil, err
 	}
-	if p.done() {
-		return nil, p.errorf(open, "This bracket is never closed. Put ) behind the part it opens.")
+	if p.done() || p.query[p.at] != end {
+		return nil, unclosed
 	}
 	p.at++
 	return n, nil
 }
+
+// inThread takes a query in brackets or braces, whose words are not those of the operator before it.
+func (p *parser) inThread() (Node, error) {
+	n, err := p.brackets(nil)
+	if n == nil || err != nil {
+		return nil, err
+	}
+	return &InThread{n}, nil
+}
+
+// closes reports whether a character ends what brackets are around. A brace does so only inside braces.
+func (p *parser) closes(r rune) bool { return r == ')' || r == '}' && p.braces > 0 }
 
 // operatorName takes "name:" unless it only looks like one, as in
 // https://…, C:\… and 10:30 do.
@@ -409,7 +434,7 @@ func (p *parser) value(op *operator, start int) (Node, error) {
 		p.at += end
 		p.at += utf8.RuneLen(p.peek())
 	} else {
-		v.text = p.query[p.at : p.at+wordEnd(p.query[p.at:])]
+		v.text = p.query[p.at : p.at+p.wordEnd(p.query[p.at:])]
 		p.at += len(v.text)
 	}
 	if op == nil {
@@ -421,8 +446,8 @@ func (p *parser) value(op *operator, start int) (Node, error) {
 	return op.parse(p, op, v)
 }
 
-func wordEnd(s string) int {
-	if i := strings.IndexFunc(s, func(r rune) bool { return unicode.IsSpace(r) || r == '(' || r == ')' || isQuote(r) }); i >= 0 {
+func (p *parser) wordEnd(s string) int {
+	if i := strings.IndexFunc(s, func(r rune) bool { return unicode.IsSpace(r) || r == '(' || p.closes(r) || isQuote(r) }); i >= 0 {
 		return i
 	}
 	return len(s)

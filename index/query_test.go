@@ -31,6 +31,11 @@ func TestSyntaxErrorsPointAtThePlace(t *testing.T) {
 		{"disk subject: ", "subject: ", "subject:invoice"},
 		{"from:\"\"", "from:\"\"", "needs a value"},
 		{"(from:)", "from:)", "needs a value"},
+		{"thread:{disk", "{disk", "Put } behind"},
+		{"thread:{disk)", "{disk)", "Put } behind"},
+		{"thread:{disk (full} array)", "(full} array)", "Put ) behind"},
+		{"thread:{}", "{}", "nothing between"},
+		{"thread:{disk OR}", "OR}", "behind OR"},
 		{"has:attachmnt", "attachmnt", "has:attachment"},
 		{"has:wings", "wings", "has:attachment, has:calendar, has:link"},
 		{"is:imported", "imported", "is:import"},
@@ -82,23 +87,27 @@ func TestSyntaxErrorsPointAtThePlace(t *testing.T) {
 // What only looks like an operator or a mark is searched as the words it has.
 func TestWordsThatLookLikeSyntax(t *testing.T) {
 	for query, want := range map[string]string{
-		"https://contoso.example/a": "https contoso example a",
-		"C:\\temp\\x":               "c temp x",
-		"10:30":                     "10 30",
-		"disk - full":               "(disk full)",
-		"e-mail":                    "e mail",
-		"disk & full":               "(disk full)",
-		"and or not near":           "(and or not near)",
-		"“disk full”":               "disk full",
-		"\"OR\"":                    "or",
-		"-\"disk full\"":            "-disk full",
-		"--disk":                    "--disk",
-		"disk OR full array":        "[disk (full array)]",
-		"Disk NEAR/3 \"is full\"":   "disk ~3 is full",
-		"DISK*":                     "disk*",
-		"東京2020":                    "東京 京 2020",
-		"*":                         "all",
-		" \t\n":                     "all",
+		"https://contoso.example/a":         "https contoso example a",
+		"C:\\temp\\x":                       "c temp x",
+		"10:30":                             "10 30",
+		"disk - full":                       "(disk full)",
+		"e-mail":                            "e mail",
+		"disk & full":                       "(disk full)",
+		"and or not near":                   "(and or not near)",
+		"“disk full”":                       "disk full",
+		"\"OR\"":                            "or",
+		"-\"disk full\"":                    "-disk full",
+		"--disk":                            "--disk",
+		"disk OR full array":                "[disk (full array)]",
+		"Disk NEAR/3 \"is full\"":           "disk ~3 is full",
+		"DISK*":                             "disk*",
+		"東京2020":                            "東京 京 2020",
+		"*":                                 "all",
+		"thread:{disk full} array":          "({(disk full)} array)",
+		"thread:(disk OR -full)":            "{[disk -full]}",
+		"thread:{thread:(disk) NOT {full}}": "{({disk} -full)}",
+		"{disk} -}full":                     "(disk -full)",
+		" \t\n":                             "all",
 	} {
 		n, err := Parse(query, testNow, Names{})
 		if err != nil {
@@ -133,6 +142,8 @@ func drawn(n Node) string {
 			words = append(words, s.Text+map[bool]string{true: "*"}[s.Prefix])
 		}
 		return strings.Join(words, " ")
+	case *InThread:
+		return "{" + drawn(n.Kid) + "}"
 	case *Near:
 		return fmt.Sprintf("%s ~%d %s", drawn(n.A), n.Distance, drawn(n.B))
 	}
@@ -144,6 +155,7 @@ func FuzzParse(f *testing.F) {
 	for _, q := range []string{
 		"", "disk -full", "from:jane (subject:\"a b\" OR has:link)", "date:2026-10..7d", "a NEAR/5 b", "overfl*", "日本語*", "from:(a OR b)",
 		"((a)", "\"", "larger:1.5G sha256:abcd*", "case:C-1 thread:mail-1 id:<x@y>", "-(-(-a))", "\xff\xfe:\x00", "to:@", "is:s", "on:0d", "before:-1d", "date:0..9999-12-31",
+		"thread:{disk (a}", "thread:{from:(a} b)}", "thread:(a } b)", "thread:{thread:{a} NOT \"}\"}",
 	} {
 		f.Add(q)
 	}
@@ -180,6 +192,8 @@ func soundNode(t *testing.T, n Node) {
 		for _, s := range n.Slots {
 			soundSlot(t, s)
 		}
+	case *InThread:
+		soundNode(t, n.Kid)
 	case *Near:
 		soundNode(t, n.A)
 		soundNode(t, n.B)

@@ -82,6 +82,8 @@ func leaves(n Node, do func(*Text) error) error {
 		kids = n.Kids
 	case *Near:
 		kids = []Node{n.A, n.B}
+	case *InThread:
+		kids = []Node{n.Kid}
 	}
 	for _, kid := range kids {
 		if err := leaves(kid, do); err != nil {

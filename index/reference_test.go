@@ -34,6 +34,8 @@ type refDoc struct {
 	cases   map[int]bool
 	texts   [][]refWord
 	thread  int // Of documents with the same number.
+
+	conversation func() []*refDoc // Those of the same thread, as somebody may be told of them; see told.
 }
 
 // refCopy is one of the copies of a document that came, and what its arrivals tell.
@@ -270,7 +272,10 @@ func refTree(t *rapid.T, docs []*refDoc, depth int) refQuery {
 		return refLeaf(t, docs)
 	}
 	a, b := refTree(t, docs, depth-1), refTree(t, docs, depth-1)
-	switch rapid.IntRange(0, 5).Draw(t, "join") {
+	switch rapid.IntRange(0, 6).Draw(t, "join") {
+	case 6:
+		brackets := pick(t, []string{"{}", "()"})
+		return refQuery{"thread:" + brackets[:1] + a.text + brackets[1:], func(d *refDoc) bool { return slices.ContainsFunc(d.conversation(), a.find) }}
 	case 0:
 		return refQuery{"(" + a.text + " " + b.text + ")", func(d *refDoc) bool { return a.find(d) && b.find(d) }}
 	case 1:
@@ -445,12 +450,20 @@ func refWithin(t *rapid.T) (w Within, sees func(*refDoc) bool) {
 }
 
 // told is what somebody may be told of a document: not how it came through what
-// is withheld.
-func (d *refDoc) told(w Within) *refDoc {
+// is withheld, and of its conversation only what he sees.
+func (d *refDoc) told(w Within, docs []*refDoc, sees func(*refDoc) bool) *refDoc {
 	t := *d
 	t.wholes = maps.Clone(d.wholes)
 	for _, q := range w.Withheld {
 		delete(t.wholes, "queue:"+q)
+	}
+	t.conversation = func() (all []*refDoc) {
+		for _, o := range docs {
+			if o.thread == d.thread && sees(o) {
+				all = append(all, o.told(w, docs, sees))
+			}
+		}
+		return all
 	}
 	return &t
 }
@@ -518,7 +531,7 @@ func TestSearchFindsWhatReadingAllWouldFind(t *testing.T) {
 				return cmp.Or(a.date.Compare(b.date), cmp.Compare(a.at.Position, b.at.Position))
 			})
 			for _, d := range docs {
-				if sees(d) && q.find(d.told(w)) {
+				if sees(d) && q.find(d.told(w, docs, sees)) {
 					want = append(want, d.at.String())
 				}
 			}

@@ -340,6 +340,7 @@ func (a *applier) retireOne(doc docID) error {
 		a.delete(docKey(family, doc))
 	}
 	a.forgetFragment(doc)
+	delete(a.corrections.of, doc)
 	a.ownSets()
 	a.retired.Add(doc)
 	a.write(docKey(famNumbers, doc), []byte{numbersRetired})
@@ -390,6 +391,11 @@ func (a *applier) leaveThread(doc docID) error {
 	if err != nil {
 		return err
 	}
+	return a.regroup(root)
+}
+
+// regroup links the members of a thread anew.
+func (a *applier) regroup(root uint32) error {
 	members, err := a.dissolve(root)
 	if err != nil {
 		return err
@@ -427,6 +433,7 @@ func (a *applier) dissolve(root uint32) (stay []threadMember, err error) {
 		a.delete(key)
 		a.delete(docKey(famThread, doc))
 		a.unlink(doc, l)
+		a.setThread(doc, noThread)
 		if a.dead.Contains(doc) {
 			a.delete(docKey(famLinks, doc))
 			continue

@@ -340,11 +340,11 @@ func (f *finder) summary(doc docID, s *stored, citing *pebble.Iterator, h *highl
 	if slices.Contains(f.limits.Withheld, out.Queue) {
 		out.Queue = ""
 	}
-	_, row, err := findThread(f.get, s.thread)
+	lowest, err := f.lowest(doc, s)
 	if err != nil {
 		return out, err
 	}
-	out.Thread = threadID(row.lowest)
+	out.Thread = threadID(lowest)
 	if out.Cases, err = f.cases(doc, s, citing); err != nil {
 		return out, err
 	}

@@ -23,9 +23,14 @@ import (
 //
 //	'm' node(16)  -> thread(4)
 //	'r' thread(4) -> 0x00 count uvarint stream 0x00 position(8)   a root: how many documents, the lowest address
+//	'r' thread(4) -> 0x02 ...                                     a root of which people split something off (corrections.go)
 //	'r' thread(4) -> 0x01 parent(4)                               joined to another
+//	'g' thread(4) doc(4) -> nothing, or thread(4) that it was split off to
 //	's' 'z' subject(8) date(8) doc(4) -> author(4) person(4) ...
-//	'l' doc(4) -> version(1) orphan(1) subject(8) date(8) author(4) people uvarint person(4) ... node(16) ...
+//	'l' doc(4) -> version(1) orphan(1) subject(8) date(8) author(4) people uvarint person(4) ... exchange(16) id name ...
+//
+// In 'l' are Message-IDs in full, each behind its length, so that those that others answer and
+// that are not here can be told.
 //
 // When a document is removed its thread is dissolved, and those who stay are linked anew by
 // what they said. All rows of a thread are of its members: its number is that of one of them.
@@ -40,20 +45,25 @@ type threadRow struct {
 	parent uint32
 	count  uint64
 	lowest archive.Address
+	split  bool // Some of its members begin conversations of their own.
 }
 
 func (r threadRow) encode() []byte {
 	if r.joined {
 		return binary.BigEndian.AppendUint32([]byte{1}, r.parent)
 	}
-	return appendAddress(binary.AppendUvarint([]byte{0}, r.count), r.lowest)
+	kind := byte(0)
+	if r.split {
+		kind = 2
+	}
+	return appendAddress(binary.AppendUvarint([]byte{kind}, r.count), r.lowest)
 }
 
 func decodeThread(value []byte) (r threadRow, err error) {
 	if len(value) == 5 && value[0] == 1 {
 		return threadRow{joined: true, parent: binary.BigEndian.Uint32(value[1:])}, nil
 	}
-	if len(value) == 0 || value[0] != 0 {
+	if len(value) == 0 || value[0] != 0 && value[0] != 2 {
 		return r, errCorrupt
 	}
 	count, n := binary.Uvarint(value[1:])
@@ -62,7 +72,7 @@ func decodeThread(value []byte) (r threadRow, err error) {
 		return r, errCorrupt
 	}
 	at := archive.Address{Stream: archive.Stream(name), Position: archive.Position(binary.BigEndian.Uint64(rest))}
-	return threadRow{count: count, lowest: at}, nil
+	return threadRow{count: count, lowest: at, split: value[0] == 2}, nil
 }
 
 // getter reads a key: of the database, or of it with a batch in the making on top.
@@ -84,10 +94,11 @@ func findThread(get getter, thread uint32) (uint32, threadRow, error) {
 }
 
 // link puts a new document into its thread and returns the thread's number.
-func (t *tx) link(doc docID, at archive.Address, l links) (uint32, error) {
+func (a *applier) link(doc docID, at archive.Address, l links) (uint32, error) {
+	nodes := a.nodes(doc, l)
 	var found []uint32
-	for _, n := range l.nodes {
-		value, err := t.get(nodeKey(n))
+	for _, n := range nodes {
+		value, err := a.get(nodeKey(n))
 		if err != nil {
 			return 0, err
 		}
@@ -95,11 +106,11 @@ func (t *tx) link(doc docID, at archive.Address, l links) (uint32, error) {
 			found = append(found, binary.BigEndian.Uint32(value))
 		}
 	}
-	related, err := t.bySubject(doc, l)
+	related, err := a.bySubject(doc, l)
 	if err != nil {
 		return 0, err
 	}
-	root, row, err := t.join(doc, append(found, related...))
+	root, row, err := a.join(doc, append(found, related...))
 	if err != nil {
 		return 0, err
 	}
@@ -107,19 +118,24 @@ func (t *tx) link(doc docID, at archive.Address, l links) (uint32, error) {
 		row.lowest = at
 	}
 	row.count++
-	t.set(docKey(famThread, root), row.encode())
-	t.set(memberKey(root, doc), nil)
-	for _, n := range l.nodes {
-		t.set(nodeKey(n), docValue(root))
+	row.split = row.split || lastSplit(a.corrections.of[doc]) > 0
+	if row.split {
+		a.strained[doc] = true
+	}
+	a.set(docKey(famThread, root), row.encode())
+	a.set(memberKey(root, doc), nil)
+	a.setThread(doc, root)
+	for _, n := range nodes {
+		a.set(nodeKey(n), docValue(root))
 	}
 	return root, nil
 }
 
 // join makes one of several threads, or a new one of none, and returns its root.
-func (t *tx) join(doc docID, threads []uint32) (uint32, threadRow, error) {
+func (a *applier) join(doc docID, threads []uint32) (uint32, threadRow, error) {
 	root, row := doc, threadRow{}
 	for i, thread := range threads {
-		other, otherRow, err := findThread(t.get, thread)
+		other, otherRow, err := findThread(a.get, thread)
 		switch {
 		case err != nil:
 			return 0, row, err
@@ -132,28 +148,30 @@ func (t *tx) join(doc docID, threads []uint32) (uint32, threadRow, error) {
 		if otherRow.count > row.count || otherRow.count == row.count && other < root {
 			root, row, other, otherRow = other, otherRow, root, row
 		}
-		if err := t.moveMembers(other, root); err != nil {
+		if err := a.moveMembers(other, root); err != nil {
 			return 0, row, err
 		}
 		row.count += otherRow.count
+		row.split = row.split || otherRow.split
 		if compareAddress(otherRow.lowest, row.lowest) < 0 {
 			row.lowest = otherRow.lowest
 		}
-		t.set(docKey(famThread, other), threadRow{joined: true, parent: root}.encode())
-		t.set(docKey(famThread, root), row.encode())
+		a.set(docKey(famThread, other), threadRow{joined: true, parent: root}.encode())
+		a.set(docKey(famThread, root), row.encode())
 	}
 	return root, row, nil
 }
 
-func (t *tx) moveMembers(from, to uint32) error {
+func (a *applier) moveMembers(from, to uint32) error {
 	prefix := docKey(famMember, from)
-	keys, err := t.keys(prefix)
+	keys, err := a.keys(prefix)
 	if err != nil {
 		return err
 	}
 	for _, key := range keys {
-		t.delete(key)
-		t.set(memberKey(to, keyDoc(key)), nil)
+		a.delete(key)
+		a.set(memberKey(to, keyDoc(key)), nil)
+		a.setThread(keyDoc(key), to)
 	}
 	return nil
 }
@@ -187,10 +205,7 @@ func (t *tx) bySubject(doc docID, l links) ([]uint32, error) {
 	if err != nil {
 		return nil, err
 	}
-	people := binary.BigEndian.AppendUint32(nil, l.author)
-	for _, p := range l.people {
-		people = binary.BigEndian.AppendUint32(people, p)
-	}
+	people := l.row()
 	t.set(append(subjectKey(famSubject, l.subject, l.date), docValue(doc)...), people)
 	if l.orphan {
 		t.set(append(subjectKey(famOrphan, l.subject, l.date), docValue(doc)...), people)
@@ -224,6 +239,15 @@ func (t *tx) partners(family byte, l links, from, to int64, docs []docID) ([]doc
 	return docs, nil
 }
 
+// row is a value of 's'.
+func (l links) row() []byte {
+	row := binary.BigEndian.AppendUint32(nil, l.author)
+	for _, p := range l.people {
+		row = binary.BigEndian.AppendUint32(row, p)
+	}
+	return row
+}
+
 // answers reports whether the author of each took part in the other: of
 // messages by the same author, whether someone else did in both.
 func answers(l links, row []byte) bool {
@@ -251,11 +275,11 @@ func threadID(a archive.Address) string {
 	return string(a.Stream) + "-" + strconv.FormatUint(uint64(a.Position), 10)
 }
 
-const linksVersion = 1
+const linksVersion = 2
 
 // encode writes what a document says about its conversation.
 func (l links) encode() []byte {
-	value := []byte{linksVersion, 0}
+	value := encoder{linksVersion, 0}
 	if l.orphan {
 		value[1] = 1
 	}
@@ -266,8 +290,10 @@ func (l links) encode() []byte {
 	for _, p := range l.people {
 		value = binary.BigEndian.AppendUint32(value, p)
 	}
-	for _, n := range l.nodes {
-		value = append(value, n[:]...)
+	value = append(value, l.exchange[:]...)
+	value.text(l.id)
+	for _, name := range l.names {
+		value.text(name)
 	}
 	return value
 }
@@ -282,29 +308,35 @@ func decodeLinks(value []byte) (l links, err error) {
 	l.author = binary.BigEndian.Uint32(value[18:])
 	people, n := binary.Uvarint(value[head:])
 	rest := value[head+max(n, 0):]
-	if n <= 0 || people > uint64(len(rest)/4) || (len(rest)-int(people)*4)%len(node{}) != 0 {
+	if n <= 0 || people > uint64(len(rest)/4) || len(rest) < int(people)*4+len(node{}) {
 		return l, errCorrupt
 	}
 	for ; people > 0; people-- {
 		l.people = append(l.people, binary.BigEndian.Uint32(rest))
 		rest = rest[4:]
 	}
-	for ; len(rest) > 0; rest = rest[len(node{}):] {
-		l.nodes = append(l.nodes, node(rest[:len(node{})]))
+	l.exchange = node(rest[:len(node{})])
+	d := decoder{rest: rest[len(node{}):]}
+	l.id = d.text()
+	for len(d.rest) > 0 {
+		l.names = append(l.names, d.text())
+	}
+	if d.bad {
+		return l, errCorrupt
 	}
 	return l, nil
 }
 
 // unlink deletes by what a document is found for its conversation.
-func (t *tx) unlink(doc docID, l links) {
-	for _, n := range l.nodes {
-		t.delete(nodeKey(n))
+func (a *applier) unlink(doc docID, l links) {
+	for _, n := range a.nodes(doc, l) {
+		a.delete(nodeKey(n))
 	}
 	if l.subject == 0 || len(l.people) == 0 {
 		return
 	}
-	t.delete(append(subjectKey(famSubject, l.subject, l.date), docValue(doc)...))
+	a.delete(append(subjectKey(famSubject, l.subject, l.date), docValue(doc)...))
 	if l.orphan {
-		t.delete(append(subjectKey(famOrphan, l.subject, l.date), docValue(doc)...))
+		a.delete(append(subjectKey(famOrphan, l.subject, l.date), docValue(doc)...))
 	}
 }

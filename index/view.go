@@ -10,7 +10,7 @@ import (
 	"polytrace/archive"
 )
 
-// view is what of the documents is kept in memory, about 33 bytes each: what
+// view is what of the documents is kept in memory, about 37 bytes each: what
 // orders and limits results. A view never changes; apply makes the next one,
 // which shares with it all that stayed.
 type view struct {
@@ -20,6 +20,7 @@ type view struct {
 	length  []uint32 // words of the body
 	why     []byte   // it is unsearchable: index in reasons
 	place   []place
+	thread  column
 	streams []archive.Stream
 	hidden  *roaring.Bitmap // Documents that are not to be found: the dead, and those that only sightings were seen of yet.
 	dead    *roaring.Bitmap // Documents that a decision took an arrival from.
@@ -83,6 +84,7 @@ func (v *view) stream(s archive.Stream) uint16 {
 func (v *view) add() docID {
 	v.date, v.size = append(v.date, 0), append(v.size, 0)
 	v.length, v.why, v.place = append(v.length, 0), append(v.why, 0), append(v.place, place{})
+	v.thread = v.thread.with(v.n)
 	v.n++
 	return v.n - 1
 }
