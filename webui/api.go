@@ -96,6 +96,9 @@ func (a *api) operations() {
 	a.stream(mayRead, asPart, get, "/records/{stream}/{position}/parts/{part}", "The decoded bytes of a part", transfer{out: "application/octet-stream", params: append(recordParams(), pathParam("part", "Number of the part, from attachments[].n."))}, s.downloadPart)
 	add(a, mayRead, asProof, get, "/records/{stream}/{position}/proof", "Proof that a message is in the signed log (RFC 6962)", s.apiProof)
 	add(a, mayRead, asThread, get, "/threads/{id}", "A conversation, oldest message first", s.apiThread)
+	add(a, mayWork, silent, post, "/records/{stream}/{position}/split", "Take a message, and what answers it, out of its conversation", s.apiSplit)
+	add(a, mayWork, silent, post, "/records/{stream}/{position}/join", "Join the conversation of a message with another one", s.apiJoin)
+	add(a, mayWork, silent, del, "/threads/decisions/{decision}", "Take back that a message was split off or conversations were joined", s.apiUndo)
 	a.stream(mayRead, asAPI, get, "/export", "All hits of a query as ZIP of EML files or as mbox, with all copies of each; Polytrace-Total says how many messages", transfer{out: "application/zip", params: exportParams()}, s.apiExport)
 
 	add(a, mayRead, silent, get, "/cases", "All cases, the one that was changed last first", s.apiCases)

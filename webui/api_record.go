@@ -151,7 +151,7 @@ type threadIn struct {
 	ID string `path:"id" example:"mail-17"`
 }
 
-func (s *Server) apiThread(ctx context.Context, in *threadIn) (*body[*index.Thread], error) {
+func (s *Server) apiThread(ctx context.Context, in *threadIn) (*body[threadOut], error) {
 	t, err := s.within(ctx).Thread(ctx, in.ID)
 	var removed *index.RemovedError
 	if errors.As(err, &removed) {
@@ -166,7 +166,11 @@ func (s *Server) apiThread(ctx context.Context, in *threadIn) (*body[*index.Thre
 	if err := s.noteRead(ctx, addresses(t.Messages)...); err != nil {
 		return nil, err
 	}
-	return reply(&index.Thread{ID: t.ID, Subject: t.Subject, Messages: lines(t.Messages)}), nil
+	corrections, err := s.threadCorrections(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	return reply(threadOut{&index.Thread{ID: t.ID, Subject: t.Subject, Messages: lines(t.Messages), Missing: t.Missing}, list(corrections)}), nil
 }
 
 // Totals are the four numbers people can trust, and how far search is behind.

@@ -499,7 +499,7 @@ func (s *Server) cite(w http.ResponseWriter, r *http.Request) error {
 	var refusal *casework.Refusal
 	if errors.As(err, &refusal) {
 		f.Error = refusal.Text
-		return s.showMessage(w, r, http.StatusUnprocessableEntity, f)
+		return s.showMessage(w, r, http.StatusUnprocessableEntity, f, nil)
 	}
 	if err != nil {
 		return err

@@ -175,6 +175,8 @@ type messageView struct {
 	Remote      int // Pictures from elsewhere in the HTML.
 	Cases       []int
 	Cite        *citeForm        // Nil for those who may not.
+	Correct     *correctForm     // Nil for those who may not.
+	Corrections []correctionView // What people decided about its conversation.
 	VariantOf   *archive.Address // In a conversation: it has the Message-ID of this one, which is shown before.
 	Note        string           // Why the quoted words are not marked.
 	Whole       bool             // It is joined from the parts in which it came.
@@ -234,11 +236,11 @@ func provenance(p string) string {
 
 // showRecord shows one message.
 func (s *Server) showRecord(w http.ResponseWriter, r *http.Request) error {
-	return s.showMessage(w, r, http.StatusOK, nil)
+	return s.showMessage(w, r, http.StatusOK, nil, nil)
 }
 
-// showMessage shows one message, with a form that was refused when there is one.
-func (s *Server) showMessage(w http.ResponseWriter, r *http.Request, code int, refused *citeForm) error {
+// showMessage shows one message, with the form that was refused when there is one.
+func (s *Server) showMessage(w http.ResponseWriter, r *http.Request, code int, refused *citeForm, correcting *correctForm) error {
 	m, err := s.message(r)
 	if err != nil {
 		return err
@@ -256,6 +258,10 @@ func (s *Server) showMessage(w http.ResponseWriter, r *http.Request, code int, r
 	if err != nil && !errors.Is(err, archive.ErrNotFound) {
 		return err
 	}
+	if v.Corrections, err = s.correctionsOf(r.Context(), m.doc); err != nil {
+		return err
+	}
+	v.Correct = s.correctForm(r.Context(), thread == nil || len(thread.Messages) < 2, correcting)
 	return s.render(w, r, code, "record", view{Title: titleOf(m.doc.Subject), Nav: "search", Page: struct {
 		messageView
 		Thread *index.Thread

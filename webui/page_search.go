@@ -191,7 +191,10 @@ func (s *Server) showThread(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 		v := o.show(nil)
-		v.Cite = s.citeForm(r, nil)
+		v.Cite, v.Correct = s.citeForm(r, nil), s.correctForm(r.Context(), len(thread.Messages) < 2, nil)
+		if v.Corrections, err = s.correctionsOf(r.Context(), o.doc); err != nil {
+			return err
+		}
 		if i := slices.IndexFunc(o.doc.Variants, func(at archive.Address) bool { return shown[at] }); i >= 0 {
 			v.VariantOf = &o.doc.Variants[i]
 		}

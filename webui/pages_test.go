@@ -243,7 +243,7 @@ func between(s, before, after string) string {
 // fill puts what exists into the pattern of a route.
 func fill(pattern string, at archive.Address) string {
 	return strings.NewReplacer("{$}", "", "{stream}", string(at.Stream), "{position}", number(at.Position), "{number}", "101", "{id}", "1", "{part}", "0",
-		"{name}", "agent", "{token}", "x", "{secret}", "x", "{citation}", "1").Replace(pattern)
+		"{name}", "agent", "{token}", "x", "{secret}", "x", "{citation}", "1", "{decision}", "1").Replace(pattern)
 }
 
 // Two versions of a message with one Message-ID are both there; the second

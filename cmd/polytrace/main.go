@@ -62,6 +62,8 @@ type cli struct {
 	Token     tokenVerbs    `cmd:"" help:"Credentials of the JSON API."`
 	Queue     queueVerbs    `cmd:"" help:"Addresses that mail servers send to."`
 
+	Thread threadVerbs `cmd:"" help:"Correct which messages are one conversation."`
+
 	Retention retentionVerbs `cmd:"" help:"How long mail is kept, and what goes when."`
 	Hold      holdVerbs      `cmd:"" help:"Keep what a query finds, whatever its class says."`
 	Erase     eraseVerb      `cmd:"" help:"Ask to erase messages before their time."`
@@ -156,6 +158,8 @@ var examples = map[string]string{
 	"polytrace queue setup":  "polytrace queue setup support\npolytrace queue setup support --for postfix",
 	"polytrace queue test":   "polytrace queue test support\npolytrace queue test support --send",
 
+	"polytrace thread split":       "polytrace thread split mail/1042 --reason 'another order'",
+	"polytrace thread join":        "polytrace thread join mail/1042 mail-17 --reason 'their reply came from a private address'",
 	"polytrace retention set":      "polytrace retention set mail --keep 10y\npolytrace retention set mail-legal-10y --keep 10y --lock compliance",
 	"polytrace retention simulate": "polytrace retention simulate\npolytrace retention simulate --at 2027-12-31 --json",
 	"polytrace hold place":         "polytrace hold place acme-2026 --query 'participant:acme.example after:2026-01' --standing --reason 'Acme v. Northwind'",
