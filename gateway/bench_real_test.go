@@ -136,10 +136,9 @@ func BenchmarkMixed(b *testing.B) {
 	var mu sync.Mutex
 	var took []float64
 	var work sync.WaitGroup
-	ask := func(r *rand.Rand) {
-		query := url.QueryEscape(words[r.IntN(len(words))] + " " + words[r.IntN(len(words))])
+	ask := func(query string) {
 		start := time.Now()
-		err := ours.search(client, query)
+		err := ours.search(client, url.QueryEscape(query))
 		mu.Lock()
 		defer mu.Unlock()
 		if err != nil {
@@ -150,8 +149,8 @@ func BenchmarkMixed(b *testing.B) {
 	var lag, memory [2]float64
 	var waits []time.Duration
 	r := rand.New(rand.NewPCG(3, 4))
-	second := time.NewTicker(time.Second)
-	defer second.Stop()
+	tick := time.NewTicker(time.Second / searches)
+	defer tick.Stop()
 	for i := range b.N {
 		work.Go(func() {
 			o := l.send(b, ours.address, rcpt, messages)
@@ -160,14 +159,10 @@ func BenchmarkMixed(b *testing.B) {
 			mu.Unlock()
 		})
 		for range searches {
-			seed := r.Uint64()
-			work.Go(func() {
-				r := rand.New(rand.NewPCG(seed, 0))
-				time.Sleep(time.Duration(r.IntN(950)) * time.Millisecond)
-				ask(r)
-			})
+			query := words[r.IntN(len(words))] + " " + words[r.IntN(len(words))]
+			work.Go(func() { ask(query) })
+			<-tick.C
 		}
-		<-second.C
 		half := 2 * i / b.N
 		lag[half] = max(lag[half], float64(ours.state(b).Lag))
 		memory[half] = max(memory[half], ours.memory(b, resident))

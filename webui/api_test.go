@@ -129,13 +129,13 @@ func mayCall(role casework.Role, op *huma.Operation) bool {
 	switch area {
 	case "status", "events", "log":
 		return true
-	case "search", "records", "threads", "export":
+	case "search", "export":
 		return role != casework.Admin
 	case "classes", "retention":
 		return role == casework.Admin || role == casework.Compliance
 	case "holds", "erasures", "audit":
 		return role == casework.Compliance
-	case "cases":
+	case "cases", "records", "threads":
 		return role != casework.Admin && (op.Method == http.MethodGet || role != casework.Observer && role != casework.Compliance)
 	}
 	return role == casework.Admin

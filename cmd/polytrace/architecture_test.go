@@ -65,6 +65,7 @@ var mayImport = map[string][]string{
 	"archive/tsa":         {"archive"},
 
 	"archive/archivetest/authority": {},
+	"internal/synth":                {},
 	"outbound":                      {},
 	"gateway":                       {"archive", "burst", "message", "message/auth"},
 	"casework":                      {"archive", "message"},
@@ -105,7 +106,7 @@ func isPure(s source) bool {
 	case s.pkg() == "message" || s.pkg() == "message/auth" || s.pkg() == "document" || s.pkg() == "casework":
 		return true
 	}
-	return slices.Contains([]string{"index/query.go", "index/operators.go", "index/words.go", "index/apply.go", "index/copies.go", "index/fragments.go", "index/extract.go", "index/phrase.go", "index/postings.go"}, s.path)
+	return slices.Contains([]string{"index/query.go", "index/operators.go", "index/words.go", "index/apply.go", "index/copies.go", "index/fragments.go", "index/extract.go", "index/phrase.go", "index/postings.go", "index/positions.go", "index/frequent.go"}, s.path)
 }
 
 var rules = []rule{
