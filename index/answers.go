@@ -38,12 +38,16 @@ func (r Reader) look(ctx context.Context, ask func(*finder, *state) error) error
 // sight gives the present state and a snapshot with at least that state's records. It has not less
 // either of what readers of the state see: removals are committed while nobody is in here.
 func (x *Index) sight() (s *state, snap *pebble.Snapshot, release func(), err error) {
-	if _, release, err = x.begin(); err != nil {
+	d, _, err := x.hold()
+	if err != nil {
 		return nil, nil, nil, err
 	}
 	x.sighting.RLock()
 	defer x.sighting.RUnlock()
-	return x.now(), x.db.NewSnapshot(), release, nil
+	x.mu.Lock()
+	s = d.state
+	x.mu.Unlock()
+	return s, d.db.NewSnapshot(), d.use.RUnlock, nil
 }
 
 // Document returns what is known of the record at an address; of the one with the
@@ -289,11 +293,11 @@ func (x *Index) Known(sha256 archive.Digest) (out []Sighting, err error) {
 
 // Status tells how far the index is.
 func (x *Index) Status() Status {
-	s, release, err := x.begin()
+	d, s, err := x.hold()
 	if err != nil {
 		return Status{Failure: err.Error()}
 	}
-	defer release()
+	defer d.use.RUnlock()
 	out := Status{
 		Removed: s.counts.Lost, Documents: s.counts.Documents, Unsearchable: s.counts.Unsearchable,
 		CompleteTo: x.completeTo(s, time.Now()),
@@ -315,9 +319,13 @@ func (x *Index) Status() Status {
 		out.Failure = x.broken.Error()
 	}
 	broken := x.broken
+	if p, r := x.rebuilding(); r.why != "" {
+		out.Rebuild = &p
+	}
+	out.Cleaning = out.Cleaning || x.renewal.leaving > 0
 	x.mu.Unlock()
 	if !errors.Is(broken, errPebble) {
-		out.Bytes = int64(x.db.Metrics().DiskSpaceUsage())
+		out.Bytes = int64(d.db.Metrics().DiskSpaceUsage())
 	}
 	return out
 }

@@ -70,6 +70,8 @@ type memory struct {
 type steps struct {
 	rows int // Records that are taken out of their documents in a batch.
 	keys int // Chunks that a sweep looks at in a batch.
+
+	behind int64 // Records that the next database may lack when the one that answers waits for it.
 }
 
 // run is a run of records of one stream, read and taken apart.

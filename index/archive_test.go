@@ -224,7 +224,18 @@ func followOn(t tester, fs vfs.FS, a Archive) (x *Index, stop func()) {
 
 func followIn(t tester, fs vfs.FS, dir string, a Archive) (x *Index, stop func()) {
 	t.Helper()
-	c := Config{Dir: dir}
+	return followAs(t, fs, a, Config{Dir: dir})
+}
+
+func followWith(t tester, fs vfs.FS, a Archive, c Config) (x *Index, stop func()) {
+	t.Helper()
+	c.Dir = "index"
+	return followAs(t, fs, a, c)
+}
+
+func followAs(t tester, fs vfs.FS, a Archive, c Config) (x *Index, stop func()) {
+	t.Helper()
+	c.steps = steps{rows: usualSteps.rows, keys: usualSteps.keys}
 	if slow, ok := a.(interface{ slowly() steps }); ok {
 		c.steps = slow.slowly()
 	}
@@ -267,7 +278,9 @@ func settled(t tester, x *Index, a Archive) {
 	caughtUp(t, x, a)
 	until(x, func() bool {
 		s := x.now()
-		return !s.untidy() && s.purge == 0 && s.counts.Queued == 0
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		return x.state == s && x.renewal.why == "" && x.renewal.leaving == 0 && !s.untidy() && s.purge == 0 && s.counts.Queued == 0
 	})
 }
 

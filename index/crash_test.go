@@ -351,46 +351,6 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
-// When a file is found damaged while the index runs, those who wait are told, and the next
-// start builds it anew.
-func TestDamageFoundWhileRunningIsRepairedByTheNextStart(t *testing.T) {
-	a, steps := smallHistory(t)
-	for _, step := range steps {
-		step()
-	}
-	fs := vfs.NewMem()
-	x, err := openOn(fs, a, Config{Dir: "index"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan error, 1)
-	go func() { done <- x.Run(context.Background()) }()
-	caughtUp(t, x, a)
-	x.options().EventListener.DataCorruption(pebble.DataCorruptionInfo{Details: errCorrupt})
-	more := a.append(archive.Meta{}, mail("more"))
-	if err := x.WaitFor(context.Background(), more); !errors.Is(err, errDamagedIndex) {
-		t.Errorf("wait: %v", err)
-	}
-	if err := <-done; !errors.Is(err, errDamagedIndex) {
-		t.Errorf("run: %v", err)
-	}
-	if got := x.Status().Failure; got != errDamagedIndex.Error() {
-		t.Errorf("status says %q", got)
-	}
-	if err := x.Close(); err != nil {
-		t.Error(err)
-	}
-	again, stop := followOn(t, fs, a)
-	defer stop()
-	if lag := again.state.n; lag != 0 {
-		t.Errorf("opened with %d documents, want it empty", lag)
-	}
-	settled(t, again, a)
-	if diff := cmp.Diff(rebuilt(t, a), saysAll(t, again, a)); diff != "" {
-		t.Errorf("rebuilt (-want +got):\n%s", diff)
-	}
-}
-
 // While the disk is nearly full the index waits and says so, because what it
 // keeps can be built again and the rest of the disk is for mail; with room again it goes on.
 func TestFullDiskMakesTheIndexWait(t *testing.T) {

@@ -10,18 +10,23 @@ import (
 )
 
 // All of the index can be read from the archive again, so what is damaged is
-// not repaired: the next Open deletes it and begins anew.
+// not repaired but replaced. Until then what can still be read of it answers; nothing
+// more is applied to it. One that cannot even be opened is deleted.
 
-var errDamagedIndex = errors.New("a file of the index is damaged; restart to have the index built again, mail is still taken in")
+var errDamagedIndex = errors.New("a file of the index is damaged; it is built anew, mail is still taken in")
 
 // damageMark is a file beside the database that says to build it anew.
-func (x *Index) damageMark() string { return x.dir + ".damaged" }
+func (d *database) damageMark() string { return d.dir + ".damaged" }
 
 // noteDamage stops the index from going on upon a file that cannot be read, and leaves a
-// mark for the next Open. Questions that do not need the file are still answered.
-func (x *Index) noteDamage(cause error) {
+// mark for the next Open.
+func (d *database) noteDamage(cause error) {
+	x := d.owner.Load()
+	if x == nil {
+		return // Another took its place.
+	}
 	x.log.Error("index file is damaged", "error", cause.Error())
-	f, err := x.fs.Create(x.damageMark(), vfs.WriteCategoryUnspecified)
+	f, err := x.fs.Create(d.damageMark(), vfs.WriteCategoryUnspecified)
 	if err == nil {
 		err = errors.Join(f.Sync(), f.Close())
 	}
@@ -29,11 +34,12 @@ func (x *Index) noteDamage(cause error) {
 		x.log.Error("could not note that the index is damaged; delete its directory", "error", err)
 	}
 	x.mu.Lock()
-	defer x.mu.Unlock()
 	if x.broken == nil {
 		x.broken = errDamagedIndex
 	}
 	x.wakeLocked()
+	x.mu.Unlock()
+	x.want("a file of it was found damaged")
 }
 
 // spoiled makes of an error that comes from what is stored a reason to build it anew.

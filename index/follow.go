@@ -34,12 +34,8 @@ const (
 	maxRetry       = 30 * time.Second
 )
 
-// Run follows all streams of the archive until ctx ends.
-func (x *Index) Run(ctx context.Context) error {
-	if !x.following.TryLock() {
-		return errors.New("index is followed already")
-	}
-	defer x.following.Unlock()
+// followOne follows the archive with one database until ctx ends.
+func (x *Index) followOne(ctx context.Context) error {
 	runs := make(chan run)
 	g, inner := errgroup.WithContext(ctx)
 	g.Go(func() error {
@@ -50,10 +46,7 @@ func (x *Index) Run(ctx context.Context) error {
 		w := &applying{x: x, ctx: inner, rewritten: make(chan rewritten, 1)}
 		return w.write(runs)
 	})
-	if err := g.Wait(); err != nil && ctx.Err() == nil {
-		return fmt.Errorf("follow the archive: %w", err)
-	}
-	return nil
+	return g.Wait()
 }
 
 // applying is the one goroutine that changes the index. Between the runs that come it
@@ -301,9 +294,9 @@ const minFree = 256 << 20
 // room reports as an error that the disk is nearly full.
 func (x *Index) room() error {
 	usage, err := x.fs.GetDiskUsage(x.dir)
-	if err == nil && usage.AvailBytes < minFree {
+	if err == nil && usage.AvailBytes < max(minFree, x.config.reserve) {
 		return fmt.Errorf("the disk of the index has only %d MiB free, searching is behind until there are %d; free some, mail is still taken in",
-			usage.AvailBytes>>20, minFree>>20)
+			usage.AvailBytes>>20, max(minFree, x.config.reserve)>>20)
 	}
 	return nil // Not every file system can tell.
 }

@@ -49,7 +49,9 @@ type Config struct {
 	Urgent    func(time.Time) bool // Whether there is a burst; then mail waits to be indexed, for ten seconds at a time. Default: never.
 	Blind     bool                 // The archive cannot read its mail, and Archive leaves it out: no answer is complete.
 
-	steps steps // Default: usualSteps.
+	steps    steps    // Default: usualSteps.
+	readable []string // Default: readableFormats.
+	reserve  uint64   // Bytes to leave free on the disk; at least minFree.
 }
 
 // Summary is what one line of results shows.
@@ -167,6 +169,7 @@ type Status struct {
 	Bytes        int64          `json:"bytes"`              // On disk.
 	Reasons      map[string]int `json:"reasons"`            // Unsearchable by reason.
 	Cleaning     bool           `json:"cleaning,omitempty"` // Something of what was removed is still in the files.
+	Rebuild      *Progress      `json:"rebuild,omitempty"`  // Of the database that is built beside the one that answers; nil as a rule.
 	Failure      string         `json:"failure,omitempty"`
 }
 

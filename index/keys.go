@@ -88,6 +88,10 @@ const (
 // of another version is deleted and built again.
 const formatVersion = "5"
 
+// readableFormats are earlier ones that can answer, and be followed, while the index is built
+// anew: what was added since is missing there and does no harm. Any other is deleted.
+var readableFormats = []string{}
+
 // field says which part of a document a term is of. Letters never change meaning.
 type field byte
 

@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -25,32 +27,43 @@ var ErrClosed = errors.New("index is closed")
 type Index struct {
 	archive   Archive
 	fs        vfs.FS
-	dir       string // Of the database.
+	config    Config
 	log       *slog.Logger
 	documents Documents            // Of Config.Documents.
 	follow    bool                 // Of Config.Follow.
 	blind     bool                 // Mail is not indexed.
 	urgent    func(time.Time) bool // Of Config.Urgent.
 	cache     *pebble.Cache
-	db        *pebble.DB
 	cutters   sync.Pool       // of *wordCutter
 	asked     chan struct{}   // Someone waits for a stream that was not there yet.
 	queued    chan struct{}   // A record is to be read once more.
+	wanted    chan struct{}   // A database is to be built beside the present one.
 	life      context.Context // Ends with Close.
 	end       context.CancelFunc
 
-	following sync.Mutex // held by Run
-	memory    memory
+	following sync.Mutex     // held by Run
+	leaving   sync.WaitGroup // Of databases that are closed and deleted.
 
-	use      sync.RWMutex // Held for reading while the database is used, for writing by Close.
 	sighting sync.RWMutex // Held for writing while a removal is committed and shown; see sight.
 
-	mu      sync.Mutex // guards what follows
-	state   *state
-	changed chan struct{} // closed when state or broken changes
-	failure string        // what holds up Run; "" when nothing does
-	broken  error         // why nothing is applied any more
-	closed  bool
+	mu        sync.Mutex // guards what follows, and database.state
+	*database            // That answers. Only Run replaces it; see rebuild.go.
+	renewal   renewal
+	changed   chan struct{} // closed when state or broken changes
+	failure   string        // what holds up Run; "" when nothing does
+	broken    error         // why nothing is applied any more
+	closed    bool
+}
+
+// database is a database on disk, and what of it is kept in memory.
+type database struct {
+	dir    string
+	db     *pebble.DB
+	memory memory
+	state  *state
+	stale  string                // Why it is to be replaced, though it can answer; "" as a rule.
+	owner  atomic.Pointer[Index] // Nil after another one took its place.
+	use    sync.RWMutex          // Held for reading while it is used, for writing by who closes it.
 }
 
 // Memory that Pebble may take, in bytes.
@@ -60,7 +73,7 @@ const (
 )
 
 // usualSteps hold up what comes in for some ten milliseconds.
-var usualSteps = steps{rows: 1000, keys: 20_000}
+var usualSteps = steps{rows: 1000, keys: 20_000, behind: 256}
 
 // Open opens the index in c.Dir, building it anew when its format is not
 // the present one. It answers from what it has; Run makes it follow.
@@ -75,20 +88,27 @@ func openOn(fs vfs.FS, a Archive, c Config) (*Index, error) {
 	if c.steps == (steps{}) {
 		c.steps = usualSteps
 	}
-	x := &Index{archive: a, fs: fs, dir: fs.PathJoin(c.Dir, "pebble"), log: c.Log, documents: c.Documents, follow: c.Follow, blind: c.Blind, urgent: c.Urgent, changed: make(chan struct{}), asked: make(chan struct{}, 1), queued: make(chan struct{}, 1)}
-	x.life, x.end = context.WithCancel(context.Background())
-	x.memory.steps = c.steps
-	x.cutters.New = func() any { return newWordCutter() }
-	x.cache = pebble.NewCache(cacheSize)
-	if err := x.open(); err != nil {
+	if c.readable == nil {
+		c.readable = readableFormats
+	}
+	x := newIndex(fs, a, c, pebble.NewCache(cacheSize))
+	if err := x.openHome(); err != nil {
 		x.cache.Unref()
 		return nil, fmt.Errorf("open index in %s: %w", c.Dir, err)
 	}
 	return x, nil
 }
 
+func newIndex(fs vfs.FS, a Archive, c Config, cache *pebble.Cache) *Index {
+	x := &Index{archive: a, fs: fs, config: c, log: c.Log, documents: c.Documents, follow: c.Follow, blind: c.Blind, urgent: c.Urgent, cache: cache,
+		changed: make(chan struct{}), asked: make(chan struct{}, 1), queued: make(chan struct{}, 1), wanted: make(chan struct{}, 1)}
+	x.life, x.end = context.WithCancel(context.Background())
+	x.cutters.New = func() any { return newWordCutter() }
+	return x
+}
+
 // open opens the database, and once more after deleting it when it does not belong to this
-// version and this archive, or is damaged: all of it can be read from the archive again.
+// version and this archive, or cannot be read: all of it can be read from the archive again.
 func (x *Index) open() error {
 	reason, err := x.load()
 	if err != nil || reason == "" {
@@ -113,11 +133,10 @@ func (x *Index) load() (reason string, err error) {
 	if err := x.fs.MkdirAll(x.dir, 0o700); err != nil {
 		return "", err
 	}
-	if _, err := x.fs.Stat(x.damageMark()); err == nil {
-		return "a file of it was found damaged", nil
-	}
+	_, err = x.fs.Stat(x.damageMark())
+	marked := err == nil
 	x.mu.Lock()
-	x.broken = nil // By what was found while it was opened before.
+	x.stale, x.broken, x.renewal.why = "", nil, "" // By what was found while it was opened before.
 	x.mu.Unlock()
 	if reason, err := x.openDB(); err != nil || reason != "" {
 		return reason, err
@@ -133,8 +152,12 @@ func (x *Index) load() (reason string, err error) {
 		if reason == "" { // What will be deleted need not close well.
 			err = errors.Join(err, closing)
 		}
+		return reason, err
 	}
-	return reason, err
+	if marked {
+		x.stale, x.broken = "a file of it was found damaged", errDamagedIndex
+	}
+	return "", nil
 }
 
 // openDB opens the database under its lock, so that one that another process has is never
@@ -178,9 +201,10 @@ func (x *Index) options() *pebble.Options {
 			l.Compression = func() *sstable.CompressionProfile { return sstable.ZstdCompression }
 		}
 	}
+	of := x.database
 	o.EventListener = &pebble.EventListener{
 		BackgroundError: func(err error) { x.log.Error("index could not flush or compact", "error", err) },
-		DataCorruption:  func(info pebble.DataCorruptionInfo) { x.noteDamage(info.Details) },
+		DataCorruption:  func(info pebble.DataCorruptionInfo) { of.noteDamage(info.Details) },
 	}
 	return o
 }
@@ -195,7 +219,9 @@ func (x *Index) check() (reason string, err error) {
 	if version == nil {
 		return "", errors.Join(x.db.Set(key, []byte(formatVersion), pebble.NoSync), x.db.Flush())
 	}
-	if string(version) != formatVersion {
+	if slices.Contains(x.config.readable, string(version)) {
+		x.stale = fmt.Sprintf("it is of format %q, this version writes %q", version, formatVersion)
+	} else if string(version) != formatVersion {
 		return fmt.Sprintf("it is of format %q, this version writes %q", version, formatVersion), nil
 	}
 	err = x.each(famWatermark, func(key, value []byte) error {
@@ -335,6 +361,7 @@ func (x *Index) Close() error {
 
 	x.use.Lock() // Waits for those who read and for Run's present batch.
 	defer x.use.Unlock()
+	x.leaving.Wait()
 	if errors.Is(broken, errPebble) {
 		return broken // Its locks may be held by what failed.
 	}
@@ -351,14 +378,22 @@ func (x *Index) wakeLocked() {
 
 // begin lets a method use the database until release.
 func (x *Index) begin() (s *state, release func(), err error) {
-	x.use.RLock()
+	d, s, err := x.hold()
+	if err != nil {
+		return nil, nil, err
+	}
+	return s, d.use.RUnlock, nil
+}
+
+// hold is begin for who may meet a change of databases: d is used until d.use is unlocked.
+func (x *Index) hold() (d *database, s *state, err error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.closed {
-		x.use.RUnlock()
 		return nil, nil, ErrClosed
 	}
-	return x.state, x.use.RUnlock, nil
+	x.use.RLock() // Nobody has it for writing who was not closed or replaced before, under mu.
+	return x.database, x.state, nil
 }
 
 // pebbleLog passes on what Pebble says.

@@ -193,15 +193,15 @@ func purged(before archive.Position) change {
 // rewrite has the database write all files anew that have something older than
 // its newest versions, so that those are on the disk no more.
 func (x *Index) rewrite(ctx context.Context) error {
-	_, release, err := x.begin()
+	d, _, err := x.hold()
 	if err != nil {
 		return err
 	}
-	defer release()
+	defer d.use.RUnlock()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(x.life, cancel)()
-	return guarded(func() error { return x.db.Compact(ctx, []byte{0}, []byte{0xff}, true) })
+	return guarded(func() error { return d.db.Compact(ctx, []byte{0}, []byte{0xff}, true) })
 }
 
 // cleaner deletes files at once. Pebble would keep old logs to write over them, and with
