@@ -343,12 +343,15 @@ func rebuilt(t tester, a *memArchive) string {
 	return saysAll(t, x, a)
 }
 
-// live lets an index follow while records come.
+// live lets an index follow while records come, and be built anew beside.
 func (h *history) live(t *rapid.T, fs vfs.FS) {
 	x, stop := followOn(t, fs, h)
 	defer stop() // Also when there is nothing more to draw.
 	for range rapid.IntRange(1, 15).Draw(t, "records") {
 		h.grow(t)
+		if rapid.IntRange(0, 19).Draw(t, "rebuild") == 0 {
+			x.want("test")
+		}
 		if rapid.IntRange(0, 2).Draw(t, "wait") == 0 {
 			caughtUp(t, x, h)
 		}

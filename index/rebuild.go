@@ -61,7 +61,7 @@ func (x *Index) newDatabase(name string) *database {
 // openHome opens the database that answers. When that one cannot, the next takes its
 // place with what it has, and without a next one an empty database.
 func (x *Index) openHome() error {
-	if err := x.fs.MkdirAll(x.config.Dir, 0o700); err != nil {
+	if err := errors.Join(x.fs.MkdirAll(x.config.Dir, 0o700), x.syncDir(x.fs.PathDir(x.config.Dir))); err != nil {
 		return err
 	}
 	m, name, err := atomicfs.LocateMarker(x.fs, x.config.Dir, marker)
@@ -98,6 +98,15 @@ func (x *Index) openHome() error {
 		x.want("it was begun before")
 	}
 	return nil
+}
+
+// syncDir has the names in a directory survive a power cut.
+func (x *Index) syncDir(dir string) error {
+	d, err := x.fs.OpenDir(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }
 
 // others deletes the databases that were replaced, and returns the one that is under way.

@@ -5,12 +5,14 @@ import (
 	"errors"
 	"iter"
 	"log/slog"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 	"github.com/google/go-cmp/cmp"
 
 	"polytrace/archive"
@@ -154,8 +156,9 @@ func TestRebuildIsNotNoticed(t *testing.T) {
 	}
 }
 
-// withoutProgress takes the progress of a rebuild out of what saysAll says.
+// withoutProgress takes out of what saysAll says how far it is with a rebuild and with deleting.
 func withoutProgress(said string) string {
+	said = strings.ReplaceAll(said, ",\n \"cleaning\": true", "")
 	head, tail, ok := strings.Cut(said, ",\n \"rebuild\": {")
 	if !ok {
 		return said
@@ -426,5 +429,66 @@ func TestRebuildReturnsWhenItIsDone(t *testing.T) {
 	}
 	if diff := cmp.Diff(rebuilt(t, g.memArchive), saysAll(t, x, g.memArchive)); diff != "" {
 		t.Errorf("after it was built anew (-want +got):\n%s", diff)
+	}
+}
+
+// After a power cut at any write of a rebuild, the database before or the next one
+// answers in full, and the rebuild goes on.
+func TestCrashAtEveryWriteOfARebuild(t *testing.T) {
+	const seed = 11
+	a, steps := smallHistory(t)
+	for _, step := range steps {
+		step()
+	}
+	fs := vfs.NewCrashableMem()
+	c := &crashes{fs: fs, rng: rand.New(rand.NewPCG(seed, seed))}
+	x, stop := followOn(t, errorfs.Wrap(fs, c), a)
+	settled(t, x, a)
+	if err := x.db.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	want := saysAll(t, x, a)
+	c.mu.Lock()
+	c.disks = nil
+	c.mu.Unlock()
+	x.want("test")
+	replaced(x, 1)
+	stop()
+	answered := map[string]int{}
+	for i, disk := range c.disks {
+		x, err := openOn(disk, a, Config{Dir: "index"})
+		if err != nil {
+			t.Fatalf("open after crash %d: %v", i, err)
+		}
+		answered[disk.PathBase(x.dir)]++
+		if i%2 == 1 {
+			if err := x.Close(); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		if diff := cmp.Diff(want, withoutProgress(saysAll(t, x, a))); diff != "" {
+			t.Errorf("after crash %d (-want +got):\n%s", i, diff)
+		}
+		wholeRecords(t, x, a)
+		if err := x.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if i%10 != 0 {
+			continue // Going on takes longer.
+		}
+		x, stop := followOn(t, disk, a)
+		settled(t, x, a)
+		noTraces(t, x)
+		if diff := cmp.Diff(want, saysAll(t, x, a)); diff != "" {
+			t.Errorf("going on after crash %d (-want +got):\n%s", i, diff)
+		}
+		stop()
+		if names, err := disk.List("index"); err != nil || slices.Contains(names, "pebble") && slices.Contains(names, "pebble-2") {
+			t.Errorf("after crash %d there are %v, %v", i, names, err)
+		}
+	}
+	if answered["pebble"] == 0 || answered["pebble-2"] == 0 {
+		t.Errorf("after crashes these answered: %v", answered)
 	}
 }
