@@ -313,6 +313,7 @@ func (x *Index) Status() Status {
 			out.Lag += int64(next - s.marks[stream].next)
 		}
 	}
+	out.Extractors = x.extractors(s)
 	x.mu.Lock()
 	out.Failure = x.failure
 	if x.broken != nil {

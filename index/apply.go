@@ -24,6 +24,8 @@ type counts struct {
 	Lost         int64          `json:"lost,omitempty"`         // Sightings whose bytes were removed.
 	Queued       int64          `json:"queued,omitempty"`       // Records to be read once more.
 	QueuedSince  int64          `json:"queued_since,omitempty"` // When the first of them was received at the latest, Unix milliseconds.
+
+	Read map[uint16]int64 `json:"read"` // Documents by who read their attached files, see view.read.
 }
 
 // mark is how far a stream is applied.
@@ -40,16 +42,19 @@ type state struct {
 	days   map[int32]int64 // records received by UTC day since 1970
 	marks  map[archive.Stream]mark
 
-	pending []span           // Removed records whose documents still have rows.
-	retired *roaring.Bitmap  // Documents without rows whose words still stand in the postings.
-	sweep   *sweep           // What takes words out of the postings; nil when nothing does.
-	purge   archive.Position // Behind the last erasure whose bytes may be left in the files; 0 when there is none.
+	pending  []span          // Removed records whose documents still have rows.
+	retired  *roaring.Bitmap // Documents without rows whose words still stand in the postings.
+	versions []string        // Of the readers of attached files, see reread.go.
+	pass     *pass           // That reads some of them again; nil when none does.
+
+	sweep *sweep           // What takes words out of the postings; nil when nothing does.
+	purge archive.Position // Behind the last erasure whose bytes may be left in the files; 0 when there is none.
 }
 
 // next is a copy that may be changed; what they share only grows behind the end of the other.
 func (s *state) next() *state {
 	n := *s
-	n.counts.Reasons = maps.Clone(s.counts.Reasons)
+	n.counts.Reasons, n.counts.Read = maps.Clone(s.counts.Reasons), maps.Clone(s.counts.Read)
 	n.days, n.marks = maps.Clone(s.days), maps.Clone(s.marks)
 	return &n
 }
@@ -81,6 +86,7 @@ type run struct {
 	items  []item
 	gone   bool // The archive has none of them any more.
 	again  bool // They were applied before and queued since; from any stream.
+	reread *reread
 }
 
 // removes reports whether something that readers see is taken from them.
@@ -109,13 +115,15 @@ func apply(db *pebble.DB, old *state, m *memory, r run) (*pebble.Batch, *state, 
 		err = a.gone(r)
 	case r.again:
 		err = a.all(r, a.again)
+	case r.reread != nil:
+		err = a.readAnew(r.reread)
 	default:
 		err = a.all(r, a.item)
 	}
 	if err != nil {
 		return nil, nil, err
 	}
-	if !r.again {
+	if !r.again && r.reread == nil {
 		a.mark(r)
 	}
 	return a.finish()
@@ -327,7 +335,7 @@ func (a *applier) reorder() {
 // numbers writes what the view keeps of a document:
 //
 //	0x00 hidden
-//	0x01 | date varint | size uvarint | words uvarint | position uvarint | reason it is unsearchable(1B) | stream
+//	0x01 | date varint | size uvarint | words uvarint | position uvarint | who read its files uvarint | reason it is unsearchable(1B) | stream
 //	0x02 removed, its words still to be taken out of the postings; 0x03 removed
 func (a *applier) numbers(doc docID) {
 	if a.hidden.Contains(doc) {
@@ -338,7 +346,8 @@ func (a *applier) numbers(doc docID) {
 	value = binary.AppendUvarint(value, uint64(a.size[doc]))
 	value = binary.AppendUvarint(value, uint64(a.length[doc]))
 	at := a.address(doc)
-	value = append(binary.AppendUvarint(value, uint64(at.Position)), a.why[doc])
+	value = binary.AppendUvarint(value, uint64(at.Position))
+	value = append(binary.AppendUvarint(value, uint64(a.read[doc])), a.why[doc])
 	a.write(docKey(famNumbers, doc), append(value, at.Stream...))
 }
 
@@ -368,17 +377,17 @@ func (s *state) loadNumbers(value []byte) error {
 	}
 	rest := value[1:]
 	date, n := binary.Varint(rest)
-	var u [3]uint64
+	var u [4]uint64
 	for i := range u {
 		rest = rest[max(n, 0):]
 		if u[i], n = binary.Uvarint(rest); n <= 0 {
 			return errCorrupt
 		}
 	}
-	if rest = rest[n:]; len(rest) == 0 || int(rest[0]) >= len(reasons) {
+	if rest = rest[n:]; len(rest) == 0 || int(rest[0]) >= len(reasons) || u[3] >= uint64(firstVersion+len(s.versions)) {
 		return errCorrupt
 	}
-	v.date[doc], v.size[doc], v.length[doc], v.why[doc] = date, int64(u[0]), uint32(u[1]), rest[0]
+	v.date[doc], v.size[doc], v.length[doc], v.why[doc], v.read[doc] = date, int64(u[0]), uint32(u[1]), rest[0], uint16(u[3])
 	v.place[doc] = place{archive.Position(u[2]), v.stream(archive.Stream(rest[1:]))}
 	return nil
 }
@@ -419,7 +428,7 @@ func (a *applier) decision(it item) error {
 func newState() *state {
 	return &state{
 		view:    view{hidden: roaring.New(), dead: roaring.New(), removed: removals{}},
-		counts:  counts{Reasons: map[string]int{}},
+		counts:  counts{Reasons: map[string]int{}, Read: map[uint16]int64{}},
 		days:    map[int32]int64{},
 		marks:   map[archive.Stream]mark{},
 		retired: roaring.New(),

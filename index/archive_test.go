@@ -280,7 +280,7 @@ func settled(t tester, x *Index, a Archive) {
 		s := x.now()
 		x.mu.Lock()
 		defer x.mu.Unlock()
-		return x.state == s && x.renewal.why == "" && x.renewal.leaving == 0 && !s.untidy() && s.purge == 0 && s.counts.Queued == 0
+		return x.state == s && x.renewal.why == "" && x.state.pass == nil && x.renewal.leaving == 0 && !s.untidy() && s.purge == 0 && s.counts.Queued == 0
 	})
 }
 

@@ -10,9 +10,13 @@ import (
 	"polytrace/message"
 )
 
-// Documents reads a document that is attached to a message; see child.Readers.
-// An error says that it was not looked at.
-type Documents func(name, mediaType string, content []byte) (document.Text, error)
+// Documents reads documents that are attached to messages; see child.Readers.
+type Documents interface {
+	// Read gives the text of a document. An error says that it was not looked at.
+	Read(name, mediaType string, content []byte) (document.Text, error)
+	// Version names what reads: another version may read more. It is asked for each message.
+	Version() string
+}
 
 // attached is a piece of text of an attached file, as it is kept for snippets.
 type attached struct {
@@ -41,13 +45,17 @@ func (z *analyzer) attachedTerms(a *analysis, m *message.Message, files []messag
 	var kept []attached
 	place, room, keep := uint32(0), MaxText, maxSnippetText
 	for _, f := range files {
+		if major, _, _ := strings.Cut(f.Type, "/"); a.reader == nil && major != "audio" && major != "video" {
+			version := z.documents.Version()
+			a.reader = &version
+		}
 		if major, _, _ := strings.Cut(f.Type, "/"); f.Inline || major == "image" || major == "audio" || major == "video" {
 			continue
 		}
-		text, err := z.documents(f.Filename, f.Type, m.Content(f.N))
+		text, err := z.documents.Read(f.Filename, f.Type, m.Content(f.N))
 		if err != nil {
 			z.log.Warn("an attached file was not read", "record", a.meta.Address(), "part", f.N, "cause", err)
-			text.Reason = "not looked at"
+			text.Reason, a.unlooked = "not looked at", true
 		}
 		why = cmp.Or(why, unreadFile(text.Reason))
 		for _, p := range text.Parts {

@@ -28,13 +28,22 @@ type reading struct {
 
 func (r reading) reads() Documents { return r.by }
 
+// readBy is a reader of documents without a version.
+type readBy func(name, kind string, content []byte) (document.Text, error)
+
+func (r readBy) Read(name, kind string, content []byte) (document.Text, error) {
+	return r(name, kind, content)
+}
+
+func (readBy) Version() string { return "" }
+
 // Words of attached files are found, told apart from those of the message, and
 // shown with the file and the place in it.
 func TestAttachedFilesAreFound(t *testing.T) {
 	a := newMemArchive()
-	pure := func(name, kind string, content []byte) (document.Text, error) {
+	pure := readBy(func(name, kind string, content []byte) (document.Text, error) {
 		return document.Read(name, kind, content, document.Limits{}), nil
-	}
+	})
 	x, stop := followOn(t, vfs.NewMem(), reading{a, pure})
 	defer stop()
 	csv := a.append(archive.Meta{}, withFile("costs.csv", "text/csv", "item;price\nflux capacitor;1210\n"))
@@ -70,13 +79,13 @@ func TestAttachedFilesAreFound(t *testing.T) {
 // What could not be read of a file is on the list, with the reason.
 func TestUnreadFilesAreListed(t *testing.T) {
 	a := newMemArchive()
-	x, stop := followOn(t, vfs.NewMem(), reading{a, func(name, _ string, _ []byte) (document.Text, error) {
+	x, stop := followOn(t, vfs.NewMem(), reading{a, readBy(func(name, _ string, _ []byte) (document.Text, error) {
 		reason, _, _ := strings.Cut(name, ".")
 		if reason == "lost" {
 			return document.Text{}, errors.New("no child")
 		}
 		return document.Text{Reason: strings.TrimPrefix(reason, "fine"), Parts: []document.Part{{Text: "rest"}}}, nil
-	}})
+	})})
 	defer stop()
 	want := []string{reasonFileEncrypted, reasonFileLimit, reasonFileDamaged, reasonFileFault, reasonFileImage, "", "", reasonFileFault}
 	for _, name := range []string{"encrypted.xls", "limit.zip", "damaged.doc", "crash.doc", "image.pdf", "unknown.exe", "fine.txt", "lost.doc"} {

@@ -218,6 +218,7 @@ func (a *applier) bytes(doc docID, s *stored, e *analysis) error {
 	a.date[doc], a.size[doc] = s.date, s.size
 	a.place[doc] = place{s.at.Position, a.stream(s.at.Stream)}
 	a.length[doc], a.why[doc] = e.words, reasonNumber(s.unsearchable)
+	a.readBy(doc, e, first)
 	a.numbers(doc)
 	a.replace(docKey(famText, doc), e.text, first)
 	a.replace(docKey(famDetails, doc), e.details, first)

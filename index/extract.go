@@ -74,10 +74,12 @@ type analysis struct {
 	same       *archive.Digest     // See sameAs.
 	content    docTerms            // Of the bytes; the same for each sighting.
 	summary    stored
-	details    []byte // JSON of details
-	text       []byte // As stored: where the author begins, and the text
-	attached   []byte // JSON of attached.
-	words      uint32 // How long the text is.
+	details    []byte  // JSON of details
+	text       []byte  // As stored: where the author begins, and the text
+	attached   []byte  // JSON of attached.
+	reader     *string // Version of what read attached files; nil when there are none.
+	unlooked   bool    // One of them was not looked at.
+	words      uint32  // How long the text is.
 	thread     links
 	fragment   *fragment       // It is a part of a message; nil as a rule.
 	joined     *archive.Digest // Of the fragments that it was read with, see digestOf.

@@ -40,7 +40,10 @@ func (x *Index) followOne(ctx context.Context) error {
 	g, inner := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		defer close(runs)
-		return newReader(x, inner).follow(runs)
+		readers, ctx := errgroup.WithContext(inner)
+		readers.Go(func() error { return newReader(x, ctx).follow(runs) })
+		readers.Go(func() error { return rereader{newReader(x, ctx), runs}.follow() })
+		return readers.Wait()
 	})
 	g.Go(func() error {
 		w := &applying{x: x, ctx: inner, rewritten: make(chan rewritten, 1)}
@@ -100,7 +103,7 @@ func (w *applying) chores(ctx context.Context) (ready <-chan struct{}, later <-c
 	s := w.x.now()
 	purge := s.purge > 0 && s.purge != w.failed && !w.rewriting
 	switch {
-	case !s.untidy() && !purge:
+	case !s.untidy() && !purge || s.sweepsLater():
 	case w.x.room() != nil: // Deleting begins with writing.
 		later = time.After(minRetry)
 	case s.untidy():
@@ -130,7 +133,11 @@ func (w *applying) noteRewritten(r rewritten) error {
 
 // take applies a run and shows it to readers.
 func (x *Index) take(r run) error {
-	return x.change(func(db *pebble.DB, s *state, m *memory) (*pebble.Batch, *state, error) { return apply(db, s, m, r) }, r.removes())
+	do := func(db *pebble.DB, s *state, m *memory) (*pebble.Batch, *state, error) { return apply(db, s, m, r) }
+	if r.reread != nil { // A pass is not begun again because of a crash; a document that is exchanged may be.
+		return x.changeAs(do, r.reread.begin == nil, r.reread.begin != nil)
+	}
+	return x.change(do, r.removes())
 }
 
 // change makes a batch and the state that comes of it.
@@ -138,7 +145,10 @@ type change func(*pebble.DB, *state, *memory) (*pebble.Batch, *state, error)
 
 // change commits a batch and shows its state to readers. When it removes what
 // they see, they see both at once.
-func (x *Index) change(do change, removes bool) error {
+func (x *Index) change(do change, removes bool) error { return x.changeAs(do, removes, removes) }
+
+// changeAs is change that tells apart whether rows that readers see go, and whether a crash must not undo it.
+func (x *Index) changeAs(do change, removes, keep bool) error {
 	s, release, err := x.begin()
 	if err != nil {
 		return err
@@ -147,7 +157,7 @@ func (x *Index) change(do change, removes bool) error {
 	if err = x.stopped(); err == nil {
 		err = guarded(func() error {
 			err := x.commit(s, do, removes)
-			if err == nil && removes { // After a crash it must not show again until the decision is read again.
+			if err == nil && keep { // After a crash it must not show again until the decision is read again.
 				err = x.db.Flush()
 			}
 			return err

@@ -170,6 +170,7 @@ type Status struct {
 	Reasons      map[string]int `json:"reasons"`            // Unsearchable by reason.
 	Cleaning     bool           `json:"cleaning,omitempty"` // Something of what was removed is still in the files.
 	Rebuild      *Progress      `json:"rebuild,omitempty"`  // Of the database that is built beside the one that answers; nil as a rule.
+	Extractors   *Extractors    `json:"extractors,omitempty"`
 	Failure      string         `json:"failure,omitempty"`
 }
 

@@ -38,6 +38,7 @@ type Index struct {
 	asked     chan struct{}   // Someone waits for a stream that was not there yet.
 	queued    chan struct{}   // A record is to be read once more.
 	wanted    chan struct{}   // A database is to be built beside the present one.
+	rereadAll chan struct{}   // Somebody asks for attached files to be read again.
 	life      context.Context // Ends with Close.
 	end       context.CancelFunc
 
@@ -101,7 +102,7 @@ func openOn(fs vfs.FS, a Archive, c Config) (*Index, error) {
 
 func newIndex(fs vfs.FS, a Archive, c Config, cache *pebble.Cache) *Index {
 	x := &Index{archive: a, fs: fs, config: c, log: c.Log, documents: c.Documents, follow: c.Follow, blind: c.Blind, urgent: c.Urgent, cache: cache,
-		changed: make(chan struct{}), asked: make(chan struct{}, 1), queued: make(chan struct{}, 1), wanted: make(chan struct{}, 1)}
+		changed: make(chan struct{}), asked: make(chan struct{}, 1), queued: make(chan struct{}, 1), wanted: make(chan struct{}, 1), rereadAll: make(chan struct{}, 1)}
 	x.life, x.end = context.WithCancel(context.Background())
 	x.cutters.New = func() any { return newWordCutter() }
 	return x
@@ -272,6 +273,9 @@ func (x *Index) loadState() error {
 		if json.Unmarshal(raw, &s.counts) != nil {
 			err = errCorrupt
 		}
+	}
+	if err == nil {
+		err = x.loadReread(s)
 	}
 	if err != nil {
 		return err

@@ -174,6 +174,7 @@ func (a *applier) kill(doc docID) {
 	}
 	if a.hidden.CheckedAdd(doc) {
 		a.counts.Documents--
+		a.forgetReader(doc)
 		a.unsearchable(reasons[a.why[doc]], -1)
 	}
 }

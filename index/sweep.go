@@ -43,6 +43,12 @@ func (s *state) untidy() bool {
 	return len(s.pending) > 0 || !s.retired.IsEmpty() || s.sweep != nil
 }
 
+// sweepsLater reports whether all that there is to sweep are documents that were read
+// again: they are swept together when that is done.
+func (s *state) sweepsLater() bool {
+	return s.pass != nil && s.purge == 0 && len(s.pending) == 0 && s.sweep == nil && s.retired.GetCardinality() < 1<<14
+}
+
 // tidy makes the batch of the next step of deleting what was removed.
 func tidy(db *pebble.DB, old *state, m *memory) (*pebble.Batch, *state, error) {
 	a := newApplier(db, old, m)

@@ -10,7 +10,7 @@ import (
 	"polytrace/archive"
 )
 
-// view is what of the documents is kept in memory, about 37 bytes each: what
+// view is what of the documents is kept in memory, about 39 bytes each: what
 // orders and limits results. A view never changes; apply makes the next one,
 // which shares with it all that stayed.
 type view struct {
@@ -19,6 +19,7 @@ type view struct {
 	size    []int64  // bytes
 	length  []uint32 // words of the body
 	why     []byte   // it is unsearchable: index in reasons
+	read    []uint16 // who read its attached files, see reread.go
 	place   []place
 	thread  column
 	streams []archive.Stream
@@ -83,7 +84,7 @@ func (v *view) stream(s archive.Stream) uint16 {
 // add appends a document that nothing is known of but its number.
 func (v *view) add() docID {
 	v.date, v.size = append(v.date, 0), append(v.size, 0)
-	v.length, v.why, v.place = append(v.length, 0), append(v.why, 0), append(v.place, place{})
+	v.length, v.why, v.read, v.place = append(v.length, 0), append(v.why, 0), append(v.read, 0), append(v.place, place{})
 	v.thread = v.thread.with(v.n)
 	v.n++
 	return v.n - 1
@@ -92,7 +93,7 @@ func (v *view) add() docID {
 // own copies what other views see too, before a document is changed that they have.
 func (v *view) own() {
 	v.date, v.size = slices.Clone(v.date), slices.Clone(v.size)
-	v.length, v.why, v.place = slices.Clone(v.length), slices.Clone(v.why), slices.Clone(v.place)
+	v.length, v.why, v.read, v.place = slices.Clone(v.length), slices.Clone(v.why), slices.Clone(v.read), slices.Clone(v.place)
 }
 
 // calendar is the documents in order, oldest first, in blocks, so that one

@@ -111,7 +111,7 @@ func sessionKey(file string) ([]byte, error) {
 
 // openIndex opens the index and the pages over it.
 func (a *app) openIndex() error {
-	x, err := index.Open(a.indexed(), index.Config{Dir: filepath.Join(a.dir, "index"), Log: a.log, Follow: a.settings.follow, Blind: !a.archive.Readable(), Documents: a.readers.Read, Urgent: a.meter.High})
+	x, err := index.Open(a.indexed(), index.Config{Dir: filepath.Join(a.dir, "index"), Log: a.log, Follow: a.settings.follow, Blind: !a.archive.Readable(), Documents: a.readers, Urgent: a.meter.High})
 	if err != nil {
 		return err
 	}

@@ -92,6 +92,13 @@ func (r *Readers) Read(name, mediaType string, content []byte) (document.Text, e
 	return r.ask(p, q, content), nil
 }
 
+// version is raised when documents are read better than before: those that were
+// read before can then be read again.
+const version = "1"
+
+// Version names what reads the documents.
+func (r *Readers) Version() string { return version }
+
 // ask has a child read a document, which may be the end of the child.
 func (r *Readers) ask(p *process, q request, content []byte) document.Text {
 	var late atomic.Bool
