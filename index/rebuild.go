@@ -204,15 +204,10 @@ func (x *Index) watch(ctx context.Context, progress func(Progress), look func() 
 		if done || err != nil {
 			return err
 		}
-		progress(p)
 		select {
 		case <-changed:
-		case <-tick.C:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-		select { // Not more often than people can look.
-		case <-tick.C:
+		case <-tick.C: // Not more often than people can look.
+			progress(p)
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
