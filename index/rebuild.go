@@ -50,6 +50,9 @@ type Progress struct {
 	Failure   string  `json:"failure,omitempty"` // Why it does not go on.
 }
 
+// Remaining is Left as a duration.
+func (p Progress) Remaining() time.Duration { return time.Duration(p.Left) * time.Second }
+
 // newDatabase is one that is not opened yet.
 func (x *Index) newDatabase(name string) *database {
 	d := &database{dir: x.fs.PathJoin(x.config.Dir, name)}

@@ -117,6 +117,7 @@ func (a *api) operations() {
 	add(a, signedIn, silent, get, "/status", "How the appliance is", s.apiStatus)
 	a.stream(signedIn, silent, get, "/events", "The figures of the status as they change (server-sent events)", transfer{out: "text/event-stream"}, s.apiEvents)
 	a.stream(mayManage, silent, post, "/verify", "Read everything back and compare it with its checksums; answers with a line of JSON as it goes, the last one has done", transfer{out: "application/jsonl"}, s.apiVerify)
+	a.stream(mayManage, silent, post, "/rebuild", "Build the index anew beside the one that answers; answers with a line of JSON as it goes, the last one has done", transfer{out: "application/jsonl", params: rebuildParams()}, s.apiRebuild)
 	add(a, mayManage, silent, post, "/doctor", "Compare the bucket with what was put there, and put back what it lost", s.apiDoctor)
 	add(a, mayManage, silent, get, "/users", "All users", s.apiUsers)
 	add(a, mayManage, silent, post, "/users", "Add a user", s.apiAddUser)

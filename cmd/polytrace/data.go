@@ -2,10 +2,14 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 
 	"polytrace/archive"
@@ -15,50 +19,108 @@ import (
 	"github.com/dustin/go-humanize"
 )
 
-type rebuildVerb struct{}
+type rebuildVerb struct {
+	Extractors bool `help:"Only read attached files again that could not be read, or were read by an earlier version."`
+}
 
-// Run deletes the index and builds it anew. Everything in it comes from the archive.
-func (rebuildVerb) Run(c *call) error {
-	if running(c.ctx, c.dir) {
-		return errors.New("rebuild: a server runs on this data directory; stop it first. Mail servers keep what they cannot hand over in the meantime")
-	}
+// Run builds the index anew beside the one that answers. Everything in it comes
+// from the archive. Interrupted, the server or the next call goes on.
+func (v rebuildVerb) Run(c *call) error {
 	if err := c.mustExist(); err != nil {
 		return fmt.Errorf("rebuild: %w", err)
 	}
-	a, err := openApp(c.ctx, c.settings, c.dir, quietLog(c))
-	if err != nil {
-		return err
+	do := v.here
+	if running(c.ctx, c.dir) {
+		do = v.atServer
 	}
-	err = rebuild(c, a)
-	return errors.Join(err, a.Close())
-}
-
-func rebuild(c *call, a *app) error {
-	if err := os.RemoveAll(filepath.Join(c.dir, "index")); err != nil {
+	st, err := do(c)
+	if err != nil {
 		return fmt.Errorf("rebuild: %w", err)
-	}
-	if err := a.openIndex(); err != nil {
-		return err
-	}
-	st, err := c.follow(a, "indexing")
-	if err != nil {
-		return fmt.Errorf("rebuild: %w; what was indexed is kept, and the next start goes on", err)
 	}
 	_, err = fmt.Fprintf(c.out, "%s searchable, %s could not be read.\n", webui.Count(st.Documents, "message is", "messages are"), humanize.Comma(st.Unsearchable))
 	return err
 }
 
-// follow runs the index until it has everything, with progress.
-func (c *call) follow(a *app, what string) (index.Status, error) {
+// what is being done, and counted.
+func (v rebuildVerb) what() (what, unit string) {
+	if v.Extractors {
+		return "reading files again", "messages"
+	}
+	return "rebuilding", "records"
+}
+
+// atServer has the server do it.
+func (v rebuildVerb) atServer(c *call) (index.Status, error) {
+	var s statusAnswer
+	what, unit := v.what()
+	err := c.using(func(api *client) error {
+		resp, err := api.send(c.ctx, http.MethodPost, "/rebuild", url.Values{"extractors": {strconv.FormatBool(v.Extractors)}}, http.NoBody, 0)
+		if err != nil {
+			return err
+		}
+		defer resp.Body.Close()
+		p := newProgress(c, what, unit)
+		defer p.end()
+		var last struct {
+			index.Progress
+			Done  bool   `json:"done"`
+			Error string `json:"error"`
+		}
+		for lines := json.NewDecoder(resp.Body); !last.Done; {
+			if err := lines.Decode(&last); err != nil {
+				if c.ctx.Err() != nil {
+					return errors.New("the server goes on with it; polytrace status tells how far it is")
+				}
+				return fmt.Errorf("the server stopped, and goes on with it after its start: %w", err)
+			}
+			if last.Error != "" {
+				return errors.New(last.Error)
+			}
+			if !last.Done {
+				p.set(last.Records, last.Of)
+			}
+		}
+		return api.get(c.ctx, "/status", nil, &s)
+	})
+	return s.Index, err
+}
+
+// here does it in this process.
+func (v rebuildVerb) here(c *call) (st index.Status, err error) {
+	a, err := openApp(c.ctx, c.settings, c.dir, quietLog(c))
+	if err != nil {
+		return st, err
+	}
+	defer func() { err = errors.Join(err, a.Close()) }()
+	if err := a.openIndex(); err != nil {
+		return st, err
+	}
+	x := a.index.Load()
 	ctx, stop := context.WithCancel(c.ctx)
+	defer stop()
 	var follower sync.WaitGroup
-	follower.Go(func() { a.index.Load().Run(ctx) }) // A failure shows in its status and stops caughtUp.
-	p := newProgress(c, what, "records")
-	err := a.caughtUp(ctx, func(st index.Status) { p.set(st.Records, st.Records+st.Lag) })
+	defer follower.Wait()
+	failed := make(chan error, 1)
+	follower.Go(func() {
+		failed <- x.Run(ctx)
+		stop()
+	})
+	do := x.Rebuild
+	if v.Extractors {
+		do = x.Reread
+	}
+	what, unit := v.what()
+	p := newProgress(c, what, unit)
+	err = do(ctx, func(at index.Progress) { p.set(at.Records, at.Of) })
 	p.end()
-	st := a.index.Load().Status()
+	st = x.Status()
 	stop()
-	follower.Wait()
+	if run := <-failed; run != nil {
+		return st, run
+	}
+	if err != nil && c.ctx.Err() != nil {
+		return st, errors.New("stopped; what is there answers as before, and the next call or start goes on")
+	}
 	return st, err
 }
 

@@ -54,7 +54,7 @@ type cli struct {
 	Audit     auditVerb     `cmd:"" help:"Tell who read, searched and exported what."`
 	Verify    verifyVerb    `cmd:"" help:"Read everything back and compare it with its checksums."`
 	Doctor    doctorVerb    `cmd:"" help:"Compare the bucket with what was put there: missing, extra, wrong size, unlocked."`
-	Rebuild   rebuildVerb   `cmd:"" help:"Build the index anew from the archive."`
+	Rebuild   rebuildVerb   `cmd:"" help:"Build the index anew from the archive, while the one before answers."`
 	Restore   restoreVerb   `cmd:"" help:"Fill an empty data directory from a bucket."`
 	Documents documentsVerb `cmd:"" hidden:"" help:"Read attached files for the index: what its child processes do."`
 	Status    statusVerb    `cmd:"" help:"Tell how the appliance is."`
@@ -150,6 +150,7 @@ var examples = map[string]string{
 	"polytrace show":         "polytrace show mail/1042\npolytrace show mail/1042 --raw > mail-1042.eml",
 	"polytrace export":       "polytrace export 'participant:acme.example after:2026-01' --to acme.zip\npolytrace export from:acme.example --to acme.mbox --format mbox",
 	"polytrace audit":        "polytrace audit --record mail/1042\npolytrace audit --actor kim --from 2026-11-01 --limit 0 --json > kim.jsonl",
+	"polytrace rebuild":      "polytrace rebuild\npolytrace rebuild --extractors",
 	"polytrace restore":      "polytrace restore --from 's3://mail?endpoint=https://s3.example.net' --data /var/lib/polytrace",
 	"polytrace status":       "polytrace status\npolytrace status --json | jq .lag",
 	"polytrace user add":     "polytrace user add kim --full-name 'Kim Berg' --role specialist\necho 'a long password' | polytrace user add kim --role specialist",

@@ -55,6 +55,9 @@ var (
 	descDocuments    = desc("index_documents", "Messages that are searchable, all copies of one counted once.")
 	descUnsearchable = desc("index_unsearchable_records", "Records whose text could not be read.")
 	descIndexBytes   = desc("index_bytes", "The index on disk.")
+	descRebuilding   = desc("index_rebuilding", "1 while the index is built anew beside the one that answers.")
+	descRebuilt      = desc("index_rebuilt_records", "Records that the index which is built anew has.")
+	descOlderReaders = desc("index_older_extractors_messages", "Messages whose attached files were read by an earlier version, or could not be looked at.")
 )
 
 func (f figures) Describe(out chan<- *prometheus.Desc) { prometheus.DescribeByCollect(f, out) }
@@ -75,6 +78,13 @@ func (f figures) Collect(out chan<- prometheus.Metric) {
 	gauge(descDocuments, float64(st.Documents))
 	gauge(descUnsearchable, float64(st.Unsearchable))
 	gauge(descIndexBytes, float64(st.Bytes))
+	gauge(descRebuilding, flag(st.Rebuild != nil))
+	if st.Rebuild != nil {
+		gauge(descRebuilt, float64(st.Rebuild.Records))
+	}
+	if e := st.Extractors; e != nil {
+		gauge(descOlderReaders, float64(e.Older+e.Unread))
+	}
 	if f.intake != nil {
 		in := f.intake()
 		gauge(descCertificate, float64(in.Certificate.Unix()))

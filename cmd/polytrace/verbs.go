@@ -367,6 +367,7 @@ func (s statusAnswer) print(w io.Writer) error {
 	line("in the bucket", "%s", humanize.Comma(s.InBucket))
 	line("searchable", "%s, %s", humanize.Comma(s.Indexed), completeTo(s.CompleteTo))
 	line("unreadable", "%s", humanize.Comma(s.Unsearchable))
+	s.printIndex(line)
 	if s.Archive.Blind {
 		line("encrypted", "mail cannot be read here, as archive.identity_file is not set; it is taken and kept")
 	}
@@ -409,6 +410,37 @@ func (s statusAnswer) print(w io.Writer) error {
 		line("PROBLEM", "%s", problem)
 	}
 	return out.Flush()
+}
+
+// printIndex tells what is being built or read anew.
+func (s statusAnswer) printIndex(line func(name, format string, args ...any)) {
+	if p := s.Index.Rebuild; p != nil {
+		line("rebuilding", "%s; the index before answers meanwhile (%s)", howFar(*p, "record", "records"), p.Reason)
+		if p.Failure != "" {
+			line("", "%s", printable(p.Failure))
+		}
+	}
+	e := s.Index.Extractors
+	if e == nil {
+		return
+	}
+	if e.Reading != nil {
+		line("attached files", "%s read again", howFar(*e.Reading, "message", "messages"))
+	} else if e.Older > 0 {
+		line("attached files", "of %s read by an earlier version; polytrace rebuild --extractors reads them again", webui.Count(e.Older, "message", "messages"))
+	}
+	if e.Unread > 0 {
+		line("", "%s that could not be looked at; it is tried again", webui.Count(e.Unread, "message has one", "messages have some"))
+	}
+}
+
+// howFar tells a progress in words.
+func howFar(p index.Progress, one, many string) string {
+	text := humanize.Comma(p.Records) + " of " + webui.Count(p.Of, one, many)
+	if p.PerSecond > 0 {
+		text += fmt.Sprintf(", %.0f a second, %s left", p.PerSecond, p.Remaining())
+	}
+	return text
 }
 
 // silences are the queues that have been silent for too long.
@@ -462,7 +494,7 @@ func (s statusAnswer) problems() (list []string) {
 		list = append(list, "checkpoints are not time-stamped: "+s.Archive.Unstamped)
 	}
 	if s.Index.Failure != "" {
-		list = append(list, "search has stopped: "+s.Index.Failure+"; run polytrace rebuild")
+		list = append(list, "search has stopped: "+s.Index.Failure)
 	}
 	for _, d := range s.Archive.Damage {
 		list = append(list, "set aside after damage: "+d)
