@@ -192,9 +192,8 @@ func TestRereadEqualsRebuildOverHistories(t *testing.T) {
 		h, fs := newHistory(), vfs.NewMem()
 		h.steps = pick(t, []steps{usualSteps, {rows: 1, keys: 40}})
 		versions := []string{"1", "1", "2"}
-		last := versions[0]
 		for range rapid.IntRange(1, 3).Draw(t, "starts") {
-			last = pick(t, versions)
+			last := pick(t, versions)
 			x, stop := followOn(t, fs, slowlyReading{reading{h.memArchive, &extractor{version: last, absent: rapid.IntRange(0, 3).Draw(t, "absent") == 0}}, h.steps})
 			for range rapid.IntRange(1, 10).Draw(t, "records") {
 				if rapid.Bool().Draw(t, "file") {
