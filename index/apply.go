@@ -64,6 +64,7 @@ type memory struct {
 	orphans map[uint64]struct{} // Subjects with a row in 'z'; one too many does no harm.
 
 	fragments map[docID]fragment // Those with a row in 'f'.
+	numbered  map[string]uint32  // Numbers of the addresses in view.authors.
 
 	corrections corrections
 
@@ -130,7 +131,7 @@ func apply(db *pebble.DB, old *state, m *memory, r run) (*pebble.Batch, *state, 
 }
 
 func newApplier(db *pebble.DB, old *state, m *memory) *applier {
-	return &applier{tx: newTx(db, m.orphans, &m.terms), steps: m.steps, state: old.next(), published: old.n, fragments: m.fragments, torn: map[node]bool{}, corrections: m.corrections, strained: map[docID]bool{}}
+	return &applier{tx: newTx(db, m.orphans, &m.terms), steps: m.steps, state: old.next(), published: old.n, fragments: m.fragments, numbered: m.numbered, torn: map[node]bool{}, corrections: m.corrections, strained: map[docID]bool{}}
 }
 
 // all applies the records of a run one by one.
@@ -183,6 +184,7 @@ type applier struct {
 	changed   []int32 // days
 
 	fragments map[docID]fragment
+	numbered  map[string]uint32
 	torn      map[node]bool // Messages of which fragments came or went.
 
 	corrections corrections
@@ -335,7 +337,7 @@ func (a *applier) reorder() {
 // numbers writes what the view keeps of a document:
 //
 //	0x00 hidden
-//	0x01 | date varint | size uvarint | words uvarint | position uvarint | who read its files uvarint | reason it is unsearchable(1B) | stream
+//	0x01 | date varint | size uvarint | words uvarint | position uvarint | who read its files uvarint | reason it is unsearchable(1B) | length uvarint, address it is from | stream
 //	0x02 removed, its words still to be taken out of the postings; 0x03 removed
 func (a *applier) numbers(doc docID) {
 	if a.hidden.Contains(doc) {
@@ -348,6 +350,8 @@ func (a *applier) numbers(doc docID) {
 	at := a.address(doc)
 	value = binary.AppendUvarint(value, uint64(at.Position))
 	value = append(binary.AppendUvarint(value, uint64(a.read[doc])), a.why[doc])
+	author := a.authors[a.author[doc]]
+	value = append(binary.AppendUvarint(value, uint64(len(author))), author...)
 	a.write(docKey(famNumbers, doc), append(value, at.Stream...))
 }
 
@@ -359,7 +363,7 @@ const (
 )
 
 // loadNumbers is the reverse of numbers, for the next document.
-func (s *state) loadNumbers(value []byte) error {
+func (s *state) loadNumbers(value []byte, numbered map[string]uint32) error {
 	v := &s.view
 	doc := v.add()
 	if len(value) == 1 && value[0] != numbersShown && value[0] <= numbersSwept {
@@ -388,7 +392,12 @@ func (s *state) loadNumbers(value []byte) error {
 		return errCorrupt
 	}
 	v.date[doc], v.size[doc], v.length[doc], v.why[doc], v.read[doc] = date, int64(u[0]), uint32(u[1]), rest[0], uint16(u[3])
-	v.place[doc] = place{archive.Position(u[2]), v.stream(archive.Stream(rest[1:]))}
+	length, n := binary.Uvarint(rest[1:])
+	if n <= 0 || length > uint64(len(rest)-1-n) {
+		return errCorrupt
+	}
+	v.author[doc] = v.numberOf(string(rest[1+n:][:length]), numbered)
+	v.place[doc] = place{archive.Position(u[2]), v.stream(archive.Stream(rest[1+n+int(length):]))}
 	return nil
 }
 
@@ -427,7 +436,7 @@ func (a *applier) decision(it item) error {
 // newState is that of an index without records.
 func newState() *state {
 	return &state{
-		view:    view{hidden: roaring.New(), dead: roaring.New(), removed: removals{}},
+		view:    view{hidden: roaring.New(), dead: roaring.New(), removed: removals{}, authors: []string{""}},
 		counts:  counts{Reasons: map[string]int{}, Read: map[uint16]int64{}},
 		days:    map[int32]int64{},
 		marks:   map[archive.Stream]mark{},

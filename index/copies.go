@@ -219,6 +219,7 @@ func (a *applier) bytes(doc docID, s *stored, e *analysis) error {
 	a.place[doc] = place{s.at.Position, a.stream(s.at.Stream)}
 	a.length[doc], a.why[doc] = e.words, reasonNumber(s.unsearchable)
 	a.readBy(doc, e, first)
+	a.author[doc] = a.numberOf(addressTermOf(s.from.Address), a.numbered)
 	a.numbers(doc)
 	a.replace(docKey(famText, doc), e.text, first)
 	a.replace(docKey(famDetails, doc), e.details, first)

@@ -308,7 +308,7 @@ func saysAll(t tester, x *Index, a *memArchive) string {
 		"thread:{disk}", "thread:(subject:munchen -from:jane)", "-thread:{array}",
 	} {
 		for _, order := range []Sort{Newest, Oldest, Relevance} {
-			r, err := x.Search(ctx, Request{Query: q, Limit: 7, Sort: order, Now: testNow})
+			r, err := x.Search(ctx, Request{Query: q, Limit: 7, Sort: order, Now: testNow, Facets: true})
 			if err == nil && order == Relevance && r.Next != "" {
 				r.Next = "more" // The cursor has a number of documents, which counts the removed ones where they were seen.
 			}

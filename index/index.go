@@ -130,7 +130,8 @@ type Request struct {
 	Limit  int    // Items on the page; default 50, at most 1000.
 	Cursor string // Next of the page before; "" for the first.
 	Sort   Sort
-	Now    time.Time // What "yesterday" and "7d" refer to.
+	Now    time.Time // What "yesterday" and "7d" refer to; days begin as in its zone.
+	Facets bool      // Count the hits by what they have in common, on the first page.
 }
 
 // Results is a page of answers.
@@ -141,6 +142,7 @@ type Results struct {
 	Items        []Summary `json:"items"`
 	Next         string    `json:"next,omitempty"`   // Cursor of the page after; "" at the end.
 	Volume       []Bucket  `json:"volume,omitempty"` // Hits over time, without gaps, on the first page.
+	Facets       []Facet   `json:"facets,omitempty"`
 }
 
 // Bucket counts the hits of one span of time.

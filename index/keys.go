@@ -29,7 +29,7 @@ import (
 //	'K' sha256(32)                  -> doc(4)         identity of what copies say (copies.go)
 //	'l' doc(4)                      -> links          what it says about its conversation (threads.go)
 //	'm' node(16)                    -> thread(4)      a Message-ID, or another mark of a conversation (threads.go)
-//	'n' doc(4)                      -> numbers        date, size, place: kept in memory (apply.go)
+//	'n' doc(4)                      -> numbers        date, size, place, author: kept in memory (apply.go)
 //	'o' sha256(32) case(4) citation(4) -> nothing     the cases that cite these bytes
 //	'p' stream 0x00 first(8)        -> last(8)        removed records whose rows are still to be deleted (remove.go)
 //	'q' stream 0x00 position(8)     -> received(8)    a record to be read once more (remove.go)

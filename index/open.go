@@ -267,7 +267,7 @@ func eachIn(r pebble.Reader, prefix []byte, do func(key, value []byte) error) er
 
 func (x *Index) loadState() error {
 	s := newState()
-	orphans, fragments := map[uint64]struct{}{}, map[docID]fragment{}
+	orphans, fragments, numbered := map[uint64]struct{}{}, map[docID]fragment{}, map[string]uint32{"": 0}
 	raw, err := getCopy(x.db, countsKey)
 	if err == nil && raw != nil {
 		if json.Unmarshal(raw, &s.counts) != nil {
@@ -285,7 +285,7 @@ func (x *Index) loadState() error {
 			if keyDoc(key) != s.n {
 				return errCorrupt
 			}
-			return s.loadNumbers(value)
+			return s.loadNumbers(value, numbered)
 		}),
 		x.each(famDay, func(key, value []byte) error {
 			n, _ := binary.Uvarint(value)
@@ -310,7 +310,7 @@ func (x *Index) loadState() error {
 		err = errors.Join(x.loadThreads(s), x.loadRemovals(s), x.loadSweep(s))
 	}
 	s.order = s.rebuilt()
-	x.state, x.memory.orphans, x.memory.fragments = s, orphans, fragments
+	x.state, x.memory.orphans, x.memory.fragments, x.memory.numbered = s, orphans, fragments, numbered
 	return err
 }
 

@@ -167,7 +167,7 @@ func FuzzDamagedValues(f *testing.F) {
 			"positions": second(joinPositions([][]byte{a, b})),
 			"summary":   second(decodeStored(a)),
 			"thread":    second(decodeThread(a)),
-			"numbers":   v.loadNumbers(a),
+			"numbers":   v.loadNumbers(a, map[string]uint32{}),
 			"piece":     second(decodePiece(a, b)),
 		} {
 			if err != nil && !errors.Is(err, errCorrupt) {

@@ -101,7 +101,15 @@ var anywhere = []field{fieldSubject, fieldBody, fieldParticipant, fieldFilename,
 // Parse reads a query. now is what "yesterday" and "7d" refer to, and its
 // zone is the one that days begin in. The error is a *SyntaxError.
 func Parse(query string, now time.Time, names Names) (Node, error) {
-	p := &parser{query: query, now: now, names: names, cutter: newWordCutter()}
+	return newParser(query, now, names).parse()
+}
+
+func newParser(query string, now time.Time, names Names) *parser {
+	return &parser{query: query, now: now, names: names, cutter: newWordCutter()}
+}
+
+func (p *parser) parse() (Node, error) {
+	query := p.query
 	if len(query) > maxQuery {
 		return nil, p.errorf(maxQuery, "The query is longer than %d bytes. Ask for less at once.", maxQuery)
 	}
@@ -130,6 +138,7 @@ type parser struct {
 	now    time.Time
 	names  Names
 	cutter *wordCutter
+	parts  []part // Outside of brackets; see narrow.go.
 }
 
 func (p *parser) errorf(offset int, format string, args ...any) error {
@@ -177,6 +186,7 @@ func (p *parser) or(op *operator) (Node, error) {
 		}
 		start := p.at
 		if !p.keyword("OR") {
+			p.whole(op, len(kids))
 			return join(kids, func() Node { return &Or{kids} }), nil
 		}
 		if p.done() || p.closes(p.peek()) {
@@ -200,6 +210,7 @@ func (p *parser) and(op *operator) (Node, error) {
 		}
 		if n != nil {
 			kids = append(kids, n)
+			p.part(op, start, n)
 		}
 		start = p.at
 		and := p.keyword("AND")

@@ -43,8 +43,9 @@ type refCopy struct {
 	at     archive.Address
 	size   int64
 	queues map[archive.Address]string
-	cases  map[int]bool // That cite its bytes.
-	to     string       // Whom it says besides that it was for.
+	boxes  map[archive.Address]string // Mailboxes.
+	cases  map[int]bool               // That cite its bytes.
+	to     string                     // Whom it says besides that it was for.
 }
 
 // refWord is a word as it is written, and the words that it is found by.
@@ -101,7 +102,9 @@ func refCorpus(t *rapid.T) (*memArchive, []*refDoc) {
 		docs = append(docs, refMessage(t, a, i))
 		if rapid.IntRange(0, 4).Draw(t, "again") == 0 {
 			c := pick(t, pick(t, docs).copies)
-			c.queues[a.again(c.at, archive.Meta{Source: archive.Source{Queue: "sales"}})] = "sales"
+			box := pick(t, refBoxes)
+			at := a.again(c.at, archive.Meta{Source: archive.Source{Queue: "sales", Mailbox: box}})
+			c.queues[at], c.boxes[at] = "sales", box
 		}
 		if d := pick(t, docs); d.id != "" && rapid.IntRange(0, 3).Draw(t, "copied") == 0 {
 			refAnother(t, a, d, i)
@@ -127,7 +130,7 @@ func refCorpus(t *rapid.T) (*memArchive, []*refDoc) {
 
 // refAnother sends another copy of a document, to somebody else.
 func refAnother(t *rapid.T, a *memArchive, d *refDoc, i int) {
-	c := &refCopy{queues: map[archive.Address]string{}, cases: map[int]bool{}, to: pick(t, []string{"audit", "boss"})}
+	c := &refCopy{queues: map[archive.Address]string{}, boxes: map[archive.Address]string{}, cases: map[int]bool{}, to: pick(t, []string{"audit", "boss"})}
 	raw := fmt.Sprintf("X-Copy: %d\r\n", i) + string(a.streams[archive.Mail][d.copies[0].at.Position].Body)
 	c.at, c.size = a.append(archive.Meta{Source: archive.Source{Queue: "copies", Format: "postfix"},
 		Envelope: &archive.Envelope{To: []string{"c+to=" + c.to + "=tailspin.example@journal.example.net"}}}, raw), int64(len(raw))
@@ -150,6 +153,7 @@ func refRemove(docs []*refDoc, removed []archive.Removal) (left []*refDoc) {
 			for at, queue := range c.queues {
 				if !gone[at] {
 					d.wholes["queue:"+queue] = true
+					d.wholes["mailbox:"+c.boxes[at]] = c.boxes[at] != ""
 				}
 			}
 			if c.to == "" {
@@ -164,6 +168,9 @@ func refRemove(docs []*refDoc, removed []archive.Removal) (left []*refDoc) {
 	}
 	return left
 }
+
+// refBoxes are mailboxes; most mail came out of none.
+var refBoxes = []string{"", "", "", "jane@contoso.example", "old mail (2019)"}
 
 func refMessage(t *rapid.T, a *memArchive, i int) *refDoc {
 	d := &refDoc{
@@ -208,9 +215,9 @@ func refMessage(t *rapid.T, a *memArchive, i int) *refDoc {
 	}
 	raw := mail(body, append(fields, fmt.Sprintf("X-Number: %d", i))...)
 	queue := pick(t, []string{"support", "sales"})
-	c := &refCopy{size: int64(len(raw)), cases: map[int]bool{}}
-	c.at = a.append(archive.Meta{Source: archive.Source{Queue: queue}}, raw)
-	c.queues = map[archive.Address]string{c.at: queue}
+	c, box := &refCopy{size: int64(len(raw)), cases: map[int]bool{}}, pick(t, refBoxes)
+	c.at = a.append(archive.Meta{Source: archive.Source{Queue: queue, Mailbox: box}}, raw)
+	c.queues, c.boxes = map[archive.Address]string{c.at: queue}, map[archive.Address]string{c.at: box}
 	d.copies = []*refCopy{c}
 	return d
 }
@@ -314,9 +321,9 @@ func refLeaf(t *rapid.T, docs []*refDoc) refQuery {
 	case 11:
 		return refOf(t, docs)
 	}
-	whole := pick(t, []string{"queue:support", "queue:sales", "queue:copies", "queue:s*", "has:attachment", "kind:message", "kind:page", "filetype:pdf", "filetype:txt"})
+	whole := pick(t, []string{"mailbox:jane@contoso.example", "mailbox:\"old mail (2019)\"", "queue:support", "queue:sales", "queue:copies", "queue:s*", "has:attachment", "kind:message", "kind:page", "filetype:pdf", "filetype:txt"})
 	return refQuery{whole, func(d *refDoc) bool {
-		return d.wholes[whole] || whole == "queue:s*" && (d.wholes["queue:support"] || d.wholes["queue:sales"])
+		return d.wholes[strings.ReplaceAll(whole, `"`, "")] || whole == "queue:s*" && (d.wholes["queue:support"] || d.wholes["queue:sales"])
 	}}
 }
 
@@ -555,6 +562,7 @@ func TestSearchFindsWhatReadingAllWouldFind(t *testing.T) {
 			if volume != len(want) {
 				t.Fatalf("%s within %+v: the volume tells of %d, want %d", q.text, w, volume, len(want))
 			}
+			refFacets(t, x.Within(w), q, docs, func(d *refDoc) bool { return sees(d) && q.find(d.told(w, docs, sees)) }, w, sees)
 			refShown(t, x, w, docs, sees)
 		}
 		refIDs(t, x, docs)

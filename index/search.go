@@ -82,9 +82,13 @@ func (x *Index) answer(f *finder, q Node, r Request, c *cursor, out *Results) er
 		out.Next = p.cursorOf(docs[len(docs)-1]).text(r.Sort)
 	}
 	if c == nil {
-		out.Volume = f.v.volume(hits)
+		days := f.v.daily(hits, r.Now.Location())
+		out.Volume = days.buckets()
+		if r.Facets {
+			out.Facets, err = f.facets(hits, days)
+		}
 	}
-	return nil
+	return err
 }
 
 // completeTo is the time before which every record received was applied. What

@@ -191,12 +191,11 @@ func (w *termWriter) personHits(p person) (hits []personHit) {
 		words(p.name)
 	}
 	words(p.address)
-	at := strings.LastIndexByte(p.address, '@')
-	if at <= 0 {
+	local, domain := splitAddress(p.address)
+	if local == "" {
 		whole(p.address)
 		return hits
 	}
-	local, domain := p.address[:at], strings.Trim(p.address[at+1:], ".")
 	whole(local + "@" + domain)
 	whole(local + "@")
 	for d := domain; d != ""; {
@@ -204,6 +203,24 @@ func (w *termWriter) personHits(p person) (hits []personHit) {
 		_, d, _ = strings.Cut(d, ".")
 	}
 	return hits
+}
+
+// splitAddress cuts an address at its last @; of what has none both parts are empty.
+func splitAddress(address string) (local, domain string) {
+	at := strings.LastIndexByte(address, '@')
+	if at < 0 {
+		return "", ""
+	}
+	return address[:at], strings.Trim(address[at+1:], ".")
+}
+
+// addressTermOf is the term that person adds for an address as a whole.
+func addressTermOf(address string) string {
+	address = strings.TrimSpace(address)
+	if local, domain := splitAddress(address); local != "" {
+		address = local + "@" + domain
+	}
+	return exactTerm(address)
 }
 
 // personPlace is where the words of a person begin. It depends on nothing else, so that

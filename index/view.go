@@ -10,8 +10,8 @@ import (
 	"polytrace/archive"
 )
 
-// view is what of the documents is kept in memory, about 39 bytes each: what
-// orders and limits results. A view never changes; apply makes the next one,
+// view is what of the documents is kept in memory, about 43 bytes each: what
+// orders, limits and counts results. A view never changes; apply makes the next one,
 // which shares with it all that stayed.
 type view struct {
 	n       docID    // documents
@@ -23,6 +23,8 @@ type view struct {
 	place   []place
 	thread  column
 	streams []archive.Stream
+	author  []uint32        // who wrote it: index in authors
+	authors []string        // addresses as terms; the first is none
 	hidden  *roaring.Bitmap // Documents that are not to be found: the dead, and those that only sightings were seen of yet.
 	dead    *roaring.Bitmap // Documents that a decision took an arrival from.
 	removed removals
@@ -81,10 +83,23 @@ func (v *view) stream(s archive.Stream) uint16 {
 	return uint16(len(v.streams) - 1)
 }
 
+// numberOf gives an address its number, a new one when it has none in this view. known are those of
+// all views; of a batch that failed there may be too many.
+func (v *view) numberOf(term string, known map[string]uint32) uint32 {
+	if n, ok := known[term]; ok && int(n) < len(v.authors) && v.authors[n] == term {
+		return n
+	}
+	n := uint32(len(v.authors))
+	v.authors = append(v.authors, term)
+	known[term] = n
+	return n
+}
+
 // add appends a document that nothing is known of but its number.
 func (v *view) add() docID {
 	v.date, v.size = append(v.date, 0), append(v.size, 0)
 	v.length, v.why, v.read, v.place = append(v.length, 0), append(v.why, 0), append(v.read, 0), append(v.place, place{})
+	v.author = append(v.author, 0)
 	v.thread = v.thread.with(v.n)
 	v.n++
 	return v.n - 1
@@ -94,6 +109,7 @@ func (v *view) add() docID {
 func (v *view) own() {
 	v.date, v.size = slices.Clone(v.date), slices.Clone(v.size)
 	v.length, v.why, v.read, v.place = slices.Clone(v.length), slices.Clone(v.why), slices.Clone(v.read), slices.Clone(v.place)
+	v.author = slices.Clone(v.author)
 }
 
 // calendar is the documents in order, oldest first, in blocks, so that one

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"math/bits"
+	"slices"
 	"time"
 )
 
@@ -43,43 +44,87 @@ func floorDay(ms int64) int64 {
 	return day
 }
 
-// volume counts hits by spans of time, days to years so that there are not too many of them.
-func (v *view) volume(hits docSet) []Bucket {
-	if len(v.order) == 0 || hits.empty() {
-		return nil
+// daily counts hits by day, as days begin in a zone.
+type daily struct {
+	starts []time.Time // Beginnings of the days from the first with a hit on, and of the day behind the last one.
+	counts []int
+}
+
+func (v *view) daily(hits docSet, zone *time.Location) daily {
+	first, last := v.ends(hits)
+	if first > last {
+		return daily{}
 	}
-	last := v.order[len(v.order)-1]
-	base := floorDay(v.date[v.order[0][0]])
-	days := make([]int, floorDay(v.date[last[len(last)-1]])-base+1)
+	var d daily
+	var limits []int64 // The same as starts.
+	year, month, day := time.UnixMilli(first).In(zone).Date()
+	for n := 0; n == 0 || limits[n-1] <= last; n++ {
+		start := time.Date(year, month, day+n, 0, 0, 0, 0, zone)
+		if start.Hour() > 12 { // Clocks were put on at midnight, which was not.
+			start = start.Add(time.Hour)
+		}
+		d.starts, limits = append(d.starts, start), append(limits, start.UnixMilli())
+	}
+	d.counts = make([]int, len(limits)-1)
 	for i, w := range hits {
 		for ; w != 0; w &= w - 1 {
-			days[floorDay(v.date[i*64+bits.TrailingZeros64(w)])-base]++
+			ms := v.date[i*64+bits.TrailingZeros64(w)]
+			day := min(int((ms-limits[0])/dayMillis), len(d.counts)-1)
+			for ms < limits[day] { // Where clocks were changed, some days are longer.
+				day--
+			}
+			for ms >= limits[day+1] {
+				day++
+			}
+			d.counts[day]++
 		}
 	}
-	first := 0
-	for days[first] == 0 {
-		first++
+	return d
+}
+
+// ends are the first and the last date of hits; the first is later where there are none.
+func (v *view) ends(hits docSet) (first, last int64) {
+	first, last = math.MaxInt64, math.MinInt64
+	if hits.count() < int(v.n)/64 {
+		hits.each(func(doc docID) { first, last = min(first, v.date[doc]), max(last, v.date[doc]) })
+		return first, last
 	}
-	end := len(days)
-	for days[end-1] == 0 {
-		end--
+	front := func() int64 {
+		for _, block := range v.order {
+			if i := slices.IndexFunc(block, hits.has); i >= 0 {
+				return v.date[block[i]]
+			}
+		}
+		return math.MaxInt64
 	}
-	return buckets(time.UnixMilli((base+int64(first))*dayMillis).UTC(), days[first:end])
+	back := func() int64 {
+		for _, block := range slices.Backward(v.order) {
+			for _, doc := range slices.Backward(block) {
+				if hits.has(doc) {
+					return v.date[doc]
+				}
+			}
+		}
+		return math.MinInt64
+	}
+	return front(), back()
 }
 
 const maxBuckets = 60
 
-// buckets adds up days, the first of which is given, by the shortest span that keeps them few.
-func buckets(day time.Time, days []int) []Bucket {
-	span := spanOf(len(days))
+// buckets adds up days by the shortest span that keeps them few.
+func (d daily) buckets() []Bucket {
+	return d.by(spanOf(len(d.counts)))
+}
+
+func (d daily) by(span func(time.Time) (start, end time.Time)) []Bucket {
 	var out []Bucket
-	for _, n := range days {
-		if len(out) == 0 || !day.Before(out[len(out)-1].End) {
-			start, end := span(day)
+	for i, n := range d.counts {
+		if len(out) == 0 || !d.starts[i].Before(out[len(out)-1].End) {
+			start, end := span(d.starts[i])
 			out = append(out, Bucket{Start: start, End: end})
 		}
 		out[len(out)-1].Count += n
-		day = day.AddDate(0, 0, 1)
 	}
 	return out
 }
@@ -88,20 +133,35 @@ func buckets(day time.Time, days []int) []Bucket {
 func spanOf(days int) func(time.Time) (start, end time.Time) {
 	switch {
 	case days <= maxBuckets:
-		return func(t time.Time) (time.Time, time.Time) { return t, t.AddDate(0, 0, 1) }
+		return func(t time.Time) (time.Time, time.Time) { return t, dayOf(t).end }
 	case days <= 7*maxBuckets:
 		return func(t time.Time) (time.Time, time.Time) {
 			monday := t.AddDate(0, 0, -(int(t.Weekday())+6)%7)
 			return monday, monday.AddDate(0, 0, 7)
 		}
 	case days <= 30*maxBuckets:
-		return func(t time.Time) (time.Time, time.Time) {
-			start := time.Date(t.Year(), t.Month(), 1, 0, 0, 0, 0, time.UTC)
-			return start, start.AddDate(0, 1, 0)
-		}
+		return monthOf
 	}
 	return func(t time.Time) (time.Time, time.Time) {
-		start := time.Date(t.Year(), 1, 1, 0, 0, 0, 0, time.UTC)
+		start := time.Date(t.Year(), 1, 1, 0, 0, 0, 0, t.Location())
 		return start, start.AddDate(1, 0, 0)
 	}
+}
+
+func monthOf(t time.Time) (time.Time, time.Time) {
+	start := time.Date(t.Year(), t.Month(), 1, 0, 0, 0, 0, t.Location())
+	return start, start.AddDate(0, 1, 0)
+}
+
+// Query limits a query to what the bucket counts.
+func (b Bucket) Query() string {
+	switch {
+	case b.End.Equal(b.Start.AddDate(0, 0, 1)):
+		return "date:" + b.Start.Format(time.DateOnly)
+	case b.End.Equal(b.Start.AddDate(0, 1, 0)):
+		return "date:" + b.Start.Format("2006-01")
+	case b.End.Equal(b.Start.AddDate(1, 0, 0)):
+		return "date:" + b.Start.Format("2006")
+	}
+	return "date:" + b.Start.Format(time.DateOnly) + ".." + b.End.AddDate(0, 0, -1).Format(time.DateOnly)
 }
