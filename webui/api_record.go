@@ -18,6 +18,7 @@ type searchIn struct {
 	Limit  int    `query:"limit" default:"50" minimum:"1" maximum:"1000" doc:"Items on the page."`
 	Cursor string `query:"cursor" doc:"next of the page before."`
 	Sort   string `query:"sort" enum:",newest,oldest,relevance" doc:"Order; newest first by default."`
+	Facets bool   `query:"facets" doc:"Count the hits by person, month, queue, mailbox and type, on the first page."`
 }
 
 // searchOut is index.Results without the chart, with lists that are never null.
@@ -27,6 +28,7 @@ type searchOut struct {
 	Unsearchable int             `json:"unsearchable" doc:"Records in the archive whose text could not be read."`
 	Items        []index.Summary `json:"items"`
 	Next         string          `json:"next,omitempty" doc:"Cursor of the page after; absent at the end."`
+	Facets       []index.Facet   `json:"facets,omitempty" doc:"When asked for. What query finds, added to this one, is count exactly."`
 }
 
 func (s *Server) apiSearch(ctx context.Context, in *searchIn) (*body[searchOut], error) {
@@ -34,11 +36,11 @@ func (s *Server) apiSearch(ctx context.Context, in *searchIn) (*body[searchOut],
 	if order == "newest" {
 		order = index.Newest
 	}
-	r, err := s.search(ctx, index.Request{Query: in.Query, Limit: in.Limit, Cursor: in.Cursor, Sort: order, Now: s.config.Now()})
+	r, err := s.search(ctx, index.Request{Query: in.Query, Limit: in.Limit, Cursor: in.Cursor, Sort: order, Facets: in.Facets, Now: s.config.Now()})
 	if err != nil {
 		return nil, err
 	}
-	return reply(searchOut{r.Total, r.CompleteTo, r.Unsearchable, lines(r.Items), r.Next}), nil
+	return reply(searchOut{r.Total, r.CompleteTo, r.Unsearchable, lines(r.Items), r.Next, r.Facets}), nil
 }
 
 // lines are summaries whose lists are never null.

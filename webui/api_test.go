@@ -129,7 +129,7 @@ func mayCall(role casework.Role, op *huma.Operation) bool {
 	switch area {
 	case "status", "events", "log":
 		return true
-	case "search", "export":
+	case "search", "suggest", "export":
 		return role != casework.Admin
 	case "classes", "retention":
 		return role == casework.Admin || role == casework.Compliance

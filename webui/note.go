@@ -16,7 +16,7 @@ import (
 // tables in routes.go and api.go say it of each. A route that is silent cannot
 // open a message, search or show a case: note refuses, and what is not noted
 // is not shown. Figures that only count, live ones on every page among them, are
-// not noted.
+// not noted, nor are suggestions: words, names and how many messages have them.
 type how string
 
 const (

@@ -34,7 +34,7 @@ var silentOnes = []string{
 	"GET /retention", "POST /retention/classes/{class}", "POST /retention/holds/{name}/release", "POST /retention/erasures",
 	"POST /retention/erasures/{id}/approve", "POST /retention/erasures/{id}/refuse", "POST /retention/policy", "POST /thread/decisions/{decision}/undo",
 
-	"get-cases", "post-cases", "delete-cases-number-citations-id", "get-cases-number-shares", "post-cases-number-shares", "delete-cases-number-shares-id",
+	"get-suggest", "get-cases", "post-cases", "delete-cases-number-citations-id", "get-cases-number-shares", "post-cases-number-shares", "delete-cases-number-shares-id",
 	"get-classes", "put-classes-class", "get-retention", "get-holds", "post-holds", "post-holds-name-release",
 	"get-erasures", "post-erasures", "put-erasures-policy", "post-erasures-id-approve", "post-erasures-id-refuse",
 	"post-records-stream-position-split", "post-records-stream-position-join", "delete-threads-decisions-decision",

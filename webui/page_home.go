@@ -54,7 +54,7 @@ func (s *Server) showHome(w http.ResponseWriter, r *http.Request) error {
 	for _, item := range result.Items {
 		v.Latest = append(v.Latest, resultRow{Summary: item, Link: recordPath(item.Address)})
 	}
-	v.Chart = chart(result.Volume, "message", "messages", func(b index.Bucket) string { return within("", b) })
+	v.Chart = chart(result.Volume, "message", "messages", s.narrower(r.Context(), "", index.Newest).bar)
 	if v.Total == 0 {
 		v.Cards = s.setupCards()
 	}

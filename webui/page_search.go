@@ -3,12 +3,10 @@ package webui
 import (
 	"context"
 	"errors"
-	"fmt"
 	"html/template"
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -61,17 +59,20 @@ type resultRow struct {
 
 // searchView is a page of results, with one of them open beside it.
 type searchView struct {
-	Query  string
-	Sort   index.Sort
-	Error  *syntaxView
-	Result *index.Results
-	Rows   []resultRow
-	Chart  template.HTML
-	Next   string // Link to the page after.
-	First  string // Link to the first page; "" when this is it.
-	Close  string // Link that closes the message.
-	Open   *messageView
-	Thread *index.Thread
+	Query   string
+	Sort    index.Sort
+	Error   *syntaxView
+	Instead []meant // Other queries, when this one cannot be read or finds little.
+	Result  *index.Results
+	Filters []filter
+	Facets  []facet
+	Rows    []resultRow
+	Chart   template.HTML
+	Next    string // Link to the page after.
+	First   string // Link to the first page; "" when this is it.
+	Close   string // Link that closes the message.
+	Open    *messageView
+	Thread  *index.Thread
 }
 
 // syntaxView points at the place of a mistake in a query.
@@ -79,27 +80,35 @@ type syntaxView struct {
 	Before, At, Text string
 }
 
+// fewHits is how many are so few that others are offered.
+const fewHits = 3
+
 func (s *Server) showSearch(w http.ResponseWriter, r *http.Request) error {
 	v := searchView{Query: r.FormValue("q"), Sort: index.Sort(r.FormValue("sort"))}
 	frame := view{Title: "Search", Nav: "search", Query: v.Query}
 	if v.Query != "" {
 		frame.Title = v.Query
 	}
-	result, err := s.search(r.Context(), index.Request{Query: v.Query, Limit: pageSize, Cursor: r.FormValue("cursor"), Sort: v.Sort, Now: s.config.Now()})
+	result, err := s.search(r.Context(), index.Request{Query: v.Query, Limit: pageSize, Cursor: r.FormValue("cursor"), Sort: v.Sort, Facets: true, Now: s.config.Now()})
+	code := http.StatusOK
 	var syntax *index.SyntaxError
-	if errors.As(err, &syntax) {
-		v.Error = pointAt(syntax)
-		frame.Page = v
-		return s.render(w, r, http.StatusUnprocessableEntity, "search", frame)
-	}
-	if err != nil {
+	switch {
+	case errors.As(err, &syntax):
+		v.Error, code = pointAt(syntax), http.StatusUnprocessableEntity
+	case err != nil:
 		return err
+	default:
+		if err := s.fillSearch(r, &v, result); err != nil {
+			return err
+		}
 	}
-	if err := s.fillSearch(r, &v, result); err != nil {
-		return err
+	if v.Error != nil || result.Total < fewHits && v.First == "" {
+		if v.Instead, err = s.instead(r.Context(), v.Query); err != nil {
+			return err
+		}
 	}
 	frame.Page = v
-	return s.render(w, r, http.StatusOK, "search", frame)
+	return s.render(w, r, code, "search", frame)
 }
 
 func (s *Server) fillSearch(r *http.Request, v *searchView, result *index.Results) error {
@@ -120,7 +129,9 @@ func (s *Server) fillSearch(r *http.Request, v *searchView, result *index.Result
 		row.open = item.Address.String()
 		v.Rows = append(v.Rows, resultRow{item, row.String(), v.Open != nil && v.Open.Address == item.Address})
 	}
-	v.Chart = chart(result.Volume, "hit", "hits", func(b index.Bucket) string { return within(v.Query, b) })
+	n := s.narrower(r.Context(), v.Query, v.Sort)
+	v.Filters, v.Facets = n.filters(), n.facets(result.Facets)
+	v.Chart = chart(result.Volume, "hit", "hits", n.bar)
 	if result.Next != "" {
 		v.Next = searchLink{v.Query, string(v.Sort), result.Next, ""}.String()
 	}
@@ -141,15 +152,6 @@ func (l searchLink) String() string {
 		}
 	}
 	return "/search?" + q.Encode()
-}
-
-// within narrows a query to a bar of its chart.
-func within(query string, b index.Bucket) string {
-	span := fmt.Sprintf("date:%s..%s", b.Start.UTC().Format(time.DateOnly), b.End.UTC().Add(-time.Nanosecond).Format(time.DateOnly))
-	if strings.TrimSpace(query) != "" {
-		span = "(" + query + ") " + span
-	}
-	return searchLink{query: span}.String()
 }
 
 // pointAt splits a query where its mistake is.

@@ -367,6 +367,9 @@ func (s statusAnswer) print(w io.Writer) error {
 	line("in the bucket", "%s", humanize.Comma(s.InBucket))
 	line("searchable", "%s, %s", humanize.Comma(s.Indexed), completeTo(s.CompleteTo))
 	line("unreadable", "%s", humanize.Comma(s.Unsearchable))
+	for _, why := range s.reasons() {
+		line("", "%s: %s", humanize.Comma(int64(s.Index.Reasons[why])), why)
+	}
 	s.printIndex(line)
 	if s.Archive.Blind {
 		line("encrypted", "mail cannot be read here, as archive.identity_file is not set; it is taken and kept")
@@ -441,6 +444,12 @@ func howFar(p index.Progress, one, many string) string {
 		text += fmt.Sprintf(", %.0f a second, %s left", p.PerSecond, p.Remaining())
 	}
 	return text
+}
+
+// reasons are why text could not be read, the most frequent first.
+func (s statusAnswer) reasons() []string {
+	n := s.Index.Reasons
+	return slices.SortedFunc(maps.Keys(n), func(a, b string) int { return cmp.Or(cmp.Compare(n[b], n[a]), cmp.Compare(a, b)) })
 }
 
 // silences are the queues that have been silent for too long.

@@ -36,10 +36,14 @@ document.addEventListener("keydown", (e) => {
   const key = waiting + e.key;
   waiting = "";
   switch (key) {
-    case "/": document.getElementById("q")?.select(); break;
+    case "/": document.getElementById("q")?.focus(); document.getElementById("q")?.select(); break;
     case "?": document.getElementById("keys").showModal(); break;
     case "j": move(1); return;
     case "k": move(-1); return;
+    case "ArrowDown": case "ArrowUp":
+      if (!document.activeElement.matches(".row-link")) return;
+      move(key === "ArrowDown" ? 1 : -1);
+      break;
     case "o": document.activeElement.closest?.(".row-link")?.click(); return;
     case "u": { const back = document.querySelector("[data-back]"); back ? back.click() : history.back(); return; }
     case "c": cite(); break;
@@ -81,7 +85,7 @@ document.addEventListener("click", async (e) => {
     setTimeout(() => { button.textContent = text; }, 1500);
   }
   // One menu at a time.
-  for (const open of document.querySelectorAll("details.menu[open], details.pop[open]")) {
+  for (const open of document.querySelectorAll("details.menu[open], details.pop[open], details.facet[open]")) {
     if (!open.contains(e.target)) open.open = false;
   }
 });
