@@ -65,19 +65,9 @@ func (r Reader) Document(ctx context.Context, at archive.Address) (*Document, er
 }
 
 func (f *finder) document(at archive.Address) (*Document, error) {
-	if r, err := f.removedAs(at); err != nil || r != nil {
-		return nil, cmp.Or[error](err, r)
-	}
-	value, err := f.get(addressKey(at))
+	doc, err := f.docAt(at)
 	if err != nil {
 		return nil, err
-	}
-	if value == nil {
-		return nil, archive.ErrNotFound
-	}
-	doc := binary.BigEndian.Uint32(value)
-	if doc >= f.v.n || f.v.hidden.Contains(doc) || !f.sees(doc) {
-		return nil, archive.ErrNotFound
 	}
 	s, err := f.stored(doc)
 	if err != nil {
@@ -89,7 +79,8 @@ func (f *finder) document(at archive.Address) (*Document, error) {
 		return nil, err
 	}
 	d.Summary = summaries[0]
-	if value, err = f.get(docKey(famDetails, doc)); err == nil && value != nil {
+	value, err := f.get(docKey(famDetails, doc))
+	if err == nil && value != nil {
 		var more details
 		err = json.Unmarshal(value, &more)
 		d.Attachments, d.Defects = more.Attachments, more.Defects

@@ -337,7 +337,7 @@ func (a *applier) reorder() {
 // numbers writes what the view keeps of a document:
 //
 //	0x00 hidden
-//	0x01 | date varint | size uvarint | words uvarint | position uvarint | who read its files uvarint | reason it is unsearchable(1B) | length uvarint, address it is from | stream
+//	0x01 | date varint | received varint | size uvarint | words uvarint | position uvarint | who read its files uvarint | reason it is unsearchable(1B) | length uvarint, address it is from | stream
 //	0x02 removed, its words still to be taken out of the postings; 0x03 removed
 func (a *applier) numbers(doc docID) {
 	if a.hidden.Contains(doc) {
@@ -345,6 +345,7 @@ func (a *applier) numbers(doc docID) {
 		return
 	}
 	value := binary.AppendVarint([]byte{numbersShown}, a.date[doc])
+	value = binary.AppendVarint(value, a.came[doc])
 	value = binary.AppendUvarint(value, uint64(a.size[doc]))
 	value = binary.AppendUvarint(value, uint64(a.length[doc]))
 	at := a.address(doc)
@@ -381,6 +382,8 @@ func (s *state) loadNumbers(value []byte, numbered map[string]uint32) error {
 	}
 	rest := value[1:]
 	date, n := binary.Varint(rest)
+	rest = rest[max(n, 0):]
+	came, n := binary.Varint(rest)
 	var u [4]uint64
 	for i := range u {
 		rest = rest[max(n, 0):]
@@ -391,7 +394,7 @@ func (s *state) loadNumbers(value []byte, numbered map[string]uint32) error {
 	if rest = rest[n:]; len(rest) == 0 || int(rest[0]) >= len(reasons) || u[3] >= uint64(firstVersion+len(s.versions)) {
 		return errCorrupt
 	}
-	v.date[doc], v.size[doc], v.length[doc], v.why[doc], v.read[doc] = date, int64(u[0]), uint32(u[1]), rest[0], uint16(u[3])
+	v.date[doc], v.came[doc], v.size[doc], v.length[doc], v.why[doc], v.read[doc] = date, came, int64(u[0]), uint32(u[1]), rest[0], uint16(u[3])
 	length, n := binary.Uvarint(rest[1:])
 	if n <= 0 || length > uint64(len(rest)-1-n) {
 		return errCorrupt

@@ -10,6 +10,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"polytrace/archive"
 	"polytrace/message"
@@ -215,7 +216,7 @@ func (a *applier) bytes(doc docID, s *stored, e *analysis) error {
 	}
 	a.unsearchable(s.unsearchable, 1)
 	a.ownView(doc)
-	a.date[doc], a.size[doc] = s.date, s.size
+	a.date[doc], a.came[doc], a.size[doc] = s.date, time.Unix(0, s.received).UnixMilli(), s.size
 	a.place[doc] = place{s.at.Position, a.stream(s.at.Stream)}
 	a.length[doc], a.why[doc] = e.words, reasonNumber(s.unsearchable)
 	a.readBy(doc, e, first)

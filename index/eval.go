@@ -145,8 +145,12 @@ func (f *finder) eval(n Node, within docSet) (docSet, error) {
 			return f.throughOpen(n.Slot)
 		}
 		return f.slot(n.Field, n.Slot, within)
+	case *Pattern:
+		return f.evalPattern(n)
 	case *Span:
 		return f.evalSpan(n), nil
+	case *Received:
+		return f.evalReceived(n), nil
 	case *Size:
 		return f.evalSize(n), nil
 	case *Unsearchable:
@@ -178,9 +182,11 @@ func cost(n Node) int {
 			return 5
 		}
 		return 2
+	case *Pattern:
+		return 6
 	case *Span:
 		return 3
-	case *Size, *Unsearchable:
+	case *Size, *Unsearchable, *Received:
 		return 4
 	case *Near:
 		return 7
@@ -304,14 +310,31 @@ func (f *finder) chunk(family byte, fd field, term string, chunk int, do func(ch
 
 func (f *finder) evalSpan(n *Span) docSet {
 	s := f.none()
-	from, to := int64(math.MinInt64), int64(math.MaxInt64)
+	from, to := n.millis()
+	f.v.between(s, from, to)
+	return s
+}
+
+// millis are the ends in Unix milliseconds.
+func (n *Span) millis() (from, to int64) {
+	from, to = math.MinInt64, math.MaxInt64
 	if !n.From.IsZero() {
 		from = n.From.UnixMilli()
 	}
 	if !n.To.IsZero() {
 		to = n.To.UnixMilli()
 	}
-	f.v.between(s, from, to)
+	return from, to
+}
+
+func (f *finder) evalReceived(n *Received) docSet {
+	s := f.none()
+	from, to := (*Span)(n).millis()
+	for doc, at := range f.v.came[:f.v.n] {
+		if at >= from && at < to {
+			s.add(docID(doc))
+		}
+	}
 	return s
 }
 

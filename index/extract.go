@@ -223,6 +223,9 @@ func (z *analyzer) original(a *analysis, reading *message.Reading, j *joined) {
 	z.fileTerms(files)
 	s.unsearchable = cmp.Or(s.unsearchable, z.attachedTerms(a, whole, files))
 	z.flagTerms(whole, text, files, encrypted)
+	if forgedDate(m, a.meta.Received) {
+		z.w.whole(fieldIs, isForgedDate)
+	}
 	kept := body
 	if len(kept) > maxSnippetText {
 		kept = strings.ToValidUTF8(kept[:maxSnippetText], "")
@@ -260,13 +263,16 @@ func (z *analyzer) headerTerms(m, whole *message.Message) {
 	}
 	w.mailboxes(m.From, fieldFrom, fieldParticipant)
 	w.mailboxes(m.Sender, fieldFrom, fieldParticipant)
-	w.mailboxes(m.ReplyTo, fieldParticipant)
+	w.mailboxes(m.ReplyTo, fieldReplyTo, fieldParticipant)
 	w.mailboxes(m.To, fieldTo, fieldParticipant)
 	w.mailboxes(m.Cc, fieldTo, fieldCc, fieldParticipant)
 	w.mailboxes(m.Bcc, fieldTo, fieldBcc, fieldParticipant)
 	if m.MessageID != "" {
 		w.add(fieldMessageID, []byte(messageIDTerm(m.MessageID)), noPlace)
 	}
+	w.fieldTerms(m.Header)
+	w.listTerms(m)
+	w.referenceTerms(m)
 }
 
 func (z *analyzer) fileTerms(files []message.Attachment) {
@@ -307,7 +313,7 @@ var earliest = time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // sent is when a message was sent in Unix milliseconds: its Date unless that is absent or absurd.
 func sent(date, received time.Time) int64 {
-	if date.IsZero() || date.Before(earliest) || date.After(received.Add(48*time.Hour)) {
+	if date.IsZero() || date.Before(earliest) || date.After(received.Add(maxAhead)) {
 		return received.UnixMilli()
 	}
 	return date.UnixMilli()

@@ -13,6 +13,7 @@ import (
 //
 //	'P' field term 0x00 doc>>16(2)  -> which of 65,536 documents have the term   (merged; postings.go)
 //	'Q' field term 0x00 doc>>16(2)  -> and where in them                         (merged; postings.go)
+//	'R' term                        -> nothing        a term of people, for patterns (pattern.go)
 //	'a' stream 0x00 position(8)     -> doc(4) day(4)  of a record, also of a sighting or copy; when it was received
 //	'b' doc(4)                      -> author(uvarint) text   the text for snippets, and where its author begins
 //	'c' case(4) citation(4)         -> sha256(32) stream/position   what a case cites
@@ -51,6 +52,7 @@ import (
 const (
 	famPostings   = 'P'
 	famPositions  = 'Q'
+	famTerm       = 'R'
 	famAddress    = 'a'
 	famText       = 'b'
 	famCited      = 'c'
@@ -117,6 +119,10 @@ const (
 	fieldMessageID   field = 'd'
 	fieldDKIM        field = 'a' // What became of the signatures.
 	fieldPair        field = 'w' // Two frequent words next to each other in a body (frequent.go).
+	fieldHeader      field = 'H' // Names of header fields, and the words in each (header.go).
+	fieldList        field = 'l' // The mailing list.
+	fieldReferences  field = 'g' // Message-IDs that it answers or names.
+	fieldReplyTo     field = 'u'
 )
 
 // docID numbers documents in order of application.

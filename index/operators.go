@@ -45,17 +45,24 @@ func operators() []*operator {
 		text("body", "body:overflow", fieldBody),
 		text("attachment", "attachment:overflow", fieldAttached),
 		{name: "filetype", example: "filetype:pdf", fields: []field{fieldType}, parse: parseFiletype},
-		choice("is", "is:unsearchable", fieldIs, isJournal, isImport, isAutomatic, isEncrypted, isUnsearchable, isPage),
+		choice("is", "is:unsearchable", fieldIs, isJournal, isImport, isAutomatic, isEncrypted, isUnsearchable, isPage, isForgedDate),
 		{name: "on", example: "on:yesterday", parse: parseOn},
 		{name: "date", example: "date:2026-10..2026-11", parse: parseDate},
 		{name: "larger", example: "larger:10M", parse: parseLarger},
 		{name: "smaller", example: "smaller:100k", parse: parseSmaller},
 		whole("queue", "queue:support", fieldQueue),
-		whole("mailbox", "mailbox:jane@contoso.example", fieldMailbox),
+		{name: "mailbox", example: "mailbox:jane@contoso.example", fields: []field{fieldMailbox}, parse: parseMailbox},
 		{name: "thread", example: "thread:mail-17", parse: parseThread},
 		{name: "id", example: "id:1042@mail.contoso.example", fields: []field{fieldMessageID}, parse: parseMessageID},
 		choice("dkim", "dkim:pass", fieldDKIM, dkimPass, dkimFail, dkimNone),
 		{name: "sha256", example: "sha256:9f86d081*", parse: parseDigest},
+		people("reply-to", "reply-to:@contoso.example", fieldReplyTo),
+		{name: "list", example: "list:support.lists.contoso.example", fields: []field{fieldList}, parse: parseList},
+		{name: "references", example: "references:1042@mail.contoso.example", fields: []field{fieldReferences}, parse: parseMessageID},
+		{name: "header", example: "header:X-Mailer:outlook", fields: []field{fieldHeader}},
+		{name: "received", example: "received:2026-10..2026-11", parse: parseReceived},
+		{name: "size", example: "size:1M..5M", parse: parseSize},
+		{name: "hasattachment", example: "hasattachment:true", parse: parseHasAttachment},
 	}
 }
 
@@ -70,6 +77,7 @@ const (
 	isEncrypted    = "encrypted"
 	isUnsearchable = "unsearchable"
 	isPage         = "page"
+	isForgedDate   = "forged-date"
 )
 
 func choice(name, example string, f field, values ...string) *operator {
@@ -85,6 +93,12 @@ func choice(name, example string, f field, values ...string) *operator {
 }
 
 func (p *parser) operator(start int, name string) (*operator, error) {
+	if here, ok := spellings[name]; ok {
+		name = here
+	}
+	if why, ok := strangers[name]; ok {
+		return nil, p.errorf(start, "%s. To search for the word itself, put it in quotes.", why)
+	}
 	ops := operators()
 	names := make([]string, len(ops))
 	for i, op := range ops {
@@ -155,8 +169,17 @@ func parseText(p *parser, op *operator, v value) (Node, error) {
 }
 
 // parsePeople understands a whole address, @domain, domain or local part with
-// dots, and else words of name and address.
+// dots, a pattern of an address or of a word, and else words of name and address.
 func parsePeople(p *parser, op *operator, v value) (Node, error) {
+	if text, ok := strings.CutPrefix(v.text, "*@"); ok && !v.quoted { // Whoever it is: the domain alone counts.
+		v.text, v.start = "@"+text, v.start+1
+	}
+	if n := patternOf(op.fields[0], v); n != nil {
+		if len(n.Glob) > 0 && !strings.ContainsRune("*@", rune(n.Glob[0])) { // It may begin a domain.
+			return &Or{[]Node{n, &Pattern{n.Field, "@" + n.Glob}}}, nil
+		}
+		return n, nil
+	}
 	text, prefix, err := p.star(v)
 	if err != nil {
 		return nil, err
@@ -198,12 +221,31 @@ func termSlot(text string, prefix bool) Slot {
 	return Slot{exactTerm(text), false}
 }
 
+// patternOf is what a value with a star elsewhere than at its end asks for; nil for others.
+func patternOf(f field, v value) *Pattern {
+	text := foldLine(strings.Trim(v.text, "<>"))
+	for strings.Contains(text, "**") {
+		text = strings.ReplaceAll(text, "**", "*")
+	}
+	if i := strings.IndexByte(text, '*'); v.quoted || i < 0 || i == len(text)-1 {
+		return nil
+	}
+	return &Pattern{f, text}
+}
+
 func parseWhole(p *parser, op *operator, v value) (Node, error) {
 	text, prefix, err := p.star(v)
 	if err != nil {
 		return nil, err
 	}
 	return &Term{op.fields[0], termSlot(strings.TrimSpace(text), prefix)}, nil
+}
+
+func parseMailbox(p *parser, op *operator, v value) (Node, error) {
+	if n := patternOf(op.fields[0], v); n != nil {
+		return n, nil
+	}
+	return parseWhole(p, op, v)
 }
 
 func parseFiletype(p *parser, op *operator, v value) (Node, error) {
@@ -216,7 +258,7 @@ func parseMessageID(p *parser, op *operator, v value) (Node, error) {
 	if id == "" {
 		return nil, p.errorf(v.start, "%s is no Message-ID; write for example %s.", shown(v.text), op.example)
 	}
-	return &Term{fieldMessageID, Slot{messageIDTerm(id), false}}, nil
+	return &Term{op.fields[0], Slot{messageIDTerm(id), false}}, nil
 }
 
 func parseChoice(p *parser, op *operator, v value) (Node, error) {
@@ -285,6 +327,16 @@ func parseOn(p *parser, op *operator, v value) (Node, error) {
 		m = dayOf(m.start)
 	}
 	return &Span{m.start, m.end}, err
+}
+
+// parseReceived takes what date: does.
+func parseReceived(p *parser, op *operator, v value) (Node, error) {
+	n, err := parseDate(p, op, v)
+	if err != nil {
+		return nil, err
+	}
+	s := n.(*Span)
+	return &Received{s.From, s.To}, nil
 }
 
 func parseDate(p *parser, op *operator, v value) (Node, error) {
@@ -382,6 +434,30 @@ func parseLarger(p *parser, op *operator, v value) (Node, error) {
 func parseSmaller(p *parser, op *operator, v value) (Node, error) {
 	n, err := p.bytes(op, v)
 	return &Size{Over: -1, Under: n}, err
+}
+
+// parseSize takes both ends of a range, or the least size alone. The ends belong to it.
+func parseSize(p *parser, op *operator, v value) (Node, error) {
+	from, to, ranged := strings.Cut(v.text, "..")
+	if from == "" && to == "" {
+		return nil, p.errorf(v.start, "Write at least one end of the sizes, for example %s.", op.example)
+	}
+	s := &Size{-1, math.MaxInt64}
+	if from != "" {
+		n, err := p.bytes(op, value{text: from, start: v.start})
+		if err != nil {
+			return nil, err
+		}
+		s.Over = n - 1
+	}
+	if ranged && to != "" {
+		n, err := p.bytes(op, value{text: to, start: v.start + len(from) + 2})
+		if err != nil {
+			return nil, err
+		}
+		s.Under = n + 1
+	}
+	return s, nil
 }
 
 // bytes understands "1500", "100k", "10M" and "1.5G"; k is 1024.

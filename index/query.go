@@ -2,6 +2,7 @@ package index
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,16 +16,16 @@ import (
 //	query   = [ or ]
 //	or      = and { "OR" and }
 //	and     = not { [ "AND" ] not }
-//	not     = { "-" | "NOT" } near
-//	near    = item [ "NEAR" [ "/" number ] item ]
+//	not     = { "-" | "NOT" } [ "+" ] near
+//	near    = item [ "NEAR" [ "/" number | "(" [ "n=" ] number ")" ] item ]
 //	item    = "(" or ")" | operator ":" ( value | "(" or ")" ) | "thread:" ( "(" or ")" | "{" or "}" ) | value
-//	value   = word [ "*" ] | '"' words '"'
+//	value   = word [ "*" ] | '"' words '"'      A * stands anywhere in what operators of people take.
 //
 // AND binds before OR. The words AND, OR, NOT and NEAR are capitals; in small letters they
 // are words like any other. What an operator takes stands in operators.go.
 
 // Node is a part of a parsed query: *And, *Or, *Not, *All, *None, *Text,
-// *Near, *Term, *Span, *Size, *Unsearchable, *Case, *ThreadID, *InThread or *Digest.
+// *Near, *Term, *Pattern, *Span, *Received, *Size, *Unsearchable, *Case, *ThreadID, *InThread or *Digest.
 type Node interface{ node() }
 
 type (
@@ -35,7 +36,7 @@ type (
 	// Not holds where its part does not.
 	Not struct{ Kid Node }
 	// All holds everywhere.
-	All struct{}
+	All struct{ _ byte } // With a byte, so that two have two addresses.
 	// Text holds where words stand next to each other in one field.
 	Text struct {
 		Fields []field // Any of them.
@@ -51,12 +52,19 @@ type (
 		Field field
 		Slot
 	}
+	// Pattern holds where all of a value of a field is like a text with stars.
+	Pattern struct {
+		Field field
+		Glob  string
+	}
 	// Span holds for documents of a time from From until before To; a zero end is open.
 	Span struct{ From, To time.Time }
+	// Received is Span of when a document came.
+	Received struct{ From, To time.Time }
 	// Size holds for documents of more than Over and less than Under bytes.
 	Size struct{ Over, Under int64 }
 	// Unsearchable holds for documents of which not all text could be read.
-	Unsearchable struct{}
+	Unsearchable struct{ _ byte }
 	// Case holds for what a case cites.
 	Case struct{ Number int }
 	// ThreadID holds for the messages of a conversation.
@@ -80,7 +88,9 @@ func (*All) node()          {}
 func (*Text) node()         {}
 func (*Near) node()         {}
 func (*Term) node()         {}
+func (*Pattern) node()      {}
 func (*Span) node()         {}
+func (*Received) node()     {}
 func (*Size) node()         {}
 func (*Unsearchable) node() {}
 func (*Case) node()         {}
@@ -139,6 +149,7 @@ type parser struct {
 	names  Names
 	cutter *wordCutter
 	parts  []part // Outside of brackets; see narrow.go.
+	spans  spans  // Nil unless somebody asks for them.
 }
 
 func (p *parser) errorf(offset int, format string, args ...any) error {
@@ -176,6 +187,7 @@ func (p *parser) keyword(word string) bool {
 
 func (p *parser) or(op *operator) (Node, error) {
 	var kids []Node
+	begin := p.at
 	for {
 		n, err := p.and(op)
 		if err != nil {
@@ -187,7 +199,7 @@ func (p *parser) or(op *operator) (Node, error) {
 		start := p.at
 		if !p.keyword("OR") {
 			p.whole(op, len(kids))
-			return join(kids, func() Node { return &Or{kids} }), nil
+			return p.join(kids, begin, func() Node { return &Or{kids} }), nil
 		}
 		if p.done() || p.closes(p.peek()) {
 			return nil, p.errorf(start, "There is nothing behind OR. Write what else may hold, or \"OR\" in quotes to search for the word.")
@@ -197,6 +209,7 @@ func (p *parser) or(op *operator) (Node, error) {
 
 func (p *parser) and(op *operator) (Node, error) {
 	var kids []Node
+	begin := p.at
 	for first := true; ; first = false {
 		start := p.at
 		for _, word := range []string{"AND", "OR"} {
@@ -218,7 +231,7 @@ func (p *parser) and(op *operator) (Node, error) {
 			if and {
 				return nil, p.errorf(start, "There is nothing behind AND. Write what else should hold, or \"AND\" in quotes to search for the word.")
 			}
-			return join(kids, func() Node { return &And{kids} }), nil
+			return p.join(kids, begin, func() Node { return &And{kids} }), nil
 		}
 	}
 }
@@ -230,14 +243,16 @@ func (p *parser) atKeyword(word string) bool {
 	return found
 }
 
-func join(kids []Node, many func() Node) Node {
+func (p *parser) join(kids []Node, begin int, many func() Node) Node {
 	switch len(kids) {
 	case 0:
 		return nil
 	case 1:
 		return kids[0]
 	}
-	return many()
+	n := many()
+	p.note(n, begin)
+	return n
 }
 
 func (p *parser) not(op *operator) (Node, error) {
@@ -247,7 +262,9 @@ func (p *parser) not(op *operator) (Node, error) {
 		if p.done() || p.closes(p.peek()) {
 			return nil, p.errorf(start, "There is nothing behind NOT. Write what should not hold, or \"NOT\" in quotes to search for the word.")
 		}
-	case p.minus():
+	case p.mark('-'):
+	case p.mark('+'): // As all words are, it has to be there.
+		return p.near(op)
 	default:
 		return p.near(op)
 	}
@@ -259,16 +276,18 @@ func (p *parser) not(op *operator) (Node, error) {
 	if n == nil || err != nil {
 		return nil, err
 	}
-	return &Not{n}, nil
+	not := &Not{n}
+	p.note(not, start)
+	return not, nil
 }
 
-// minus takes a "-" that has something to negate.
-func (p *parser) minus() bool {
-	rest, ok := strings.CutPrefix(p.query[p.at:], "-")
-	if !ok || rest == "" {
+// mark takes a "-" or "+" that has something behind it.
+func (p *parser) mark(sign byte) bool {
+	rest := p.query[p.at:]
+	if len(rest) < 2 || rest[0] != sign {
 		return false
 	}
-	if r, _ := utf8.DecodeRuneInString(rest); unicode.IsSpace(r) || p.closes(r) {
+	if r, _ := utf8.DecodeRuneInString(rest[1:]); unicode.IsSpace(r) || p.closes(r) {
 		return false
 	}
 	p.at++
@@ -285,6 +304,7 @@ func (p *parser) enter(start int) error {
 func (p *parser) leave() { p.depth-- }
 
 func (p *parser) near(op *operator) (Node, error) {
+	begin := p.at
 	a, err := p.item(op)
 	if err != nil || !strings.HasPrefix(p.query[p.at:], "NEAR") {
 		return a, err
@@ -308,39 +328,49 @@ func (p *parser) near(op *operator) (Node, error) {
 	if !ok || !ok2 || !slices.Equal(x.Fields, y.Fields) {
 		return nil, p.errorf(start, "NEAR stands between two words or phrases of the same kind, for example disk NEAR/5 full.")
 	}
-	return &Near{x, y, distance}, nil
+	n := &Near{x, y, distance}
+	p.note(n, begin)
+	return n, nil
 }
 
-// distance takes NEAR or NEAR/5.
+// distance takes NEAR, NEAR/5, NEAR(5) or NEAR(n=5).
 func (p *parser) distance() (int, bool) {
-	if p.keyword("NEAR") {
-		return 10, true
+	m := nearWords.FindStringSubmatch(p.query[p.at:])
+	if m == nil {
+		return 10, p.keyword("NEAR")
 	}
-	rest, ok := strings.CutPrefix(p.query[p.at:], "NEAR/")
-	digits := 0
-	for digits < len(rest) && rest[digits] >= '0' && rest[digits] <= '9' {
-		digits++
-	}
-	if !ok || digits == 0 {
+	rest := p.query[p.at+len(m[0]):]
+	behind := strings.TrimLeftFunc(rest, unicode.IsSpace)
+	apart := behind != rest || rest == ""
+	if !apart && m[1] != "" {
 		return 0, false
 	}
-	n, err := strconv.Atoi(rest[:digits])
+	if m[2] != "" && (!apart || behind == "" || behind[0] == ')') { // Words in brackets.
+		return 10, p.keyword("NEAR")
+	}
+	n, err := strconv.Atoi(m[1] + m[2])
 	if err != nil || n > maxNear {
 		n = maxNear + 1
 	}
-	at := p.at
-	p.at += len("NEAR/") + digits
-	if !p.done() && !unicode.IsSpace(p.peek()) {
-		p.at = at
-		return 0, false
-	}
+	p.at += len(m[0])
 	p.space()
 	return n, true
 }
 
+// nearWords is NEAR with a number, as Xapian and as KQL write it.
+var nearWords = regexp.MustCompile(`^NEAR(?:/([0-9]+)|\((?:n ?= ?)?([0-9]+)\))`)
+
 func (p *parser) item(op *operator) (Node, error) {
-	defer p.space()
 	start := p.at
+	n, err := p.itemAt(op, start)
+	if err == nil {
+		p.note(n, start)
+		p.space()
+	}
+	return n, err
+}
+
+func (p *parser) itemAt(op *operator, start int) (Node, error) {
 	switch r := p.peek(); {
 	case r == '(':
 		return p.brackets(op)
@@ -358,6 +388,9 @@ func (p *parser) item(op *operator) (Node, error) {
 		}
 		if inner.name == "thread" && !p.done() && (p.peek() == '(' || p.peek() == '{') {
 			return p.inThread()
+		}
+		if inner.name == "header" {
+			return p.header(inner, start)
 		}
 		if !p.done() && p.peek() == '(' {
 			return p.brackets(inner)
@@ -411,11 +444,12 @@ func (p *parser) inThread() (Node, error) {
 func (p *parser) closes(r rune) bool { return r == ')' || r == '}' && p.braces > 0 }
 
 // operatorName takes "name:" unless it only looks like one, as in
-// https://…, C:\… and 10:30 do.
+// https://…, C:\… and 10:30 do. With a - or _ in it, it is one only when it is known.
 func (p *parser) operatorName() (string, bool) {
 	rest := p.query[p.at:]
-	n := 0
-	for n < len(rest) && (rest[n]|0x20 >= 'a' && rest[n]|0x20 <= 'z' || n > 0 && rest[n] >= '0' && rest[n] <= '9') {
+	n, joined := 0, false
+	for n < len(rest) && (rest[n]|0x20 >= 'a' && rest[n]|0x20 <= 'z' || n > 0 && (rest[n] >= '0' && rest[n] <= '9' || rest[n] == '-' || rest[n] == '_')) {
+		joined = joined || rest[n] == '-' || rest[n] == '_'
 		n++
 	}
 	if n == 0 || n >= len(rest) || rest[n] != ':' {
@@ -424,8 +458,12 @@ func (p *parser) operatorName() (string, bool) {
 	if next := rest[n+1:]; strings.HasPrefix(next, "//") || n == 1 && next != "" && (next[0] == '\\' || next[0] == '/') {
 		return "", false
 	}
+	name := strings.ToLower(rest[:n])
+	if joined && !known(name) {
+		return "", false
+	}
 	p.at += n + 1
-	return strings.ToLower(rest[:n]), true
+	return name, true
 }
 
 func isQuote(r rune) bool { return r == '"' || r == '“' || r == '”' || r == '„' }
@@ -478,7 +516,7 @@ func (p *parser) star(v value) (_ string, prefix bool, err error) {
 	}
 	text, prefix := strings.CutSuffix(v.text, "*")
 	if i := strings.IndexByte(text, '*'); i >= 0 {
-		return "", false, p.errorf(v.start+i, "A * can only stand at the end of a word, as in overfl*.")
+		return "", false, p.errorf(v.start+i, "A * can only stand at the end of a word, as in overfl*. Anywhere it can stand in addresses, as in from:*contoso*.")
 	}
 	return text, prefix, nil
 }

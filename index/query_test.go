@@ -55,6 +55,10 @@ func TestSyntaxErrorsPointAtThePlace(t *testing.T) {
 		{"subject:---", "---", "subject:invoice"},
 		{"from:<>", "<>", "from:jane@contoso.example"},
 		{"di*sk", "*sk", "end of a word"},
+		{"subject:*sk", "*sk", "from:*contoso*"},
+		{"queue:s*t", "*t", "end of a word"},
+		{"from:*", "*", "from:jane@contoso.example"},
+		{"from:**", "**", "end of a word"},
 		{"disk OR", "OR", "behind OR"},
 		{"OR disk", "OR disk", "before OR"},
 		{"disk AND", "AND", "behind AND"},
@@ -154,7 +158,7 @@ func drawn(n Node) string {
 func FuzzParse(f *testing.F) {
 	for _, q := range []string{
 		"", "disk -full", "from:jane (subject:\"a b\" OR has:link)", "date:2026-10..7d", "a NEAR/5 b", "overfl*", "日本語*", "from:(a OR b)",
-		"((a)", "\"", "larger:1.5G sha256:abcd*", "case:C-1 thread:mail-1 id:<x@y>", "-(-(-a))", "\xff\xfe:\x00", "to:@", "is:s", "on:0d", "before:-1d", "date:0..9999-12-31",
+		"((a)", "\"", "larger:1.5G sha256:abcd*", "case:C-1 thread:mail-1 id:<x@y>", "-(-(-a))", "\xff\xfe:\x00", "to:@", "is:s", "from:*a*@*", "to:**", "list:*x", "on:0d", "before:-1d", "date:0..9999-12-31",
 		"thread:{disk (a}", "thread:{from:(a} b)}", "thread:(a } b)", "thread:{thread:{a} NOT \"}\"}",
 	} {
 		f.Add(q)
@@ -199,6 +203,10 @@ func soundNode(t *testing.T, n Node) {
 		soundNode(t, n.B)
 	case *Term:
 		soundSlot(t, n.Slot)
+	case *Pattern:
+		if strings.Trim(n.Glob, "*") == "" || strings.ContainsAny(n.Glob, "\x00") || strings.Contains(n.Glob, "**") {
+			t.Fatalf("pattern %+v", n)
+		}
 	case nil:
 		t.Fatal("a part is missing")
 	}

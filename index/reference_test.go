@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -26,6 +27,8 @@ type refDoc struct {
 	date    time.Time
 	size    int64
 	id      string
+	came    time.Time
+	answers string   // The Message-ID that it refers to.
 	names   []string // Message-IDs that it mentions, its own included.
 	values  map[string][][]string
 	address map[string][]string // Whole addresses by field.
@@ -46,6 +49,8 @@ type refCopy struct {
 	boxes  map[archive.Address]string // Mailboxes.
 	cases  map[int]bool               // That cite its bytes.
 	to     string                     // Whom it says besides that it was for.
+	number string                     // In its field X-Copy.
+	came   time.Time
 }
 
 // refWord is a word as it is written, and the words that it is found by.
@@ -130,11 +135,11 @@ func refCorpus(t *rapid.T) (*memArchive, []*refDoc) {
 
 // refAnother sends another copy of a document, to somebody else.
 func refAnother(t *rapid.T, a *memArchive, d *refDoc, i int) {
-	c := &refCopy{queues: map[archive.Address]string{}, boxes: map[archive.Address]string{}, cases: map[int]bool{}, to: pick(t, []string{"audit", "boss"})}
+	c := &refCopy{queues: map[archive.Address]string{}, boxes: map[archive.Address]string{}, cases: map[int]bool{}, to: pick(t, []string{"audit", "boss"}), number: fmt.Sprint(i)}
 	raw := fmt.Sprintf("X-Copy: %d\r\n", i) + string(a.streams[archive.Mail][d.copies[0].at.Position].Body)
 	c.at, c.size = a.append(archive.Meta{Source: archive.Source{Queue: "copies", Format: "postfix"},
 		Envelope: &archive.Envelope{To: []string{"c+to=" + c.to + "=tailspin.example@journal.example.net"}}}, raw), int64(len(raw))
-	c.queues[c.at] = "copies"
+	c.queues[c.at], c.came = "copies", a.cameAt(c.at)
 	d.copies = append(d.copies, c)
 }
 
@@ -147,7 +152,7 @@ func refRemove(docs []*refDoc, removed []archive.Removal) (left []*refDoc) {
 		if len(d.copies) == 0 {
 			continue
 		}
-		d.at, d.size = d.copies[0].at, d.copies[0].size
+		d.at, d.size, d.came = d.copies[0].at, d.copies[0].size, d.copies[0].came
 		for _, c := range d.copies {
 			maps.Copy(d.cases, c.cases)
 			for at, queue := range c.queues {
@@ -159,6 +164,7 @@ func refRemove(docs []*refDoc, removed []archive.Removal) (left []*refDoc) {
 			if c.to == "" {
 				continue
 			}
+			d.values["header:x-copy"] = append(d.values["header:x-copy"], []string{c.number})
 			for _, f := range []string{"to", "rcpt", "participant"} {
 				d.values[f] = append(d.values[f], []string{c.to, "tailspin", "example"})
 				d.address[f] = append(d.address[f], c.to+"@tailspin.example")
@@ -199,9 +205,10 @@ func refMessage(t *rapid.T, a *memArchive, i int) *refDoc {
 	}
 	if n := rapid.IntRange(-12, 12).Draw(t, "parent"); n >= 0 {
 		parent := fmt.Sprintf("%d.%d@contoso.example", n, i%2)
-		d.names = append(d.names, parent)
-		fields = append(fields, "References: <"+parent+">")
+		d.names, d.answers = append(d.names, parent), parent
+		fields = append(fields, pick(t, []string{"References", "In-Reply-To"})+": <"+parent+">")
 	}
+	fields = append(fields, refFields(t, d)...)
 	body := written(text)
 	if rapid.IntRange(0, 3).Draw(t, "file") == 0 {
 		file := pick(t, []string{"disk report.pdf", "array_final.TXT", "München.pdf"})
@@ -214,12 +221,51 @@ func refMessage(t *rapid.T, a *memArchive, i int) *refDoc {
 		d.values["filename"] = [][]string{strings.FieldsFunc(strings.ReplaceAll(strings.ToLower(file), "ü", "u"), func(r rune) bool { return strings.ContainsRune(" ._", r) })}
 	}
 	raw := mail(body, append(fields, fmt.Sprintf("X-Number: %d", i))...)
+	a.clock = a.clock.Add(time.Duration(rapid.IntRange(0, 9).Draw(t, "minutes")) * time.Minute)
 	queue := pick(t, []string{"support", "sales"})
 	c, box := &refCopy{size: int64(len(raw)), cases: map[int]bool{}}, pick(t, refBoxes)
 	c.at = a.append(archive.Meta{Source: archive.Source{Queue: queue, Mailbox: box}}, raw)
-	c.queues, c.boxes = map[archive.Address]string{c.at: queue}, map[archive.Address]string{c.at: box}
+	c.queues, c.boxes, c.came = map[archive.Address]string{c.at: queue}, map[archive.Address]string{c.at: box}, a.cameAt(c.at)
 	d.copies = []*refCopy{c}
 	return d
+}
+
+// refLists are mailing lists: how they are written, their words, and their identifiers.
+var refLists = []struct {
+	written, id string
+	words       []string
+}{
+	{"Disk Array <array.lists.contoso.example>", "array.lists.contoso.example", []string{"disk", "array", "array", "lists", "contoso", "example"}},
+	{"<München.lists.fabrikam.example>", "munchen.lists.fabrikam.example", []string{"munchen", "lists", "fabrikam", "example"}},
+	{"free.contoso.example", "free.contoso.example", []string{"free", "contoso", "example"}},
+}
+
+// refFields gives a document some more fields of its header.
+func refFields(t *rapid.T, d *refDoc) (fields []string) {
+	for range rapid.IntRange(0, 2).Draw(t, "notes") {
+		text := refText(t, 0, 4)
+		fields = append(fields, pick(t, []string{"X-Note", "x-NOTE"})+": "+written(text))
+		d.values["header:x-note"] = append(d.values["header:x-note"], folded(text))
+	}
+	if rapid.IntRange(0, 2).Draw(t, "listed") == 0 {
+		l := pick(t, refLists)
+		fields = append(fields, "List-Id: "+l.written)
+		d.values["list"], d.address["list"] = [][]string{l.words}, []string{l.id}
+	}
+	if rapid.IntRange(0, 2).Draw(t, "answers to another") == 0 {
+		p := pick(t, refPeople)
+		fields = append(fields, "Reply-To: "+p.written)
+		for _, name := range []string{"reply-to", "participant"} {
+			d.values[name] = append(d.values[name], p.words)
+			d.address[name] = append(d.address[name], p.address)
+		}
+	}
+	return fields
+}
+
+// cameAt is when a record was received.
+func (a *memArchive) cameAt(at archive.Address) time.Time {
+	return a.streams[at.Stream][at.Position].Meta.Received
 }
 
 // refThreads joins documents that mention the same message, until nothing changes.
@@ -300,7 +346,11 @@ func refTree(t *rapid.T, docs []*refDoc, depth int) refQuery {
 
 func refLeaf(t *rapid.T, docs []*refDoc) refQuery {
 	w := pick(t, refWords)
-	switch rapid.IntRange(0, 12).Draw(t, "leaf") {
+	switch rapid.IntRange(0, 15).Draw(t, "leaf") {
+	case 13, 14:
+		return refHeader(t)
+	case 15:
+		return refList(t)
 	case 0, 1:
 		return refQuery{w.written, func(d *refDoc) bool { return d.anywhere(w.folded, false) }}
 	case 2:
@@ -325,6 +375,44 @@ func refLeaf(t *rapid.T, docs []*refDoc) refQuery {
 	return refQuery{whole, func(d *refDoc) bool {
 		return d.wholes[strings.ReplaceAll(whole, `"`, "")] || whole == "queue:s*" && (d.wholes["queue:support"] || d.wholes["queue:sales"])
 	}}
+}
+
+// refHeader asks for words of a header field, or whether it is there.
+func refHeader(t *rapid.T) refQuery {
+	text := refText(t, 1, 2)
+	name := pick(t, []string{"X-Note", "x-note"})
+	n := pick(t, []string{"0", "5", "9"})
+	p := pick(t, []string{"d", "Dis", "arr", "ел"})
+	return pick(t, []refQuery{
+		{"header:" + name, func(d *refDoc) bool { return d.values["header:x-note"] != nil }},
+		{"header:" + name + ":*", func(d *refDoc) bool { return d.values["header:x-note"] != nil }},
+		{"(header:" + name + ":)", func(d *refDoc) bool { return d.values["header:x-note"] != nil }},
+		{"header:subject", func(d *refDoc) bool { return true }},
+		{"header:" + name + ":" + text[0].written, func(d *refDoc) bool { return d.has("header:x-note", text[0].folded, false) }},
+		{"header:" + name + ":\"" + written(text) + "\"", func(d *refDoc) bool { return d.has("header:x-note", folded(text), false) }},
+		{"header:" + name + ":(" + text[0].written + " OR array)", func(d *refDoc) bool {
+			return d.has("header:x-note", text[0].folded, false) || d.has("header:x-note", []string{"array"}, false)
+		}},
+		{"header:" + name + ":" + p + "*", func(d *refDoc) bool { return d.has("header:x-note", []string{strings.ToLower(p)}, true) }},
+		{"header:X-Copy:" + n, func(d *refDoc) bool { return d.has("header:x-copy", []string{n}, false) }},
+		{"header:X-Copy", func(d *refDoc) bool { return d.values["header:x-copy"] != nil }},
+		{"header:X-Other:disk", func(d *refDoc) bool { return false }},
+		{"header:Subject:" + text[0].written, func(d *refDoc) bool { return d.has("subject", text[0].folded, false) }},
+	})
+}
+
+// refList asks for a mailing list.
+func refList(t *rapid.T) refQuery {
+	l := pick(t, refLists)
+	glob := pick(t, []string{"*contoso*", "*.example", "a*contoso.example", "*unchen.li*", "*ree"})
+	return pick(t, []refQuery{
+		{"list:" + l.id, func(d *refDoc) bool { return d.has("list", strings.Split(l.id, "."), false) }},
+		{"list:*", func(d *refDoc) bool { return d.values["list"] != nil }},
+		{"list:" + l.words[0], func(d *refDoc) bool { return d.has("list", l.words[:1], false) }},
+		{"list:mün*", func(d *refDoc) bool { return d.has("list", []string{"mun"}, true) }},
+		{"header:List-Id:lists", func(d *refDoc) bool { return d.has("list", []string{"lists"}, false) }},
+		{"list:" + glob, func(d *refDoc) bool { return d.like("list", glob) }},
+	})
 }
 
 // refPhrase is words from a text, or any.
@@ -361,7 +449,7 @@ func refPrefix(t *rapid.T, field string) refQuery {
 }
 
 func refPerson(t *rapid.T) refQuery {
-	f := pick(t, []string{"from", "to", "cc", "rcpt", "participant"})
+	f := pick(t, []string{"from", "to", "cc", "rcpt", "participant", "reply-to"})
 	whole := func(find func(string) bool) func(*refDoc) bool {
 		return func(d *refDoc) bool { return slices.ContainsFunc(d.address[f], find) }
 	}
@@ -375,6 +463,9 @@ func refPerson(t *rapid.T) refQuery {
 	local, domain, _ := strings.Cut(p.address, "@")
 	_, parent, _ := strings.Cut(domain, ".")
 	word := pick(t, []string{"jane", "bob", "example", "contoso", "Disk"})
+	if glob := pick(t, []string{"", "", "*contoso*", "*DOE*", "*doe@*", "*n.d*", "*@*contoso*", "*@*.example", "@*brikam.example", "mail*.example", "j*e", "*ob", "b*t*d*@*", "*zzz*"}); glob != "" {
+		return refQuery{f + ":" + glob, func(d *refDoc) bool { return d.like(f, strings.ToLower(glob)) }}
+	}
 	return pick(t, []refQuery{
 		{f + ":" + strings.ToUpper(p.address), whole(func(a string) bool { return a == p.address })},
 		{f + ":@" + domain, whole(within(domain))},
@@ -387,6 +478,27 @@ func refPerson(t *rapid.T) refQuery {
 		{f + ":boss", func(d *refDoc) bool { return d.has(f, []string{"boss"}, false) }},
 		{f + ":" + word, func(d *refDoc) bool { return d.has(f, []string{strings.ToLower(word)}, false) }},
 	})
+}
+
+// like reports whether a text with stars fits a word of people, an address, or a domain and those above it.
+func (d *refDoc) like(field, glob string) bool {
+	domain := strings.HasPrefix(glob, "*@") || strings.HasPrefix(glob, "@")
+	if domain {
+		_, glob, _ = strings.Cut(glob, "@")
+	}
+	whole := regexp.MustCompile("^" + strings.ReplaceAll(regexp.QuoteMeta(glob), `\*`, ".*") + "$")
+	for _, address := range d.address[field] {
+		_, of, _ := strings.Cut(address, "@") // Lists have none.
+		for ; of != ""; _, of, _ = strings.Cut(of, ".") {
+			if whole.MatchString(of) {
+				return true
+			}
+		}
+		if !domain && whole.MatchString(address) {
+			return true
+		}
+	}
+	return !domain && slices.ContainsFunc(slices.Concat(d.values[field]...), whole.MatchString)
 }
 
 func refNear(t *rapid.T) refQuery {
@@ -417,7 +529,7 @@ func refDate(t *rapid.T) refQuery {
 	at := time.Date(2026, 10, rapid.IntRange(1, 50).Draw(t, "day"), 0, 0, 0, 0, time.UTC)
 	text, next := at.Format("2006-01-02"), at.AddDate(0, 0, 1)
 	october, november := time.Date(2026, 10, 1, 0, 0, 0, 0, time.UTC), time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
-	size := int64(rapid.IntRange(200, 900).Draw(t, "size"))
+	size, came := int64(rapid.IntRange(200, 900).Draw(t, "size")), time.Date(2026, 11, 20, 12, rapid.IntRange(0, 59).Draw(t, "came"), 0, 0, time.UTC)
 	return pick(t, []refQuery{
 		{"before:" + text, func(d *refDoc) bool { return d.date.Before(at) }},
 		{"after:" + text, func(d *refDoc) bool { return !d.date.Before(at) }},
@@ -425,6 +537,14 @@ func refDate(t *rapid.T) refQuery {
 		{"date:2026-10.." + text, func(d *refDoc) bool { return !d.date.Before(october) && d.date.Before(next) }},
 		{"on:2026-10", func(d *refDoc) bool { return !d.date.Before(october) && d.date.Before(november) }},
 		{"after:10d", func(d *refDoc) bool { return !d.date.Before(testNow.AddDate(0, 0, -10)) }},
+		{fmt.Sprintf("size:%d..%d", size, size+200), func(d *refDoc) bool { return d.size >= size && d.size <= size+200 }},
+		{fmt.Sprintf("size:%d", size), func(d *refDoc) bool { return d.size >= size }},
+		{fmt.Sprintf("size:..%d", size), func(d *refDoc) bool { return d.size <= size }},
+		{came.Format("received:2006-01-02T15:04.."), func(d *refDoc) bool { return !d.came.Before(came) }},
+		{came.Format("received:..2006-01-02T15:04"), func(d *refDoc) bool { return d.came.Before(came) }},
+		{"older:" + text, func(d *refDoc) bool { return d.date.Before(at) }},
+		{"newer_than:10d", func(d *refDoc) bool { return !d.date.Before(testNow.AddDate(0, 0, -10)) }},
+		{"sent:" + text, func(d *refDoc) bool { return !d.date.Before(at) && d.date.Before(next) }},
 		{fmt.Sprintf("larger:%d", size), func(d *refDoc) bool { return d.size > size }},
 		{fmt.Sprintf("smaller:%d", size), func(d *refDoc) bool { return d.size < size }},
 	})
@@ -436,6 +556,9 @@ func refOf(t *rapid.T, docs []*refDoc) refQuery {
 	id := cmp.Or(one.id, "none@contoso.example")
 	return pick(t, []refQuery{
 		{"thread:" + threadID(one.at), func(d *refDoc) bool { return d.thread == one.thread }},
+		{"references:" + cmp.Or(one.answers, id), func(d *refDoc) bool { return d.answers == cmp.Or(one.answers, id) }},
+		{"rfc822msgid:<" + id + ">", func(d *refDoc) bool { return d.id == id }},
+		{"hasattachment:false", func(d *refDoc) bool { return !d.wholes["has:attachment"] }},
 		{"id:" + id, func(d *refDoc) bool { return d.id == id }},
 		{fmt.Sprintf("case:C-%d", number), func(d *refDoc) bool { return d.cases[number] }},
 	})
@@ -564,9 +687,43 @@ func TestSearchFindsWhatReadingAllWouldFind(t *testing.T) {
 			}
 			refFacets(t, x.Within(w), q, docs, func(d *refDoc) bool { return sees(d) && q.find(d.told(w, docs, sees)) }, w, sees)
 			refShown(t, x, w, docs, sees)
+			refExplained(t, x.Within(w), q, w, docs, pick(t, docs), sees)
 		}
 		refIDs(t, x, docs)
 	})
+}
+
+// refExplained checks that it is told why a document is found or not.
+func refExplained(t tester, r Reader, q refQuery, w Within, docs []*refDoc, d *refDoc, sees func(*refDoc) bool) {
+	e, err := r.Explain(context.Background(), Request{Query: q.text, Now: testNow}, d.at)
+	if !sees(d) {
+		if !errors.Is(err, archive.ErrNotFound) {
+			t.Fatalf("%s: why it holds for %s, which is not to be seen: %+v, %v", q.text, d.at, e, err)
+		}
+		return
+	}
+	if err != nil || e.Holds != q.find(d.told(w, docs, sees)) {
+		t.Fatalf("%s: why it holds for %s: %+v, %v", q.text, d.at, e, err)
+	}
+	refSound(t, q.text, *e)
+}
+
+// refSound checks that an explanation agrees with its parts and shows them as they were written.
+func refSound(t tester, query string, e Explanation) {
+	if query[e.Start:e.Start+len(e.Text)] != e.Text || e.Text == "" {
+		t.Fatalf("%s: %q stands at %d", query, e.Text, e.Start)
+	}
+	all, some := true, false
+	for _, part := range e.Parts {
+		refSound(t, query, part)
+		all, some = all && part.Holds, some || part.Holds
+	}
+	if want, ok := map[string]bool{"and": all, "or": some, "not": !some}[e.Is]; ok && want != e.Holds || ok == (e.Parts == nil) {
+		t.Fatalf("%s: %+v", query, e)
+	}
+	if len(e.In) > 0 && !e.Holds {
+		t.Fatalf("%s: %q stands in %v and does not hold", query, e.Text, e.In)
+	}
 }
 
 // refPresent checks that nothing is found that was removed, although not all of it is deleted yet.

@@ -369,6 +369,26 @@ func noTraces(t tester, x *Index) {
 		}
 		return err
 	}))
+	allTermsAreListed(t, x)
+}
+
+// allTermsAreListed checks that the terms of people that are listed are those that have postings.
+func allTermsAreListed(t tester, x *Index) {
+	t.Helper()
+	listed, have := map[string]bool{}, map[string]bool{}
+	note(t, x.each(famTerm, func(key, _ []byte) error {
+		listed[string(key[1:])] = true
+		return nil
+	}))
+	note(t, eachIn(x.db, []byte{famPostings, byte(fieldParticipant)}, func(key, _ []byte) error {
+		if term := string(key[2 : len(key)-3]); inList(term) {
+			have[term] = true
+		}
+		return nil
+	}))
+	if diff := cmp.Diff(have, listed); diff != "" {
+		t.Errorf("terms of people that have postings, and that are listed (-want +got):\n%s", diff)
+	}
 }
 
 func note(t tester, err error) {

@@ -17,7 +17,8 @@ import (
 // have no rows any more. Which words a document had stands nowhere else, and so none
 // is missed. It is done in steps between the records that come in, by the same
 // goroutine, so that nothing is merged into a chunk between its reading and its writing.
-// What is removed meanwhile waits for the next sweep.
+// What is removed meanwhile waits for the next sweep. The terms of people come last: those go
+// that have no postings any more.
 //
 //	'!sweep' -> the documents, a roaring bitmap
 //	'!swept' -> the first key that was not looked at
@@ -32,7 +33,7 @@ var (
 	sweptKey = []byte{famProperties, 's', 'w', 'e', 'p', 't'}
 	purgeKey = []byte{famProperties, 'p', 'u', 'r', 'g', 'e'}
 
-	sweepEnd = []byte{famPositions + 1}
+	sweepEnd = []byte{famTerm + 1}
 )
 
 // sweepBytes is about how much of postings a step of a sweep reads at most.
@@ -89,11 +90,14 @@ func (a *applier) sweepStep() (err error) {
 	if bytes.Compare(a.sweep.next, sweepEnd) >= 0 {
 		return a.endSweep()
 	}
-	it, err := a.db.NewIter(&pebble.IterOptions{LowerBound: a.sweep.next, UpperBound: sweepEnd})
+	if a.sweep.next[0] == famTerm {
+		return a.sweepTerms()
+	}
+	it, err := a.db.NewIter(&pebble.IterOptions{LowerBound: a.sweep.next, UpperBound: []byte{famTerm}})
 	if err != nil {
 		return err
 	}
-	next, keys, size := sweepEnd, 0, 0
+	next, keys, size := []byte{famTerm}, 0, 0
 	for ok := it.First(); ok && err == nil; ok = it.Next() {
 		if keys++; keys > a.steps.keys || size > sweepBytes {
 			next = bytes.Clone(it.Key())
@@ -108,9 +112,38 @@ func (a *applier) sweepStep() (err error) {
 			err = a.sweepChunk(it.Key(), value)
 		}
 	}
+	a.swept(next)
+	return errors.Join(err, it.Error(), it.Close())
+}
+
+func (a *applier) swept(next []byte) {
 	a.sweep = &sweep{a.sweep.docs, next}
 	a.write(sweptKey, next)
-	return errors.Join(err, it.Error(), it.Close())
+}
+
+// sweepTerms deletes those of the next terms of people that no document has any more. What the
+// sweep took out of the postings before is applied.
+func (a *applier) sweepTerms() error {
+	it, err := a.db.NewIter(&pebble.IterOptions{LowerBound: a.sweep.next, UpperBound: sweepEnd})
+	if err != nil {
+		return err
+	}
+	walk, err := walkPostings(a.db, fieldParticipant)
+	if err != nil {
+		return errors.Join(err, it.Close())
+	}
+	next, keys := sweepEnd, 0
+	for ok := it.First(); ok; ok = it.Next() {
+		if keys++; keys > a.steps.keys {
+			next = bytes.Clone(it.Key())
+			break
+		}
+		if !walk.find(it.Key()[1:]) {
+			mustBatch(a.batch.Delete(it.Key(), nil))
+		}
+	}
+	a.swept(next)
+	return errors.Join(it.Error(), it.Close(), walk.it.Error(), walk.it.Close())
 }
 
 // touches reports whether a document of a chunk is swept.

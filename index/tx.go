@@ -265,6 +265,9 @@ func (t *termTable) flush(b *pebble.Batch) {
 	doc := func(h termHit) docID { return t.from[h.of].doc }
 	byDoc := func(a, b termHit) int { return cmp.Compare(doc(a), doc(b)) }
 	for _, term := range t.terms {
+		if listed := term.key[0] == byte(fieldParticipant) && inList(term.key[1:]); listed {
+			mustBatch(b.Set(append([]byte{famTerm}, term.key[1:]...), nil, nil))
+		}
 		chain = chain[:0]
 		for i := term.first; i >= 0; i = t.hits[i].next {
 			chain = append(chain, t.hits[i])

@@ -10,12 +10,13 @@ import (
 	"polytrace/archive"
 )
 
-// view is what of the documents is kept in memory, about 43 bytes each: what
+// view is what of the documents is kept in memory, about 51 bytes each: what
 // orders, limits and counts results. A view never changes; apply makes the next one,
 // which shares with it all that stayed.
 type view struct {
 	n       docID    // documents
 	date    []int64  // Unix milliseconds
+	came    []int64  // Unix milliseconds; of the copy that came first
 	size    []int64  // bytes
 	length  []uint32 // words of the body
 	why     []byte   // it is unsearchable: index in reasons
@@ -97,7 +98,7 @@ func (v *view) numberOf(term string, known map[string]uint32) uint32 {
 
 // add appends a document that nothing is known of but its number.
 func (v *view) add() docID {
-	v.date, v.size = append(v.date, 0), append(v.size, 0)
+	v.date, v.came, v.size = append(v.date, 0), append(v.came, 0), append(v.size, 0)
 	v.length, v.why, v.read, v.place = append(v.length, 0), append(v.why, 0), append(v.read, 0), append(v.place, place{})
 	v.author = append(v.author, 0)
 	v.thread = v.thread.with(v.n)
@@ -107,7 +108,7 @@ func (v *view) add() docID {
 
 // own copies what other views see too, before a document is changed that they have.
 func (v *view) own() {
-	v.date, v.size = slices.Clone(v.date), slices.Clone(v.size)
+	v.date, v.came, v.size = slices.Clone(v.date), slices.Clone(v.came), slices.Clone(v.size)
 	v.length, v.why, v.read, v.place = slices.Clone(v.length), slices.Clone(v.why), slices.Clone(v.read), slices.Clone(v.place)
 	v.author = slices.Clone(v.author)
 }
