@@ -35,7 +35,7 @@ type (
 	// absent query is the empty one, which finds everything; an absent number
 	// is 0.
 	AuditData struct {
-		Records  []archive.Address `json:"records,omitempty"` // message.read: all that were shown.
+		Records  []archive.Address `json:"records,omitempty"` // message.read: all that were shown. search.run: the one that a query was explained for.
 		How      string            `json:"how,omitempty"`     // message.read: page, source, raw, html, text, part 3, api, thread, proof or test.
 		Query    string            `json:"query,omitempty"`   // search.run, export.made
 		Total    int               `json:"total,omitempty"`   // search.run: hits. export.made: hits before, messages that went out behind.

@@ -90,6 +90,7 @@ func (a *api) operations() {
 	get, post, put, patch, del := http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete
 
 	add(a, mayRead, asAPI, get, "/search", "Search the record, newest first", s.apiSearch)
+	add(a, mayRead, asAPI, get, "/records/{stream}/{position}/explain", "Why a query finds a record, or does not", s.apiExplain)
 	add(a, mayRead, silent, get, "/suggest", "How a query may go on; tells of no message, and is not noted", s.apiSuggest)
 	add(a, mayRead, asAPI, get, "/records/{stream}/{position}", "What is known of a message", s.apiRecord)
 	add(a, mayRead, asText, get, "/records/{stream}/{position}/text", "The readable text of a message", s.apiText)

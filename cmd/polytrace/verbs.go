@@ -47,6 +47,8 @@ type searchVerb struct {
 	Limit int      `help:"How many hits to print; 0 prints all." default:"50" placeholder:"N"`
 	Sort  string   `help:"newest, oldest or relevance." default:"newest" enum:"newest,oldest,relevance"`
 	JSON  bool     `help:"One JSON object a line."`
+
+	Explain string `help:"Tell of each part of the query whether it holds for the record at this address, e.g. mail/1042." placeholder:"ADDRESS"`
 }
 
 // hit is a line of search --json.
@@ -75,7 +77,52 @@ func (v searchVerb) Run(c *call) error {
 	if v.Limit < 0 {
 		return fmt.Errorf("%w: --limit is a number from 0", errUsage)
 	}
+	if v.Explain != "" {
+		return c.reading(func(api *client) error { return v.explain(c, api) })
+	}
 	return c.reading(func(api *client) error { return v.print(c, api) })
+}
+
+// explain prints the parts of the query, each below what it is a part of.
+func (v searchVerb) explain(c *call, api *client) error {
+	at, err := archive.ParseAddress(v.Explain)
+	if err != nil {
+		return fmt.Errorf("%w: --explain takes an address as search prints it, such as mail/1042", errUsage)
+	}
+	q, path := url.Values{"q": {strings.Join(v.Query, " ")}}, "/records/"+at.String()+"/explain"
+	if v.JSON {
+		return api.copy(c, path, q, c.out)
+	}
+	var why index.Explanation
+	if err := api.get(c.ctx, path, q, &why); err != nil {
+		return v.pointAt(c, err)
+	}
+	return printExplanation(c.out, why, "")
+}
+
+func printExplanation(w io.Writer, e index.Explanation, indent string) error {
+	text := printable(cmp.Or(e.Text, "everything"))
+	switch e.Is {
+	case "and":
+		text = "all of"
+	case "or":
+		text = "any of"
+	case "not":
+		text = "none of"
+	}
+	holds := "no "
+	if e.Holds {
+		holds = "yes"
+	}
+	where := ""
+	if len(e.In) > 0 {
+		where = "  (" + strings.Join(e.In, ", ") + ")"
+	}
+	_, err := fmt.Fprintf(w, "%s  %s%s%s\n", holds, indent, text, where)
+	for _, part := range e.Parts {
+		err = errors.Join(err, printExplanation(w, part, indent+"  "))
+	}
+	return err
 }
 
 func (v searchVerb) print(c *call, api *client) error {
