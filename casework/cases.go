@@ -52,7 +52,7 @@ const usualSeverity = 3
 
 // Check gives the case the next number.
 func (c OpenCase) Check(s *State, _ time.Time) ([]Event, error) {
-	title, account := strings.TrimSpace(c.Title), strings.TrimSpace(c.Account)
+	title, account := strings.TrimSpace(c.Title), s.accountText(strings.TrimSpace(c.Account))
 	severity := c.Severity
 	if severity == 0 {
 		severity = usualSeverity
@@ -88,7 +88,7 @@ func (c ChangeCase) Check(s *State, _ time.Time) ([]Event, error) {
 	}
 	data := CaseChangedData{
 		Title:    changed(trimmed(c.Title), file.Title),
-		Account:  changed(trimmed(c.Account), file.Account),
+		Account:  changed(s.trimmedAccount(c.Account), file.Account),
 		Status:   changed(c.Status, file.Status),
 		Severity: changed(c.Severity, file.Severity),
 	}

@@ -172,7 +172,7 @@ func cited(quote string, at int) Citation {
 // equalStates compares everything, also what no method shows.
 func equalStates(t testing.TB, got, want *State) {
 	t.Helper()
-	if d := cmp.Diff(want, got, cmp.AllowUnexported(State{}, caseFile{}, holdFile{}, span{}), prefixes); d != "" {
+	if d := cmp.Diff(want, got, cmp.AllowUnexported(State{}, caseFile{}, holdFile{}, span{}, claim{}), prefixes); d != "" {
 		t.Errorf("states differ (-want +got):\n%s", d)
 	}
 }

@@ -65,6 +65,8 @@ func (s *State) prepare() {
 	s.sets = make(map[string]*SourceSet)
 	s.classes = make(map[archive.Stream]Class)
 	s.removed = make(recordSet)
+	s.accounts, s.accountNames = make(map[string]*accountFile), make(map[string]*accountFile)
+	s.claims = make(map[string][]claim)
 }
 
 // decision is an event and where it is in the ledger.
@@ -101,6 +103,9 @@ func (s *State) apply(d decision) error {
 		return fold(s, d)
 	}
 	if fold, ok := threadFolds[d.Type]; ok {
+		return fold(s, d)
+	}
+	if fold, ok := accountFolds[d.Type]; ok {
 		return fold(s, d)
 	}
 	return s.applyToCase(d)

@@ -50,6 +50,15 @@ func anyCommand(t *rapid.T) Command {
 		CreateShare{number, Share{Hash: secret, Citations: ids, Expires: start.AddDate(0, 1, 0)}},
 		RevokeShare{number, id, text},
 		OpenShare{number, id, name},
+		OpenAccount{ID: name, Name: text},
+		OpenAccount{ID: "acme", Name: "Acme"},
+		OpenAccount{ID: "beta", Name: "Beta"},
+		ChangeAccount{ID: "acme", Name: &text, Reason: text},
+		ChangeAccount{ID: "beta", Status: new(AccountStatus(rapid.SampledFrom([]AccountStatus{AccountActive, AccountClosed, "lost"}).Draw(t, "account status")))},
+		MapIdentifier{Account: "Acme", Identifier: name + "@contoso.example", Person: text, From: drawDay(t), To: drawDay(t)},
+		MapIdentifier{Account: "beta", Identifier: "contoso.example", From: drawDay(t), To: drawDay(t)},
+		MapIdentifier{Account: "acme", Identifier: "Contoso.example", From: drawDay(t)},
+		UnmapIdentifier{Account: rapid.SampledFrom([]string{"acme", "beta"}).Draw(t, "account"), Mapping: id, At: drawDay(t), Reason: text},
 		SetClass{Class: archive.Mail, Keep: Period{Days: id}},
 		PlaceHold{Name: name, Query: text, Standing: id > 2, Records: run(archive.Mail, archive.Position(id), 2), Reason: "r"},
 		ExtendHold{name, run(archive.Mail, archive.Position(5*id), 1)},
@@ -64,6 +73,14 @@ func anyCommand(t *rapid.T) Command {
 		Expire{archive.Mail, []archive.PackInfo{pack(archive.Mail, archive.Position(100*id), 5, start.AddDate(0, 0, -id))}},
 	}
 	return rapid.SampledFrom(commands).Draw(t, "command")
+}
+
+// drawDay is one of few days, or none.
+func drawDay(t *rapid.T) time.Time {
+	if n := rapid.IntRange(0, 4).Draw(t, "day"); n > 0 {
+		return start.AddDate(0, 0, n)
+	}
+	return time.Time{}
 }
 
 func drawRevision(t *rapid.T) *archive.Position {
@@ -154,6 +171,7 @@ func checkInvariants(t *rapid.T, s *State) {
 
 // checkReferences checks what holds after any events.
 func checkReferences(t *rapid.T, s *State) {
+	checkAccounts(t, s)
 	citing := make(map[archive.Address][]int)
 	shares := 0
 	for i := range s.cases {

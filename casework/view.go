@@ -32,6 +32,11 @@ type State struct {
 	looked  map[shareKey]map[string]time.Time // Last openings of a share by address, within openEvery.
 	unknown []Unknown
 
+	accounts     map[string]*accountFile // By ID.
+	accountNames map[string]*accountFile // By name, lower case.
+	claims       map[string][]claim      // Who has an identifier, in order of mapping.
+	mapped       archive.Position        // Behind the last event about accounts.
+
 	classes  map[archive.Stream]Class // Those that were set.
 	holds    []*holdFile              // In order of placing, released ones included.
 	erasures []*Erasure               // ID 1 first.
