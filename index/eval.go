@@ -163,6 +163,8 @@ func (f *finder) eval(n Node, within docSet) (docSet, error) {
 		return f.evalInThread(n)
 	case *Digest:
 		return f.evalDigest(n)
+	case *Parties:
+		return f.evalParties(n, within)
 	}
 	return nil, fmt.Errorf("query has a part of type %T that is not known", n)
 }

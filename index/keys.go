@@ -123,6 +123,7 @@ const (
 	fieldList        field = 'l' // The mailing list.
 	fieldReferences  field = 'g' // Message-IDs that it answers or names.
 	fieldReplyTo     field = 'u'
+	fieldPerson      field = 'v' // Addresses of participants, domain first; see domainFirst.
 )
 
 // docID numbers documents in order of application.

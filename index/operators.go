@@ -38,6 +38,7 @@ func operators() []*operator {
 		{name: "after", example: "after:7d", parse: parseAfter},
 		choice("kind", "kind:message", fieldKind, "message", "page", "file"),
 		{name: "case", example: "case:C-104", parse: parseCase},
+		{name: "account", example: "account:contoso", parse: parseAccount},
 		people("cc", "cc:jane@contoso.example", fieldCc),
 		people("bcc", "bcc:jane@contoso.example", fieldBcc),
 		people("rcpt", "rcpt:jane@contoso.example", fieldRcpt),

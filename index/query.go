@@ -25,7 +25,7 @@ import (
 // are words like any other. What an operator takes stands in operators.go.
 
 // Node is a part of a parsed query: *And, *Or, *Not, *All, *None, *Text,
-// *Near, *Term, *Pattern, *Span, *Received, *Size, *Unsearchable, *Case, *ThreadID, *InThread or *Digest.
+// *Near, *Term, *Pattern, *Span, *Received, *Size, *Unsearchable, *Case, *ThreadID, *InThread, *Digest or *Parties.
 type Node interface{ node() }
 
 type (

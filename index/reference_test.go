@@ -371,7 +371,7 @@ func refLeaf(t *rapid.T, docs []*refDoc) refQuery {
 	case 11:
 		return refOf(t, docs)
 	}
-	whole := pick(t, []string{"mailbox:jane@contoso.example", "mailbox:\"old mail (2019)\"", "queue:support", "queue:sales", "queue:copies", "queue:s*", "has:attachment", "kind:message", "kind:page", "filetype:pdf", "filetype:txt"})
+	whole := pick(t, []string{"mailbox:jane@contoso.example", "mailbox:\"old mail (2019)\"", "queue:support", "queue:sales", "queue:copies", "queue:s*", "has:attachment", "kind:message", "kind:page", "filetype:pdf", "filetype:txt", "account:acme", "account:beta", "account:\"Beta & Söhne\"", "account:none"})
 	return refQuery{whole, func(d *refDoc) bool {
 		return d.wholes[strings.ReplaceAll(whole, `"`, "")] || whole == "queue:s*" && (d.wholes["queue:support"] || d.wholes["queue:sales"])
 	}}
@@ -652,6 +652,7 @@ func TestSearchFindsWhatReadingAllWouldFind(t *testing.T) {
 		caughtUp(t, x, a)
 		refPresent(t, x, docs)
 		settled(t, x, a)
+		names := refAccounts(t, docs)
 		for range 15 {
 			q := refTree(t, docs, rapid.IntRange(0, 3).Draw(t, "depth"))
 			order := pick(t, []Sort{Newest, Oldest})
@@ -668,26 +669,26 @@ func TestSearchFindsWhatReadingAllWouldFind(t *testing.T) {
 			if order == Newest {
 				slices.Reverse(want)
 			}
-			got := addresses(t, x.Within(w), Request{Query: q.text, Sort: order, Limit: rapid.IntRange(1, 10).Draw(t, "limit")})
+			got := addresses(t, x.Within(w).Naming(names), Request{Query: q.text, Sort: order, Limit: rapid.IntRange(1, 10).Draw(t, "limit")})
 			if !slices.Equal(got, want) {
 				t.Fatalf("%s (%q): got %v, want %v\n%s", q.text, order, got, want, a.text())
 			}
-			ranked := addresses(t, x.Within(w), Request{Query: q.text, Sort: Relevance, Limit: 3})
+			ranked := addresses(t, x.Within(w).Naming(names), Request{Query: q.text, Sort: Relevance, Limit: 3})
 			slices.Sort(ranked)
 			slices.Sort(want)
 			if !slices.Equal(ranked, want) {
 				t.Fatalf("%s by relevance: got %v, want %v", q.text, ranked, want)
 			}
 			volume := 0
-			for _, b := range search(t, x.Within(w), Request{Query: q.text}).Volume {
+			for _, b := range search(t, x.Within(w).Naming(names), Request{Query: q.text}).Volume {
 				volume += b.Count
 			}
 			if volume != len(want) {
 				t.Fatalf("%s within %+v: the volume tells of %d, want %d", q.text, w, volume, len(want))
 			}
-			refFacets(t, x.Within(w), q, docs, func(d *refDoc) bool { return sees(d) && q.find(d.told(w, docs, sees)) }, w, sees)
+			refFacets(t, x.Within(w).Naming(names), q, docs, func(d *refDoc) bool { return sees(d) && q.find(d.told(w, docs, sees)) }, w, sees)
 			refShown(t, x, w, docs, sees)
-			refExplained(t, x.Within(w), q, w, docs, pick(t, docs), sees)
+			refExplained(t, x.Within(w).Naming(names), q, w, docs, pick(t, docs), sees)
 		}
 		refIDs(t, x, docs)
 	})

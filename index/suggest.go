@@ -747,6 +747,7 @@ var operatorHelp = map[string]string{
 	"size":        "of a size, for example 1M..5M",
 
 	"hasattachment": "true or false, as in KQL",
+	"account":       "from or to somebody of an account; none for those of no account",
 	"queue":         "the queue it came through",
 	"mailbox":       "the mailbox it was imported from",
 	"thread":        "one conversation",

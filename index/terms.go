@@ -196,6 +196,11 @@ func (w *termWriter) personHits(p person) (hits []personHit) {
 		whole(p.address)
 		return hits
 	}
+	if p.field == fieldParticipant {
+		if term := exactTerm(domainFirst(local, domain)); term != "" {
+			hits = append(hits, personHit{w.id(fieldPerson, []byte(term)), noPlace})
+		}
+	}
 	whole(local + "@" + domain)
 	whole(local + "@")
 	for d := domain; d != ""; {
