@@ -115,6 +115,14 @@ func (a *api) operations() {
 	add(a, mayWork, silent, post, "/cases/{number}/shares", "Make a share link; its URL is told once", s.apiCreateShare)
 	add(a, mayWork, silent, del, "/cases/{number}/shares/{id}", "Revoke a share link", s.apiRevokeShare)
 
+	add(a, mayRead, silent, get, "/accounts", "All accounts by name, with who belongs to them", s.apiAccounts)
+	add(a, mayWork, silent, post, "/accounts", "Open an account", s.apiOpenAccount)
+	add(a, mayRead, asAPI, get, "/accounts/{id}", "An account with its people, cases and history", s.apiAccount)
+	add(a, mayWork, silent, patch, "/accounts/{id}", "Change the name or the status of an account", s.apiChangeAccount)
+	add(a, mayWork, silent, post, "/accounts/{id}/mappings", "Say that a domain or an address is of an account", s.apiMap)
+	add(a, mayWork, silent, post, "/accounts/{id}/mappings/{mapping}/end", "End a mapping; mail from before stays with the account", s.apiEndMapping)
+	add(a, mayWork, silent, del, "/accounts/{id}/mappings/{mapping}", "Take a mapping back that was a mistake: it holds at no time", s.apiTakeBack)
+
 	add(a, signedIn, silent, get, "/log/{stream}", "The last checkpoint of a stream, and proof that it goes on from an earlier one (RFC 6962)", s.apiConsistency)
 	add(a, signedIn, silent, get, "/status", "How the appliance is", s.apiStatus)
 	a.stream(signedIn, silent, get, "/events", "The figures of the status as they change (server-sent events)", transfer{out: "text/event-stream"}, s.apiEvents)

@@ -66,9 +66,13 @@ func (s *Server) apiCases(context.Context, *none) (*body[casesOut], error) {
 	s.config.Desk.Read(func(state *casework.State) { all = state.Overview() })
 	out := casesOut{make([]caseHead, 0, len(all))}
 	for _, c := range all {
-		out.Cases = append(out.Cases, caseHead{c.Number, c.Title, c.Account, c.Status, c.Severity, c.Owner, c.Opened, c.OpenedBy, c.Changed, c.Revision})
+		out.Cases = append(out.Cases, headOf(c))
 	}
 	return reply(out), nil
+}
+
+func headOf(c casework.Case) caseHead {
+	return caseHead{c.Number, c.Title, c.Account, c.Status, c.Severity, c.Owner, c.Opened, c.OpenedBy, c.Changed, c.Revision}
 }
 
 type openCaseIn struct {

@@ -16,7 +16,7 @@ import (
 )
 
 func (s *Server) records() Records {
-	return Records{s.config.Archive, s.config.Index, s.config.Now}
+	return Records{s.config.Archive, s.config.Index, s.config.Desk, s.config.Now}
 }
 
 // decide is act for a decision that the Keeper carries out.

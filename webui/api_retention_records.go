@@ -18,6 +18,7 @@ import (
 type Records struct {
 	Archive Archive
 	Index   *index.Index
+	Desk    *casework.Desk // Knows the accounts that queries name.
 	Now     func() time.Time
 }
 
@@ -68,12 +69,18 @@ func (r Records) Matches(ctx context.Context, query string, after map[archive.St
 	}
 }
 
+func (r Records) names() (n index.Names) {
+	r.Desk.Read(func(state *casework.State) { n.Accounts = accountNames(state) })
+	return n
+}
+
 // find yields all hits of a query, oldest first, page by page.
 func (r Records) find(ctx context.Context, query string) iter.Seq2[index.Summary, error] {
 	return func(yield func(index.Summary, error) bool) {
 		ask := index.Request{Query: query, Limit: 1000, Sort: index.Oldest, Now: r.Now()}
+		all := r.Index.Within(index.Within{}).Naming(r.names())
 		for {
-			page, err := r.Index.Search(ctx, ask)
+			page, err := all.Search(ctx, ask)
 			if err != nil {
 				yield(index.Summary{}, err)
 				return

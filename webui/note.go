@@ -85,13 +85,19 @@ func (s *Server) noteCase(ctx context.Context, number int) error {
 }
 
 // within is the index as the caller may read it: without the mail of queues that
-// others alone read. A guest sees what somebody chose, which limits that.
+// others alone read, and with the names that there are. A guest sees what
+// somebody chose, which limits that.
 func (s *Server) within(ctx context.Context) index.Reader {
 	var w index.Within
-	if who, known := callerFrom(ctx); known {
-		s.config.Desk.Read(func(state *casework.State) { w.Open, w.Withheld = state.Reach(who.actor, who.roles) })
-	}
-	return s.config.Index.Within(w)
+	var n index.Names
+	who, known := callerFrom(ctx)
+	s.config.Desk.Read(func(state *casework.State) {
+		n = s.names.of(state)
+		if known {
+			w.Open, w.Withheld = state.Reach(who.actor, who.roles)
+		}
+	})
+	return s.config.Index.Within(w).Naming(n)
 }
 
 // search asks the index for people.

@@ -34,6 +34,9 @@ var silentOnes = []string{
 	"GET /retention", "POST /retention/classes/{class}", "POST /retention/holds/{name}/release", "POST /retention/erasures",
 	"POST /retention/erasures/{id}/approve", "POST /retention/erasures/{id}/refuse", "POST /retention/policy", "POST /thread/decisions/{decision}/undo",
 
+	"POST /accounts", "POST /accounts/{id}", "POST /accounts/{id}/mappings", "POST /accounts/{id}/mappings/{mapping}",
+	"get-accounts", "post-accounts", "patch-accounts-id", "post-accounts-id-mappings", "post-accounts-id-mappings-mapping-end", "delete-accounts-id-mappings-mapping",
+
 	"get-suggest", "get-cases", "post-cases", "delete-cases-number-citations-id", "get-cases-number-shares", "post-cases-number-shares", "delete-cases-number-shares-id",
 	"get-classes", "put-classes-class", "get-retention", "get-holds", "post-holds", "post-holds-name-release",
 	"get-erasures", "post-erasures", "put-erasures-policy", "post-erasures-id-approve", "post-erasures-id-refuse",

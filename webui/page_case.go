@@ -77,6 +77,7 @@ type caseView struct {
 	Names      names
 	Latest     *evidenceView // The newest cited message.
 	Unsource   int           // Notes without a source.
+	Links      accountLinks
 }
 
 // snapshot is what a page needs of the desk.
@@ -84,6 +85,7 @@ type snapshot struct {
 	c     casework.Case
 	users []casework.User
 	names names
+	links accountLinks
 
 	removed map[archive.Address]*index.RemovedError // Of what the case cites.
 }
@@ -107,7 +109,7 @@ func (s *Server) snapshot(r *http.Request) (snapshot, error) {
 	var ok bool
 	s.config.Desk.Read(func(state *casework.State) {
 		out.c, ok = state.Case(number0(strings.TrimPrefix(strings.ToUpper(r.PathValue("number")), "C-")))
-		out.users = state.Users()
+		out.users, out.links = state.Users(), accountLinksOf(state)
 	})
 	if !ok {
 		return out, notFound("case")
@@ -142,7 +144,7 @@ func (s *Server) showCase(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) caseView(r *http.Request, snap snapshot) (*caseView, error) {
-	v := &caseView{Case: snap.c, Owner: snap.names.Of(snap.c.Owner), Statuses: casework.Statuses(), Severities: []int{1, 2, 3, 4}, Names: snap.names}
+	v := &caseView{Case: snap.c, Owner: snap.names.Of(snap.c.Owner), Statuses: casework.Statuses(), Severities: []int{1, 2, 3, 4}, Names: snap.names, Links: snap.links}
 	for _, u := range snap.users {
 		if !u.Disabled && slices.ContainsFunc(u.Roles, casework.Role.Works) {
 			v.Owners = append(v.Owners, u)
@@ -304,6 +306,7 @@ type casesView struct {
 	Total  int
 	Error  string
 	Title  string // Of a case that was not opened.
+	Links  accountLinks
 }
 
 func (s *Server) listCases(w http.ResponseWriter, r *http.Request, code int, refused string) error {
@@ -311,19 +314,18 @@ func (s *Server) listCases(w http.ResponseWriter, r *http.Request, code int, ref
 	v := casesView{Filter: cmp.Or(r.FormValue("show"), "open"), Error: refused, Title: r.FormValue("title")}
 	var all []casework.Case
 	s.config.Desk.Read(func(state *casework.State) {
-		all, v.Names = state.Overview(), namesOf(state.Users())
+		all, v.Names, v.Links = state.Overview(), namesOf(state.Users()), accountLinksOf(state)
 	})
 	all = slices.DeleteFunc(all, func(c casework.Case) bool {
-		done := c.Status == casework.Resolved || c.Status == casework.Closed
 		switch v.Filter {
 		case "all":
 			return false
 		case "mine":
-			return done || c.Owner != who.actor
+			return done(c) || c.Owner != who.actor
 		case "done":
-			return !done
+			return !done(c)
 		}
-		return done
+		return done(c)
 	})
 	v.Total, v.window = len(all), windowOf(r, len(all))
 	v.Cases = all[v.From:v.End]

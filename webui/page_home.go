@@ -16,6 +16,7 @@ import (
 type homeView struct {
 	Mine   []casework.Case
 	Names  names
+	Links  accountLinks
 	Latest []resultRow
 	Total  int
 	Chart  template.HTML
@@ -40,7 +41,7 @@ func (s *Server) showHome(w http.ResponseWriter, r *http.Request) error {
 	}
 	v := homeView{Admins: who.admin()}
 	s.config.Desk.Read(func(state *casework.State) {
-		v.Mine, v.Names = state.Overview(), namesOf(state.Users())
+		v.Mine, v.Names, v.Links = state.Overview(), namesOf(state.Users()), accountLinksOf(state)
 	})
 	v.Mine = slices.DeleteFunc(v.Mine, func(c casework.Case) bool {
 		return c.Owner != who.actor || c.Status == casework.Closed || c.Status == casework.Resolved
@@ -54,6 +55,7 @@ func (s *Server) showHome(w http.ResponseWriter, r *http.Request) error {
 	for _, item := range result.Items {
 		v.Latest = append(v.Latest, resultRow{Summary: item, Link: recordPath(item.Address)})
 	}
+	s.nameAccounts(v.Latest)
 	v.Chart = chart(result.Volume, "message", "messages", s.narrower(r.Context(), "", index.Newest).bar)
 	if v.Total == 0 {
 		v.Cards = s.setupCards()

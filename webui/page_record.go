@@ -269,7 +269,8 @@ func (s *Server) showMessage(w http.ResponseWriter, r *http.Request, code int, r
 		Report *message.Message
 
 		Authentication *authenticationView // Nil until the message was examined.
-	}{v, thread, m.doc.Meta, m.reading.Report, authenticationOf(m.doc.Authentication)}})
+		Accounts       []accountTag
+	}{v, thread, m.doc.Meta, m.reading.Report, authenticationOf(m.doc.Authentication), s.accountsOfDocument(m.doc)}})
 }
 
 func titleOf(subject string) string {

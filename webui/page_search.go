@@ -55,6 +55,8 @@ type resultRow struct {
 	index.Summary
 	Link string
 	Open bool
+
+	Accounts []accountTag // Of those who sent and got it.
 }
 
 // searchView is a page of results, with one of them open beside it.
@@ -127,8 +129,9 @@ func (s *Server) fillSearch(r *http.Request, v *searchView, result *index.Result
 	for _, item := range result.Items {
 		row := link
 		row.open = item.Address.String()
-		v.Rows = append(v.Rows, resultRow{item, row.String(), v.Open != nil && v.Open.Address == item.Address})
+		v.Rows = append(v.Rows, resultRow{Summary: item, Link: row.String(), Open: v.Open != nil && v.Open.Address == item.Address})
 	}
+	s.nameAccounts(v.Rows)
 	n := s.narrower(r.Context(), v.Query, v.Sort)
 	v.Filters, v.Facets = n.filters(), n.facets(result.Facets)
 	v.Chart = chart(result.Volume, "hit", "hits", n.bar)

@@ -20,6 +20,8 @@ func escalation(f *fixture) (at archive.Address) {
 	f.mail(letter(2))
 	f.mail("From: Kim <kim@northwind.example>\nTo: jane@acme.example\nSubject: Re: Delivery of the second batch 1\nDate: Mon, 2 Nov 2026 10:00:00 +0100\nMessage-ID: <r1@northwind.example>\nIn-Reply-To: <batch-1@acme.example>\n\nRoot cause by Friday.\n\nOn Mon, 2 Nov 2026, Jane Doe wrote:\n> We need the firmware by Friday, batch 1.\n")
 	f.do(casework.OpenCase{Title: "Second batch delayed", Account: "Acme", Owner: "manager", Severity: 1})
+	f.do(casework.OpenAccount{ID: "1", Name: "Acme GmbH"})
+	f.do(casework.MapIdentifier{Account: "1", Identifier: "acme.example"})
 	w := f.as("manager")
 	if r := w.post(recordPath(at)+"/cite", url.Values{"case": {"101"}, "quote": {"firmware by\nFriday"}, "comment": {"their deadline"}}); r.code != http.StatusSeeOther {
 		f.t.Fatalf("cite: %d %s", r.code, r.body)
@@ -243,7 +245,7 @@ func between(s, before, after string) string {
 // fill puts what exists into the pattern of a route.
 func fill(pattern string, at archive.Address) string {
 	return strings.NewReplacer("{$}", "", "{stream}", string(at.Stream), "{position}", number(at.Position), "{number}", "101", "{id}", "1", "{part}", "0",
-		"{name}", "agent", "{token}", "x", "{secret}", "x", "{citation}", "1", "{decision}", "1").Replace(pattern)
+		"{name}", "agent", "{token}", "x", "{secret}", "x", "{citation}", "1", "{decision}", "1", "{mapping}", "1").Replace(pattern)
 }
 
 // Two versions of a message with one Message-ID are both there; the second

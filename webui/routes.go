@@ -56,6 +56,14 @@ func (s *Server) routes() []route {
 		{"POST /cases/{number}/citations/{id}/withdraw", mayWork, silent, s.withdrawCitation},
 		{"POST /record/{stream}/{position}/cite", mayWork, asPage, s.cite},
 
+		// Accounts.
+		{"GET /accounts", mayRead, asPage, s.showAccounts},
+		{"POST /accounts", mayWork, silent, s.openAccount},
+		{"GET /accounts/{id}", mayRead, asPage, s.showCustomer},
+		{"POST /accounts/{id}", mayWork, silent, s.changeAccount},
+		{"POST /accounts/{id}/mappings", mayWork, silent, s.mapIdentifier},
+		{"POST /accounts/{id}/mappings/{mapping}", mayWork, silent, s.unmapIdentifier},
+
 		// Shares.
 		{"GET /shares", mayRead, silent, s.showShares},
 		{"GET /cases/{number}/share", mayWork, asPage, s.showShareBuilder},

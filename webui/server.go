@@ -75,6 +75,7 @@ type Server struct {
 	config  Config
 	doors   doors
 	pages   pages
+	names   naming
 	handler http.Handler
 	local   http.Handler
 }

@@ -141,6 +141,12 @@ func (d *demo) setUp(ctx context.Context) error {
 		local, random := casework.NewQueueLocal(name, rand.Reader)
 		err = errors.Join(err, random, do(casework.AddQueue{Name: name, Local: local, Format: format}))
 	}
+	day := time.Now().Truncate(24 * time.Hour)
+	for _, c := range sampleAccounts(day) {
+		if err == nil {
+			_, err = d.server.desk.Do(ctx, "kim", c)
+		}
+	}
 	return err
 }
 

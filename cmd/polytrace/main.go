@@ -60,6 +60,7 @@ type cli struct {
 	Status    statusVerb    `cmd:"" help:"Tell how the appliance is."`
 	User      userVerbs     `cmd:"" help:"People who sign in."`
 	Token     tokenVerbs    `cmd:"" help:"Credentials of the JSON API."`
+	Account   accountVerbs  `cmd:"" help:"Customers, and who belongs to them."`
 	Queue     queueVerbs    `cmd:"" help:"Addresses that mail servers send to."`
 
 	Thread threadVerbs `cmd:"" help:"Correct which messages are one conversation."`
@@ -155,6 +156,8 @@ var examples = map[string]string{
 	"polytrace status":       "polytrace status\npolytrace status --json | jq .lag",
 	"polytrace user add":     "polytrace user add kim --full-name 'Kim Berg' --role specialist\necho 'a long password' | polytrace user add kim --role specialist",
 	"polytrace token create": "TOKEN=$(polytrace token create reporting --role observer)",
+	"polytrace account add":  "polytrace account add contoso --name 'Contoso Ltd' --map contoso.example",
+	"polytrace account map":  "polytrace account map contoso fabrikam.example --from 2026-07-01\npolytrace account map contoso jane@gmail.com --person 'Jane Doe'",
 	"polytrace queue add":    "polytrace queue add support --format exchange --source 192.0.2.0/24",
 	"polytrace queue setup":  "polytrace queue setup support\npolytrace queue setup support --for postfix",
 	"polytrace queue test":   "polytrace queue test support\npolytrace queue test support --send",

@@ -128,7 +128,7 @@ func (f finder) records() (webui.Records, error) {
 	if !f.archive.Readable() { // What a hold is to keep could not be found.
 		return webui.Records{}, fmt.Errorf("mail cannot be read here: %w", archive.ErrNoIdentity)
 	}
-	return webui.Records{Archive: f.archive, Index: x, Now: time.Now}, nil
+	return webui.Records{Archive: f.archive, Index: x, Desk: f.desk, Now: time.Now}, nil
 }
 
 func (f finder) CaughtUp(ctx context.Context) error {

@@ -13,7 +13,7 @@ func sampleID(block string) string { return sampleMessageID(block, "outlook", ""
 
 func sampleAcme() sampleCase {
 	return sampleCase{
-		Title: "Second batch of PO-7741 late, root cause promised and missed", Account: "acme.example", Owner: "marta",
+		Title: "Second batch of PO-7741 late, root cause promised and missed", Account: "acme", Owner: "marta",
 		Severity: 1, Status: casework.Open,
 		Citations: []sampleCitation{
 			{sampleID("acme-01"), "Our purchase order PO-7741 has a second batch of 120 NW-G40 gateways due at Plant 2", "What was ordered, and where it all began."},
@@ -41,7 +41,7 @@ func sampleAcme() sampleCase {
 
 func sampleHalvorsen() sampleCase {
 	return sampleCase{
-		Title: "NW-T12 reads too high in cold water (RMA-6120)", Account: "halvorsen-marine.example", Owner: "kim",
+		Title: "NW-T12 reads too high in cold water (RMA-6120)", Account: "halvorsen", Owner: "kim",
 		Severity: 2, Status: casework.WaitingCustomer,
 		Citations: []sampleCitation{
 			{sampleMessageID("halvorsen-01", "apple", "halvorsen-marine.example"), "about 0.3 degrees at 4 °C and up to 0.8 degrees close to zero", "What they see."},
@@ -60,7 +60,7 @@ func sampleHalvorsen() sampleCase {
 
 func sampleKitano() sampleCase {
 	return sampleCase{
-		Title: "Calibration certificates with traceability for 24 NW-P30", Account: "kitano.example", Owner: "kim",
+		Title: "Calibration certificates with traceability for 24 NW-P30", Account: "kitano", Owner: "kim",
 		Severity: 3, Status: casework.Resolved,
 		Citations: []sampleCitation{
 			{sampleMessageID("kitano-01", "becky", "kitano.example"), "当社の顧客から、国家標準へのトレーサビリティが明記された証明書を求められておりますが、添付の証明書にはその記載がございません。", "Their customer asks for traceability to a national standard in writing."},

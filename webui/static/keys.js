@@ -50,6 +50,7 @@ document.addEventListener("keydown", (e) => {
     case "g": waiting = "g"; return;
     case "gh": location = "/"; return;
     case "gc": location = "/cases"; return;
+    case "ga": location = "/accounts"; return;
     case "gs": location = "/status"; return;
     default: return;
   }

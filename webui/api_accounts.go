@@ -1,0 +1,151 @@
+package webui
+
+import (
+	"context"
+	"time"
+
+	"polytrace/casework"
+)
+
+type accountsOut struct {
+	Accounts []casework.Account `json:"accounts" doc:"By name, without their histories."`
+}
+
+func (s *Server) apiAccounts(context.Context, *none) (*body[accountsOut], error) {
+	var out accountsOut
+	s.config.Desk.Read(func(state *casework.State) { out.Accounts = state.Accounts() })
+	return reply(out), nil
+}
+
+type accountIn struct {
+	ID string `path:"id" example:"contoso" doc:"ID or name of the account."`
+}
+
+// accountOut is an account with what the caller may be told of its mail.
+type accountOut struct {
+	casework.Account
+	Messages int             `json:"messages" doc:"Of the account, that you may read."`
+	First    time.Time       `json:"first,omitzero" doc:"Date of the oldest of them."`
+	Last     time.Time       `json:"last,omitzero" doc:"Date of the newest of them."`
+	People   []accountPerson `json:"people" doc:"Who is in the newest messages, at most 25."`
+	Sampled  int             `json:"people_from" doc:"In how many of the newest messages people were looked for."`
+	Cases    []caseHead      `json:"cases" doc:"The one that was changed last first."`
+}
+
+func (s *Server) apiAccount(ctx context.Context, in *accountIn) (*body[accountOut], error) {
+	a, err := s.account(in.ID)
+	if err != nil {
+		return nil, err
+	}
+	m, err := s.mailOf(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	out := accountOut{Account: a, Messages: m.Total(), First: m.First, Last: m.Last, People: list(m.People), Sampled: m.Sampled(), Cases: []caseHead{}}
+	s.config.Desk.Read(func(state *casework.State) {
+		for _, c := range casesOf(state, a) {
+			out.Cases = append(out.Cases, headOf(c))
+		}
+	})
+	return reply(out), nil
+}
+
+type openAccountIn struct {
+	Body struct {
+		ID   string `json:"id" doc:"Short name for queries; small letters, digits, dots, dashes and underscores. It never changes."`
+		Name string `json:"name" doc:"As people know it."`
+	}
+}
+
+func (s *Server) apiOpenAccount(ctx context.Context, in *openAccountIn) (*body[casework.Account], error) {
+	return s.actOn(ctx, in.Body.ID, casework.OpenAccount{ID: in.Body.ID, Name: in.Body.Name})
+}
+
+// actOn carries out a command about an account and answers with that.
+func (s *Server) actOn(ctx context.Context, id string, c casework.Command) (*body[casework.Account], error) {
+	if err := s.act(ctx, c); err != nil {
+		return nil, err
+	}
+	a, err := s.account(id)
+	if err != nil {
+		return nil, err
+	}
+	return reply(a), nil
+}
+
+type changeAccountIn struct {
+	ID   string `path:"id"`
+	Body struct {
+		Name   *string                 `json:"name,omitempty"`
+		Status *casework.AccountStatus `json:"status,omitempty" doc:"active or closed. A closed one keeps its mail and cases, and takes no new mappings."`
+		Reason string                  `json:"reason,omitempty"`
+	}
+}
+
+func (s *Server) apiChangeAccount(ctx context.Context, in *changeAccountIn) (*body[casework.Account], error) {
+	a, err := s.account(in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return s.actOn(ctx, a.ID, casework.ChangeAccount{ID: a.ID, Name: in.Body.Name, Status: in.Body.Status, Reason: in.Body.Reason})
+}
+
+type mapIn struct {
+	ID   string `path:"id"`
+	Body struct {
+		Identifier string `json:"identifier" doc:"A domain, with all below it, or an address. Of a domain that many share, such as gmail.com, single addresses."`
+		Person     string `json:"person,omitempty" doc:"Whose address it is."`
+		From       string `json:"from,omitempty" doc:"Day from which it is of the account, as in 2026-11-03, or a time; absent: since ever."`
+		To         string `json:"to,omitempty" doc:"First day on which it is not any more; absent: it goes on."`
+	}
+}
+
+func (s *Server) apiMap(ctx context.Context, in *mapIn) (*body[casework.Account], error) {
+	a, err := s.account(in.ID)
+	if err != nil {
+		return nil, err
+	}
+	c, err := s.mapping(a.ID, in.Body.Identifier, in.Body.Person, in.Body.From, in.Body.To)
+	if err != nil {
+		return nil, err
+	}
+	return s.actOn(ctx, a.ID, c)
+}
+
+type endMappingIn struct {
+	ID      string `path:"id"`
+	Mapping int    `path:"mapping" doc:"ID of the mapping within the account."`
+	Body    struct {
+		At     string `json:"at,omitempty" doc:"First day on which it is not of the account any more, as in 2026-11-03, or a time; absent: now."`
+		Reason string `json:"reason,omitempty"`
+	}
+}
+
+func (s *Server) apiEndMapping(ctx context.Context, in *endMappingIn) (*body[casework.Account], error) {
+	a, err := s.account(in.ID)
+	if err != nil {
+		return nil, err
+	}
+	at, err := s.typedDay("At", in.Body.At)
+	if err != nil {
+		return nil, err
+	}
+	if at.IsZero() {
+		at = s.config.Now()
+	}
+	return s.actOn(ctx, a.ID, casework.UnmapIdentifier{Account: a.ID, Mapping: in.Mapping, At: at, Reason: in.Body.Reason})
+}
+
+type takeBackIn struct {
+	ID      string `path:"id"`
+	Mapping int    `path:"mapping" doc:"ID of the mapping within the account."`
+	Reason  string `query:"reason"`
+}
+
+func (s *Server) apiTakeBack(ctx context.Context, in *takeBackIn) (*none, error) {
+	a, err := s.account(in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return nil, s.act(ctx, casework.UnmapIdentifier{Account: a.ID, Mapping: in.Mapping, Reason: in.Reason})
+}
