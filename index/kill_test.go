@@ -2,6 +2,7 @@ package index
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -66,16 +67,15 @@ func TestKillAtRandomDuringFollowMergeAndSwap(t *testing.T) {
 	a := longHistory(t)
 	want := rebuilt(t, a)
 	for round := range 8 {
-		c := exec.Command(os.Args[0], "-test.run=^TestKillAtRandomDuringFollowMergeAndSwap$")
+		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(50+rng.IntN(800))*time.Millisecond) // When it is killed is the point.
+		c := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestKillAtRandomDuringFollowMergeAndSwap$")
 		c.Env = append(os.Environ(), killVariable+"="+dir)
-		if err := c.Start(); err != nil {
-			t.Fatal(err)
+		err := c.Run()
+		cancel()
+		var killed *exec.ExitError
+		if !errors.As(err, &killed) || killed.ExitCode() != -1 {
+			t.Fatalf("it was not killed: %v", err)
 		}
-		time.Sleep(time.Duration(50+rng.IntN(800)) * time.Millisecond) // When it is killed is the point.
-		if err := c.Process.Kill(); err != nil {
-			t.Fatal(err)
-		}
-		c.Wait()
 		if round%2 == 0 {
 			continue // Killed again before anything was checked.
 		}
