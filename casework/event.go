@@ -49,6 +49,10 @@ const (
 	ErasureRefused   EventType = "erasure.refused"   // or not
 	ErasurePolicy    EventType = "erasure.policy"    // whether it takes two
 	RetentionExpired EventType = "retention.expired" // a class let packs go
+
+	SearchSaved   EventType = "search.saved" // a query has a name, or says something else under it
+	SearchRemoved EventType = "search.removed"
+	SearchSeen    EventType = "search.seen" // somebody looked at what it found
 )
 
 // EventFormat is the version of Event's JSON that this code writes.

@@ -67,6 +67,7 @@ func (s *State) prepare() {
 	s.removed = make(recordSet)
 	s.accounts, s.accountNames = make(map[string]*accountFile), make(map[string]*accountFile)
 	s.claims = make(map[string][]claim)
+	s.searches, s.seen = make(Searches), make(map[seenBy]Positions)
 }
 
 // decision is an event and where it is in the ledger.
@@ -106,6 +107,9 @@ func (s *State) apply(d decision) error {
 		return fold(s, d)
 	}
 	if fold, ok := accountFolds[d.Type]; ok {
+		return fold(s, d)
+	}
+	if fold, ok := searchFolds[d.Type]; ok {
 		return fold(s, d)
 	}
 	return s.applyToCase(d)

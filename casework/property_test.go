@@ -70,6 +70,10 @@ func anyCommand(t *rapid.T) Command {
 		SplitThread{Named{archive.Address{Stream: archive.Mail, Position: archive.Position(id)}, archive.Digest{byte(id)}}, text},
 		JoinThreads{[2]Named{{archive.Address{Stream: archive.Mail}, archive.Digest{byte(id)}}, {archive.Address{Stream: archive.Mail}, archive.Digest{byte(id + 1)}}}, "r"},
 		UndoThread{archive.Position(number - 80), text},
+		SaveSearch{Owner: name, Name: name, Query: text, Shared: id%2 == 0, Watch: id > 2},
+		SaveSearch{Name: name, Query: text, Watch: true},
+		RemoveSearch{Owner: name, Name: name},
+		SeeSearch{Owner: name, Name: name, Upto: Positions{archive.Mail: archive.Position(id)}},
 		Expire{archive.Mail, []archive.PackInfo{pack(archive.Mail, archive.Position(100*id), 5, start.AddDate(0, 0, -id))}},
 	}
 	return rapid.SampledFrom(commands).Draw(t, "command")

@@ -46,6 +46,9 @@ type State struct {
 	locks    int                      // Decisions that may have changed what Lock says.
 
 	corrections []Correction // Of conversations, in order of their positions; never changed in place.
+
+	searches Searches
+	seen     map[seenBy]Positions
 }
 
 // caseFile is a case as the fold keeps it.
