@@ -49,6 +49,9 @@ type state struct {
 
 	sweep *sweep           // What takes words out of the postings; nil when nothing does.
 	purge archive.Position // Behind the last erasure whose bytes may be left in the files; 0 when there is none.
+
+	watching  *watching
+	unmatched *unmatched // What the batch leaves to be matched; nil once it is.
 }
 
 // next is a copy that may be changed; what they share only grows behind the end of the other.
@@ -137,6 +140,7 @@ func newApplier(db *pebble.DB, old *state, m *memory) *applier {
 // all applies the records of a run one by one.
 func (a *applier) all(r run, do func(item) error) error {
 	for _, it := range r.items {
+		a.begins(it.meta.Address())
 		if err := do(it); err != nil {
 			return fmt.Errorf("apply %s: %w", it.meta.Address(), err)
 		}
@@ -167,6 +171,10 @@ func (a *applier) finish() (*pebble.Batch, *state, error) {
 	if err := a.writeCounts(); err != nil {
 		return nil, nil, err
 	}
+	var err error
+	if a.unmatched, err = a.percolate(); err != nil {
+		return nil, nil, fmt.Errorf("find standing queries: %w", err)
+	}
 	a.flush(a.batch)
 	a.reorder()
 	return a.batch, a.state, nil
@@ -190,6 +198,13 @@ type applier struct {
 	corrections corrections
 	strained    map[docID]bool // Documents whose thread is to be divided anew.
 	ownBlocks   map[int]bool   // Blocks of view.thread that no reader has.
+
+	by        archive.Address           // The record that is applied.
+	brought   []bringer                 // What of the batch's terms each record brought.
+	touched   map[docID]archive.Address // Documents that changed, and by which record last.
+	cited     bool                      // What cases cite changed.
+	rewatched map[casework.SearchKey]bool
+	scratch   []byte
 }
 
 func (a *applier) item(it item) error {
@@ -340,6 +355,7 @@ func (a *applier) reorder() {
 //	0x01 | date varint | received varint | size uvarint | words uvarint | position uvarint | who read its files uvarint | reason it is unsearchable(1B) | length uvarint, address it is from | stream
 //	0x02 removed, its words still to be taken out of the postings; 0x03 removed
 func (a *applier) numbers(doc docID) {
+	a.touch(doc)
 	if a.hidden.Contains(doc) {
 		a.write(docKey(famNumbers, doc), []byte{numbersHidden})
 		return
@@ -417,6 +433,7 @@ func (a *applier) decision(it item) error {
 		if json.Unmarshal(e.Data, &c) != nil {
 			return nil
 		}
+		a.cited = true
 		a.set(citedKey(e.Case, c.ID), append(c.SHA256[:], c.Record.String()...))
 		a.write(citingKey(c.SHA256, e.Case, c.ID), present)
 	case casework.CitationRemoved:
@@ -430,6 +447,9 @@ func (a *applier) decision(it item) error {
 		}
 		a.delete(citedKey(e.Case, c.ID))
 		a.delete(citingKey(archive.Digest(value[:len(archive.Digest{})]), e.Case, c.ID))
+		a.cited = true
+	case casework.SearchSaved, casework.SearchRemoved:
+		a.rewatch(e, it.meta.Received)
 	default:
 		return a.correct(it.meta.Position, e)
 	}
@@ -444,5 +464,7 @@ func newState() *state {
 		days:    map[int32]int64{},
 		marks:   map[archive.Stream]mark{},
 		retired: roaring.New(),
+
+		watching: noWatches(),
 	}
 }

@@ -67,6 +67,8 @@ func smallHistory(t *testing.T) (*memArchive, []func()) {
 		func() {
 			a.decide(t, casework.CitationAdded, 1, casework.CitationData{ID: 1, Record: first, SHA256: a.streams[first.Stream][0].Meta.SHA256})
 		},
+		func() { a.watch(t, "disk", "disk -to:boss") },
+		func() { a.watch(t, "legal", "queue:legal OR thread:mail-0 OR overflow") },
 		func() {
 			a.append(archive.Meta{Stream: "backup"}, mail("disk\n"+long(), "From: ops@contoso.example", "Message-ID: <0@x.example>"))
 		},

@@ -148,11 +148,11 @@ func (f *finder) eval(n Node, within docSet) (docSet, error) {
 	case *Pattern:
 		return f.evalPattern(n)
 	case *Span:
-		return f.evalSpan(n), nil
+		return f.evalSpan(n, within), nil
 	case *Received:
 		return f.evalReceived(n), nil
 	case *Size:
-		return f.evalSize(n), nil
+		return f.evalSize(n, within), nil
 	case *Unsearchable:
 		return f.evalUnsearchable(), nil
 	case *Case:
@@ -310,9 +310,17 @@ func (f *finder) chunk(family byte, fd field, term string, chunk int, do func(ch
 	return errors.Join(do(chunk, value), closer.Close())
 }
 
-func (f *finder) evalSpan(n *Span) docSet {
+func (f *finder) evalSpan(n *Span, within docSet) docSet {
 	s := f.none()
 	from, to := n.millis()
+	if within != nil && within.count() < calendarBlock {
+		within.each(func(doc docID) {
+			if date := f.v.date[doc]; date >= from && date < to {
+				s.add(doc)
+			}
+		})
+		return s
+	}
 	f.v.between(s, from, to)
 	return s
 }
@@ -340,8 +348,16 @@ func (f *finder) evalReceived(n *Received) docSet {
 	return s
 }
 
-func (f *finder) evalSize(n *Size) docSet {
+func (f *finder) evalSize(n *Size, within docSet) docSet {
 	s := f.none()
+	if within != nil {
+		within.each(func(doc docID) {
+			if size := f.v.size[doc]; size > n.Over && size < n.Under {
+				s.add(doc)
+			}
+		})
+		return s
+	}
 	for doc, size := range f.v.size[:f.v.n] {
 		if size > n.Over && size < n.Under {
 			s.add(docID(doc))

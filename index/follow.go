@@ -212,6 +212,9 @@ func (x *Index) commit(s *state, do change, removes bool) error {
 	if err := x.db.Apply(batch, pebble.NoSync); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
+	if err := x.match(next); err != nil {
+		return fmt.Errorf("match standing queries: %w", err)
+	}
 	x.show(next)
 	return batch.Close()
 }

@@ -55,7 +55,9 @@ func pick[E any](t *rapid.T, from []E) E { return from[rapid.IntRange(0, len(fro
 
 func (h *history) grow(t *rapid.T) {
 	stream := pick(t, historyStreams)
-	switch rapid.IntRange(0, 25).Draw(t, "what") {
+	switch rapid.IntRange(0, 26).Draw(t, "what") {
+	case 26:
+		h.search(t)
 	case 0, 1:
 		h.sighting(t, stream)
 	case 2: // As a gateway does that could not ask whether it is known.
@@ -326,6 +328,7 @@ func saysAll(t tester, x *Index, a *memArchive) string {
 			note("known "+at.String(), known, err)
 		}
 	}
+	note("matched", matched(t, x, x.Within(Within{})), nil)
 	volume, err := x.Volume(ctx, time.Time{})
 	note("volume", volume, err)
 	status := x.Status()

@@ -41,6 +41,8 @@ import (
 //	'v' doc(4) stream 0x00 position(8) -> JSON        an arrival: its metadata and recipients (copies.go)
 //	'w' stream                      -> position(8)    watermark: every record before it is applied
 //	'B' doc(4)                      -> JSON           text of attached files, for snippets
+//	'M' watch(4) stream 0x00 position(8) doc(4) -> nothing  a match of a watched search (standing.go)
+//	'S' owner 0x00 name             -> JSON           a saved search (standing.go)
 //	'x' stream 0x00 position(8)     -> why(1) received(8) a record that is no part of a document (remove.go)
 //	'y' day(4)                      -> uvarint        records received, by UTC day since 1970
 //	'z' subject(8) date(8) doc(4)   -> people         of 's', the replies that name nothing
@@ -83,6 +85,8 @@ const (
 	famApart      = 'x'
 	famDay        = 'y'
 	famOrphan     = 'z'
+	famMatch      = 'M'
+	famSaved      = 'S'
 	famProperties = '!'
 )
 

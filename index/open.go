@@ -307,9 +307,12 @@ func (x *Index) loadState() error {
 			return err
 		}))
 	if err == nil {
-		err = errors.Join(x.loadThreads(s), x.loadRemovals(s), x.loadSweep(s))
+		err = errors.Join(x.loadThreads(s), x.loadRemovals(s), x.loadSweep(s), x.loadWatches(s))
 	}
 	s.order = s.rebuilt()
+	if err == nil {
+		err = x.matchLeft(s)
+	}
 	x.state, x.memory.orphans, x.memory.fragments, x.memory.numbered = s, orphans, fragments, numbered
 	return err
 }

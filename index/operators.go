@@ -56,6 +56,7 @@ func operators() []*operator {
 		{name: "thread", example: "thread:mail-17", parse: parseThread},
 		{name: "id", example: "id:1042@mail.contoso.example", fields: []field{fieldMessageID}, parse: parseMessageID},
 		choice("dkim", "dkim:pass", fieldDKIM, dkimPass, dkimFail, dkimNone),
+		{name: "saved", example: "saved:acme-open", parse: parseSaved},
 		{name: "sha256", example: "sha256:9f86d081*", parse: parseDigest},
 		people("reply-to", "reply-to:@contoso.example", fieldReplyTo),
 		{name: "list", example: "list:support.lists.contoso.example", fields: []field{fieldList}, parse: parseList},
@@ -381,10 +382,13 @@ func (p *parser) moment(op *operator, v value) (moment, error) {
 	zone := p.now.Location()
 	switch text {
 	case "now":
+		p.relative = true
 		return moment{p.now, p.now}, nil
 	case "today":
+		p.relative = true
 		return dayOf(p.now), nil
 	case "yesterday":
+		p.relative = true
 		return dayOf(p.now.AddDate(0, 0, -1)), nil
 	}
 	for _, f := range []struct {
@@ -397,6 +401,7 @@ func (p *parser) moment(op *operator, v value) (moment, error) {
 		}
 	}
 	if t, ok := ago(p.now, text); ok {
+		p.relative = true
 		return moment{t, t}, nil
 	}
 	return moment{}, p.errorf(v.start, "%s is not a date. Write it as in %s:2026-11-03, %s:2026-11, %s:yesterday or %s:7d (d, w, m and y: days, weeks, months and years ago).",

@@ -111,11 +111,19 @@ var anywhere = []field{fieldSubject, fieldBody, fieldParticipant, fieldFilename,
 // Parse reads a query. now is what "yesterday" and "7d" refer to, and its
 // zone is the one that days begin in. The error is a *SyntaxError.
 func Parse(query string, now time.Time, names Names) (Node, error) {
-	return newParser(query, now, names).parse()
+	n, _, err := parse(query, now, names)
+	return n, err
 }
 
 func newParser(query string, now time.Time, names Names) *parser {
-	return &parser{query: query, now: now, names: names, cutter: newWordCutter()}
+	return &parser{query: query, now: now, names: names, cutter: newWordCutter(), expanded: new(int)}
+}
+
+// parse also reports whether the query says something else at another time.
+func parse(query string, now time.Time, names Names) (n Node, relative bool, err error) {
+	p := newParser(query, now, names)
+	n, err = p.parse()
+	return n, p.relative, err
 }
 
 func (p *parser) parse() (Node, error) {
@@ -123,6 +131,11 @@ func (p *parser) parse() (Node, error) {
 	if len(query) > maxQuery {
 		return nil, p.errorf(maxQuery, "The query is longer than %d bytes. Ask for less at once.", maxQuery)
 	}
+	return p.all()
+}
+
+// all reads the query to its end.
+func (p *parser) all() (Node, error) {
 	p.space()
 	if p.done() {
 		return &All{}, nil
@@ -135,7 +148,7 @@ func (p *parser) parse() (Node, error) {
 		return nil, p.errorf(p.at, "This bracket closes nothing. Remove it, or put ( before the part it should close.")
 	}
 	if n == nil {
-		return nil, p.errorf(0, "There is no letter or digit to search for in %s.", shown(query))
+		return nil, p.errorf(0, "There is no letter or digit to search for in %s.", shown(p.query))
 	}
 	return n, nil
 }
@@ -150,6 +163,10 @@ type parser struct {
 	cutter *wordCutter
 	parts  []part // Outside of brackets; see narrow.go.
 	spans  spans  // Nil unless somebody asks for them.
+
+	relative bool     // It names a time by how long ago it is.
+	inside   []string // The saved searches that the query is in, the outermost first.
+	expanded *int     // Bytes of all saved searches in the query.
 }
 
 func (p *parser) errorf(offset int, format string, args ...any) error {

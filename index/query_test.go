@@ -226,3 +226,45 @@ func soundSlot(t *testing.T, s Slot) {
 		t.Fatalf("slot %+v", s)
 	}
 }
+
+// A saved search stands where it is named, as if in brackets, and what is wrong in it is told at
+// that place and names it.
+func TestSavedSearchesStandWhereTheyAreNamed(t *testing.T) {
+	names := Names{Saved: map[string]string{
+		"words": "disk full", "either": "disk OR array", "week": "after:7d", "outer": "saved:either -jane", "all": "",
+		"bad": "disk (full", "in-bad": "x saved:bad", "a": "saved:b", "b": "y saved:a", "lost": "saved:gone", "many": strings.Repeat("saved:more ", 200), "more": strings.Repeat("saved:words ", 200),
+	}}
+	for query, same := range map[string]string{
+		"saved:words": "disk full", "-saved:either full": "-(disk OR array) full", "saved:OUTER x": "((disk OR array) -jane) x", "saved:all": "", "x OR saved:words": "x OR (disk full)",
+		"saved:week": "after:7d", "saved:(either words)": "(disk OR array) (disk full)",
+	} {
+		got, err := Parse(query, testNow, names)
+		if err != nil {
+			t.Errorf("%s: %v", query, err)
+			continue
+		}
+		want, err := Parse(same, testNow, Names{})
+		if err != nil || drawn(got) != drawn(want) {
+			t.Errorf("%s: got %s, want %s; %v", query, drawn(got), drawn(want), err)
+		}
+	}
+	later := testNow.AddDate(0, 0, 1)
+	if n, err := Parse("saved:week", later, names); err != nil || !n.(*Span).From.Equal(later.AddDate(0, 0, -7)) {
+		t.Errorf("a day later it is %v, %v", n, err)
+	}
+	for _, c := range []struct{ query, at, says string }{
+		{"disk saved:bad", "bad", `In the saved search bad, at "(full": This bracket is never closed.`},
+		{"saved:in-bad", "in-bad", "In the saved search bad, at"},
+		{"x saved:a", "a", "The saved search a uses itself: a → b → a."},
+		{"saved:lost", "lost", `In the saved search lost, at "gone": There is no saved search "gone".`},
+		{"saved:eithr", "eithr", "Did you mean either?"},
+		{"saved:many", "many", "longer than"},
+		{"saved:", "saved:", "needs a value"},
+	} {
+		_, err := Parse(c.query, testNow, names)
+		var s *SyntaxError
+		if !errors.As(err, &s) || s.Query != c.query || s.Query[s.Offset:] != c.at || !strings.Contains(s.Text, c.says) {
+			t.Errorf("%s: got %+v, want %q at %q", c.query, err, c.says, c.at)
+		}
+	}
+}

@@ -746,6 +746,7 @@ var operatorHelp = map[string]string{
 	"received":    "came in a time: a day, a month, or from..to",
 	"size":        "of a size, for example 1M..5M",
 
+	"saved":         "what a saved search finds",
 	"hasattachment": "true or false, as in KQL",
 	"account":       "from or to somebody of an account; none for those of no account",
 	"queue":         "the queue it came through",

@@ -178,6 +178,9 @@ func (a *applier) endSweep() error {
 		done.Add(doc)
 		a.write(docKey(famNumbers, doc), []byte{numbersSwept})
 	}
+	if err := a.forgetMatches(done); err != nil {
+		return err
+	}
 	rest := roaring.AndNot(a.sweep.docs, done)
 	if !rest.IsEmpty() {
 		a.sweep = &sweep{rest, a.sweep.next}
