@@ -103,6 +103,12 @@ func (a *api) operations() {
 	add(a, mayWork, silent, del, "/threads/decisions/{decision}", "Take back that a message was split off or conversations were joined", s.apiUndo)
 	a.stream(mayRead, asAPI, get, "/export", "All hits of a query as ZIP of EML files or as mbox, with all copies of each; Polytrace-Total says how many messages", transfer{out: "application/zip", params: exportParams()}, s.apiExport)
 
+	add(a, signedIn, silent, get, "/searches", "Saved searches, by name: the caller's and those for everyone", s.apiSearches)
+	add(a, mayRead, silent, post, "/searches", "Give a query a name, or say anew what a saved search says", s.apiSaveSearch)
+	add(a, signedIn, silent, del, "/searches/{owner}/{name}", "Remove a saved search", s.apiRemoveSearch)
+	add(a, mayRead, asAPI, get, "/searches/{owner}/{name}/new", "What a watched search found since the caller said that all is seen", s.apiNews)
+	add(a, mayRead, silent, post, "/searches/{owner}/{name}/seen", "Say that what a search found is seen", s.apiSeeSearch)
+
 	add(a, mayRead, silent, get, "/cases", "All cases, the one that was changed last first", s.apiCases)
 	add(a, mayWork, silent, post, "/cases", "Open a case", s.apiOpenCase)
 	add(a, mayRead, asAPI, get, "/cases/{number}", "A case with its evidence and notes", s.apiCase)

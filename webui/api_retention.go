@@ -185,6 +185,9 @@ func (s *Server) holdMatches(ctx context.Context, c casework.PlaceHold) error {
 	if err := s.dryRun(probe); err != nil {
 		return err
 	}
+	if err := s.spelledOut(ctx, c.Query); err != nil {
+		return err
+	}
 	short, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	if err := s.records().reach(short); err != nil {
@@ -202,6 +205,20 @@ func (s *Server) holdMatches(ctx context.Context, c casework.PlaceHold) error {
 		return failure
 	}
 	return s.decide(ctx, c)
+}
+
+// spelledOut refuses the query of a hold that names a saved search: what is
+// kept must not change with that.
+func (s *Server) spelledOut(ctx context.Context, query string) error {
+	var names index.Names
+	who, _ := callerFrom(ctx)
+	s.config.Desk.Read(func(state *casework.State) { names.Saved = state.Queries(who.actor) })
+	_, alone := index.Parse(query, s.config.Now(), index.Names{})
+	_, named := index.Parse(query, s.config.Now(), names)
+	if alone != nil && named == nil {
+		return &statusError{http.StatusUnprocessableEntity, "A hold does not change with a saved search: write the query out instead of naming it.", nil}
+	}
+	return named
 }
 
 type reasonIn struct {

@@ -131,6 +131,8 @@ func mayCall(role casework.Role, op *huma.Operation) bool {
 		return true
 	case "search", "suggest", "export":
 		return role != casework.Admin
+	case "searches":
+		return role != casework.Admin || op.OperationID == "get-searches" || op.Method == http.MethodDelete
 	case "classes", "retention":
 		return role == casework.Admin || role == casework.Compliance
 	case "holds", "erasures", "audit":

@@ -95,6 +95,7 @@ func (s *Server) within(ctx context.Context) index.Reader {
 		n = s.names.of(state)
 		if known {
 			w.Open, w.Withheld = state.Reach(who.actor, who.roles)
+			n.Saved = state.Queries(who.actor)
 		}
 	})
 	return s.config.Index.Within(w).Naming(n)

@@ -34,6 +34,8 @@ var silentOnes = []string{
 	"GET /retention", "POST /retention/classes/{class}", "POST /retention/holds/{name}/release", "POST /retention/erasures",
 	"POST /retention/erasures/{id}/approve", "POST /retention/erasures/{id}/refuse", "POST /retention/policy", "POST /thread/decisions/{decision}/undo",
 
+	"GET /searches", "POST /searches", "POST /searches/{owner}/{name}/seen", "POST /searches/{owner}/{name}/remove", "post-searches", "post-searches-owner-name-seen",
+
 	"POST /accounts", "POST /accounts/{id}", "POST /accounts/{id}/mappings", "POST /accounts/{id}/mappings/{mapping}",
 	"get-accounts", "post-accounts", "patch-accounts-id", "post-accounts-id-mappings", "post-accounts-id-mappings-mapping-end", "delete-accounts-id-mappings-mapping",
 

@@ -16,6 +16,9 @@ import (
 // escalation fills a fixture with mail, a case with evidence and a note.
 func escalation(f *fixture) (at archive.Address) {
 	f.users()
+	if _, err := f.desk.Do(f.t.Context(), "manager", casework.SaveSearch{Name: "agent", Query: "firmware", Shared: true, Watch: true}); err != nil {
+		f.t.Fatal(err)
+	}
 	at = f.mail(letter(1))
 	f.mail(letter(2))
 	f.mail("From: Kim <kim@northwind.example>\nTo: jane@acme.example\nSubject: Re: Delivery of the second batch 1\nDate: Mon, 2 Nov 2026 10:00:00 +0100\nMessage-ID: <r1@northwind.example>\nIn-Reply-To: <batch-1@acme.example>\n\nRoot cause by Friday.\n\nOn Mon, 2 Nov 2026, Jane Doe wrote:\n> We need the firmware by Friday, batch 1.\n")
@@ -245,7 +248,7 @@ func between(s, before, after string) string {
 // fill puts what exists into the pattern of a route.
 func fill(pattern string, at archive.Address) string {
 	return strings.NewReplacer("{$}", "", "{stream}", string(at.Stream), "{position}", number(at.Position), "{number}", "101", "{id}", "1", "{part}", "0",
-		"{name}", "agent", "{token}", "x", "{secret}", "x", "{citation}", "1", "{decision}", "1", "{mapping}", "1").Replace(pattern)
+		"{owner}", "manager", "{name}", "agent", "{token}", "x", "{secret}", "x", "{citation}", "1", "{decision}", "1", "{mapping}", "1").Replace(pattern)
 }
 
 // Two versions of a message with one Message-ID are both there; the second

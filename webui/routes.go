@@ -46,6 +46,13 @@ func (s *Server) routes() []route {
 		{"GET /record/{stream}/{position}/html", mayRead, asHTML, s.showHTML},
 		{"GET /record/{stream}/{position}/parts/{part}", mayRead, asPart, s.downloadPart},
 
+		// Saved searches.
+		{"GET /searches", mayRead, silent, s.showSearches},
+		{"POST /searches", mayRead, silent, s.saveSearch},
+		{"GET /searches/{owner}/{name}", mayRead, asPage, s.showSavedSearch},
+		{"POST /searches/{owner}/{name}/seen", mayRead, silent, s.seeSearch},
+		{"POST /searches/{owner}/{name}/remove", mayRead, silent, s.removeSearch},
+
 		// Cases.
 		{"GET /cases", mayRead, silent, s.showCases},
 		{"POST /cases", mayWork, silent, s.openCase},

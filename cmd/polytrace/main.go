@@ -62,6 +62,7 @@ type cli struct {
 	Token     tokenVerbs    `cmd:"" help:"Credentials of the JSON API."`
 	Account   accountVerbs  `cmd:"" help:"Customers, and who belongs to them."`
 	Queue     queueVerbs    `cmd:"" help:"Addresses that mail servers send to."`
+	Saved     savedVerbs    `cmd:"" help:"Queries that were given a name, and are watched."`
 
 	Thread threadVerbs `cmd:"" help:"Correct which messages are one conversation."`
 
@@ -158,6 +159,7 @@ var examples = map[string]string{
 	"polytrace token create": "TOKEN=$(polytrace token create reporting --role observer)",
 	"polytrace account add":  "polytrace account add contoso --name 'Contoso Ltd' --map contoso.example",
 	"polytrace account map":  "polytrace account map contoso fabrikam.example --from 2026-07-01\npolytrace account map contoso jane@gmail.com --person 'Jane Doe'",
+	"polytrace saved add":    "polytrace saved add acme-open --query 'participant:acme.example after:7d' --shared --watch\npolytrace search 'saved:acme-open has:attachment'",
 	"polytrace queue add":    "polytrace queue add support --format exchange --source 192.0.2.0/24",
 	"polytrace queue setup":  "polytrace queue setup support\npolytrace queue setup support --for postfix",
 	"polytrace queue test":   "polytrace queue test support\npolytrace queue test support --send",
