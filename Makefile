@@ -27,7 +27,7 @@ build:
 	go build ./...
 
 # Random histories of an archive. For an hour: make scripts SCRIPTS='-scripts-for 1h'
-SCRIPTS = -scripts 10000
+SCRIPTS = -scripts 6000
 scripts:
 	go test ./archive -run TestRandomScripts -timeout 0 $(SCRIPTS)
 

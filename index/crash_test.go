@@ -92,6 +92,7 @@ func smallHistory(t *testing.T) (*memArchive, []func()) {
 // After a power cut at any write the index has seen all of each record below its
 // watermark and nothing of those above, and goes on to the same answers.
 func TestCrashAtEveryWrite(t *testing.T) {
+	t.Parallel()
 	for name, by := range map[string]steps{"removals at once": usualSteps, "removals in steps": {rows: 0, keys: 20_000}} {
 		t.Run(name, func(t *testing.T) { crashAtEveryWrite(t, by) })
 	}

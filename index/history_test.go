@@ -364,6 +364,7 @@ func (h *history) live(t *rapid.T, fs vfs.FS) {
 // An index that followed the archive record by record, was stopped anywhere
 // and went on from its watermark equals one rebuilt from the first record.
 func TestRebuildEqualsFollow(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		h, fs := newHistory(), vfs.NewMem()
 		h.steps = pick(t, []steps{usualSteps, {rows: 0, keys: 3}, {rows: 1, keys: 40}, {rows: 2, keys: 1000}})

@@ -431,6 +431,7 @@ func TestRebuildReturnsWhenItIsDone(t *testing.T) {
 // After a power cut at any write of a rebuild, the database before or the next one
 // answers in full, and the rebuild goes on.
 func TestCrashAtEveryWriteOfARebuild(t *testing.T) {
+	t.Parallel()
 	const seed = 11
 	a, steps := smallHistory(t)
 	for _, step := range steps {

@@ -645,6 +645,7 @@ func refShown(t tester, x *Index, w Within, docs []*refDoc, sees func(*refDoc) b
 // Every query finds exactly the documents, in exactly the order, that a slow
 // search through all of them finds, whatever is withheld.
 func TestSearchFindsWhatReadingAllWouldFind(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		a, docs := refCorpus(t)
 		x, stop := followOn(t, vfs.NewMem(), a)

@@ -188,6 +188,7 @@ func TestRereadIsResumedAndNotNoticed(t *testing.T) {
 // Over random histories, in which files come and go, an index that read them again says
 // the same as one that another version built.
 func TestRereadEqualsRebuildOverHistories(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		h, fs := newHistory(), vfs.NewMem()
 		h.steps = pick(t, []steps{usualSteps, {rows: 1, keys: 40}})
