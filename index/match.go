@@ -415,7 +415,7 @@ func (r Reader) matches(f *finder, s *state, key casework.SearchKey, after casew
 	if w.err != nil {
 		return nil, w.err
 	}
-	if w.queued && f.within != nil {
+	if w.personal && f.within != nil {
 		return matchesAnew(f, s, w, after)
 	}
 	var out []matchRow
@@ -441,8 +441,9 @@ func (r Reader) matches(f *finder, s *state, key casework.SearchKey, after casew
 	return out, nil
 }
 
-// matchesAnew asks the query itself, for somebody to whom queue: means something else
-// than to those who read all: what was matched would tell him through which others a message came.
+// matchesAnew asks the query itself, for somebody to whom it means something else than to
+// those who read all: what was matched would tell him of mail that is withheld. Each match counts by its own
+// record, whatever else made it one.
 func matchesAnew(f *finder, s *state, w *watch, after casework.Positions) (out []matchRow, err error) {
 	m := &matching{finder: f, watching: s.watching, received: map[docID]int64{}}
 	docs, err := m.since(w.Since)

@@ -24,7 +24,7 @@ type plan struct {
 	anchors  termMap
 	mentions termMap
 	always   []int32 // Places in list.
-	numeric  []int32
+	numeric  []int32 // Asked about every document that changes.
 	wide     []int32
 }
 
@@ -205,12 +205,16 @@ func traitsOf(n Node, relative bool) traits {
 		case *Not:
 			visit(n.Kid)
 		case *Term:
-			t.queued = t.queued || n.Field == fieldQueue
+			t.personal = t.personal || n.Field == fieldQueue
 		case *Span, *Received, *Size, *Unsearchable:
 			t.numeric = true
+		case *Pattern: // Which terms it is about is not known before.
+			t.numeric, t.personal = true, t.personal || n.Field == fieldQueue
 		case *All, *Text, *Near, *Digest: // A digest comes with a document's record.
-		default: // Of cases, conversations, and what is added later and not said here.
+		case *Case, *ThreadID:
 			t.wide = true
+		default: // What holds for one message because of another, and what is added later and not said here.
+			t.wide, t.personal = true, true
 		}
 	}
 	visit(n)

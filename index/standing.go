@@ -60,10 +60,10 @@ type watch struct {
 // traits are what a query depends on besides words.
 type traits struct {
 	relative bool // On when a message was received.
-	numeric  bool // On its date, size, or whether its text could be read.
+	numeric  bool // On more of the message than certain terms: its date, its size, whether its text could be read, a pattern.
 	named    bool // On other saved searches.
 	wide     bool // On other messages or on decisions.
-	queued   bool // On the queues that a message came through, which is not told to everyone.
+	personal bool // On what its reader may see: queues that are not told to everyone, words of other messages.
 }
 
 // watchRow is a value of 'S'.
@@ -122,7 +122,10 @@ func (w *watch) read(names Names) bool {
 // those that the query may name.
 func Watchable(query string, now time.Time, names Names) error {
 	w := &watch{Search: casework.Search{Query: query, Since: now}}
-	w.read(names)
+	w.read(Names{Saved: names.Saved})
+	if _, err := Parse(query, now, names); w.err != nil && err == nil && !w.wide {
+		return &SyntaxError{query, 0, "A watched search cannot name an account, whose people change. Write their addresses or domain."}
+	}
 	return w.err
 }
 

@@ -210,10 +210,9 @@ func (s *Server) holdMatches(ctx context.Context, c casework.PlaceHold) error {
 // spelledOut refuses the query of a hold that names a saved search: what is
 // kept must not change with that.
 func (s *Server) spelledOut(ctx context.Context, query string) error {
-	var names index.Names
 	who, _ := callerFrom(ctx)
-	s.config.Desk.Read(func(state *casework.State) { names.Saved = state.Queries(who.actor) })
-	_, alone := index.Parse(query, s.config.Now(), index.Names{})
+	names := s.namesFor(who.actor)
+	_, alone := index.Parse(query, s.config.Now(), index.Names{Accounts: names.Accounts})
 	_, named := index.Parse(query, s.config.Now(), names)
 	if alone != nil && named == nil {
 		return &statusError{http.StatusUnprocessableEntity, "A hold does not change with a saved search: write the query out instead of naming it.", nil}

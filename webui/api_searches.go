@@ -88,8 +88,7 @@ func (s *Server) save(ctx context.Context, c casework.SaveSearch) (x casework.Se
 	if c.Shared {
 		of = ""
 	}
-	var names index.Names
-	s.config.Desk.Read(func(state *casework.State) { names.Saved = state.Queries(of) })
+	names := s.namesFor(of)
 	names.Saved[c.Name] = c.Query
 	_, err = index.Parse(c.Query, s.config.Now(), names)
 	if err == nil && c.Watch {

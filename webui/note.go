@@ -101,6 +101,15 @@ func (s *Server) within(ctx context.Context) index.Reader {
 	return s.config.Index.Within(w).Naming(n)
 }
 
+// namesFor are what queries of somebody may name.
+func (s *Server) namesFor(actor string) (n index.Names) {
+	s.config.Desk.Read(func(state *casework.State) {
+		n = s.names.of(state)
+		n.Saved = state.Queries(actor)
+	})
+	return n
+}
+
 // search asks the index for people.
 func (s *Server) search(ctx context.Context, r index.Request) (*index.Results, error) {
 	result, err := s.within(ctx).Search(ctx, r)
