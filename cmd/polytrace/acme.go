@@ -228,10 +228,17 @@ func (i *issuer) obtain(ctx context.Context) ([]byte, error) {
 		return nil, fmt.Errorf("key of the account: %w", err)
 	}
 	c := &acme.Client{Key: account, DirectoryURL: i.directory, HTTPClient: i.http, UserAgent: "polytrace", RetryBackoff: func(tries int, _ *http.Request, resp *http.Response) time.Duration {
-		if tries > 3 || resp.StatusCode == http.StatusTooManyRequests {
+		most := 3
+		switch resp.StatusCode {
+		case http.StatusBadRequest: // Is repeated for a nonce it does not know any more alone (RFC 8555 section 6.5).
+			most = 10
+		case http.StatusTooManyRequests:
+			most = 0
+		}
+		if tries > most {
 			return 0 // Say why, and come back later.
 		}
-		return i.patience(tries)
+		return i.patience(min(tries, 3))
 	}}
 	if err := i.register(ctx, c); err != nil {
 		return nil, fmt.Errorf("register with the CA: %w", err)

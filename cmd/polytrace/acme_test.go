@@ -73,6 +73,16 @@ func TestWithoutTheCAMailIsTakenAndTheReasonTold(t *testing.T) {
 			}
 		}
 	}
+	forgetful := func(times int) http.HandlerFunc { // Does not know its nonces any more.
+		return func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/a" && times > 0 {
+				times--
+				problem(400, "badNonce", "forgotten")(w, r)
+				return
+			}
+			problem(403, "unsupportedContact", "no such mailbox")(w, r)
+		}
+	}
 	for name, c := range map[string]struct {
 		answer  http.HandlerFunc
 		gone    bool // The server has stopped.
@@ -87,6 +97,8 @@ func TestWithoutTheCAMailIsTakenAndTheReasonTold(t *testing.T) {
 		"untrusted": {answer: problem(400, "x", ""), want: []string{"name the CA's own certificate in smtp.acme_ca"}},
 		"private":   {answer: problem(400, "x", ""), trusted: true, more: "POLYTRACE_OUTBOUND_ALLOW=", want: []string{"name the network of the CA in outbound.allow"}},
 		"unwilling": {answer: problem(403, "unsupportedContact", "no such mailbox"), trusted: true, want: []string{"register with the CA", "no such mailbox", "look at smtp.acme, smtp.acme_email"}},
+		"forgetful": {answer: forgetful(10), trusted: true, want: []string{"no such mailbox"}},
+		"demented":  {answer: forgetful(1000), trusted: true, want: []string{"badNonce"}},
 		"busy":      {answer: problem(429, "rateLimited", "too many"), trusted: true, want: []string{"too many"}},
 	} {
 		t.Run(name, func(t *testing.T) {
