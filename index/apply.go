@@ -50,6 +50,7 @@ type state struct {
 	sweep *sweep           // What takes words out of the postings; nil when nothing does.
 	purge archive.Position // Behind the last erasure whose bytes may be left in the files; 0 when there is none.
 
+	takes     bool // The batch deletes rows that readers of the state before look for.
 	watching  *watching
 	unmatched *unmatched // What the batch leaves to be matched; nil once it is.
 }
@@ -57,6 +58,7 @@ type state struct {
 // next is a copy that may be changed; what they share only grows behind the end of the other.
 func (s *state) next() *state {
 	n := *s
+	n.takes = false
 	n.counts.Reasons, n.counts.Read = maps.Clone(s.counts.Reasons), maps.Clone(s.counts.Read)
 	n.days, n.marks = maps.Clone(s.days), maps.Clone(s.marks)
 	return &n

@@ -189,6 +189,7 @@ func (a *applier) one(keys [][]byte) (doc docID, known bool, err error) {
 
 // readAgain deletes a document and has its arrivals read once more.
 func (a *applier) readAgain(doc docID) error {
+	a.takes = true
 	a.kill(doc)
 	return a.retire([]docID{doc})
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/google/go-cmp/cmp"
 
 	"polytrace/archive"
@@ -220,6 +221,41 @@ func TestSightingOfACopyToCome(t *testing.T) {
 	d := documentAt(t, x, sighting)
 	if search(t, x, Request{Query: "queue:sales queue:support"}).Total != 1 || d.Copies != 2 || d.Sightings != 3 || d.Address != other {
 		t.Errorf("document is %+v", d)
+	}
+}
+
+// Where two documents turn out to be one, rows go that readers of the state before may be looking
+// for: that is committed while nobody is.
+func TestDocumentsThatAreOneAreJoinedWhileNobodyLooks(t *testing.T) {
+	a := newMemArchive()
+	other := a.append(archive.Meta{Stream: "z-mail", Received: day(2026, 11, 4), Source: journaled.Source}, fixture(t, "07-m365-bifurcated-2.eml"))
+	a.append(journaled, fixture(t, "06-m365-bifurcated-1.eml"))
+	a.again(other, archive.Meta{Received: day(2026, 11, 5).Add(time.Hour), Source: archive.Source{Queue: "sales"}})
+	x, err := openOn(vfs.NewMem(), a, Config{Dir: "index"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer x.Close()
+	r := newReader(x, t.Context())
+	for _, c := range []struct {
+		stream archive.Stream
+		takes  bool
+	}{{archive.Mail, false}, {"z-mail", true}} {
+		u, err := r.run(c.stream)
+		if err != nil {
+			t.Fatal(err)
+		}
+		takes := false
+		do := func(db *pebble.DB, s *state, m *memory) (*pebble.Batch, *state, error) {
+			batch, next, err := apply(db, s, m, u)
+			if err == nil {
+				takes = next.takes
+			}
+			return batch, next, err
+		}
+		if err := x.change(do, false); err != nil || takes != c.takes {
+			t.Errorf("%s: %v, takes %v, want %v", c.stream, err, takes, c.takes)
+		}
 	}
 }
 

@@ -204,7 +204,7 @@ func (x *Index) commit(s *state, do change, removes bool) error {
 	if err != nil {
 		return err
 	}
-	if removes {
+	if removes || next.takes {
 		x.sighting.Lock()
 		defer x.sighting.Unlock()
 	}
