@@ -28,6 +28,7 @@ func parseSaved(p *parser, op *operator, v value) (Node, error) {
 	defer p.leave()
 	inner := *p
 	inner.query, inner.at, inner.inside = query, 0, append(slices.Clip(p.inside), name)
+	inner.braces, inner.parts, inner.spans = 0, nil, nil // Of the query around it.
 	n, err := inner.all()
 	p.relative = p.relative || inner.relative
 	var wrong *SyntaxError
