@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
-	"math"
 	"slices"
 	"time"
 
@@ -23,11 +22,10 @@ import (
 type matching struct {
 	*finder
 	*watching
-	u        *unmatched
-	batch    *pebble.Batch
-	changed  bool
-	owned    map[int]bool    // Places in found that are copied.
-	received map[docID]int64 // That were looked up; math.MinInt64 where there is nothing to be found.
+	u       *unmatched
+	batch   *pebble.Batch
+	changed bool
+	owned   map[int]bool // Places in found that are copied.
 }
 
 // match completes a state that nobody sees yet.
@@ -39,7 +37,7 @@ func (x *Index) match(s *state) error {
 	}
 	w := *s.watching
 	w.found = slices.Clone(w.found)
-	m := &matching{finder: &finder{ctx: context.Background(), snap: x.db, v: &s.view}, watching: &w, u: u, batch: x.db.NewBatch(), owned: map[int]bool{}, received: map[docID]int64{}}
+	m := &matching{finder: &finder{ctx: context.Background(), snap: x.db, v: &s.view}, watching: &w, u: u, batch: x.db.NewBatch(), owned: map[int]bool{}}
 	if err := m.all(); err != nil {
 		return errors.Join(err, m.batch.Close())
 	}
@@ -71,9 +69,7 @@ func (x *Index) matchLeft(s *state) error {
 }
 
 func (m *matching) all() error {
-	if err := m.renew(); err != nil {
-		return err
-	}
+	m.renew()
 	for at, docs := range m.u.due {
 		if err := m.ask(int(at), docs); err != nil {
 			return err
@@ -87,11 +83,7 @@ func (m *matching) all() error {
 				return err
 			}
 		case whole:
-			docs, err := m.since(w.Since)
-			if err != nil {
-				return err
-			}
-			if err := m.ask(at, append(docs, m.found[at].ToArray()...)); err != nil {
+			if err := m.ask(at, append(m.since(w.Since), m.found[at].ToArray()...)); err != nil {
 				return err
 			}
 		}
@@ -100,69 +92,37 @@ func (m *matching) all() error {
 }
 
 // renew brings up to date which documents wide watches are about.
-func (m *matching) renew() error {
+func (m *matching) renew() {
 	for _, at := range m.plan.wide {
 		w := m.list[at]
 		if w.eligible == nil || slices.Contains(m.u.Whole, w.number) {
-			docs, err := m.since(w.Since)
-			if err != nil {
-				return err
-			}
-			w.eligible = roaring.BitmapOf(docs...)
+			w.eligible = roaring.BitmapOf(m.since(w.Since)...)
 			continue
 		}
 		next := w.eligible.Clone()
 		for doc := range m.u.Docs {
 			next.Remove(doc)
-			if received, err := m.receivedAt(doc); err != nil {
-				return err
-			} else if received >= w.Since.UnixNano() {
+			if m.receivedFrom(doc, w.Since) {
 				next.Add(doc)
 			}
 		}
 		w.eligible = next // Of the one who applies alone.
 	}
-	return nil
 }
 
 // since lists the documents that were received from a time on.
-func (m *matching) since(t time.Time) (docs []docID, err error) {
-	day := dayOfMillis(t.UnixMilli())
-	late := roaring.New()
-	err = eachIn(m.snap, []byte{famAddress}, func(_, value []byte) error {
-		if len(value) != 8 {
-			return errCorrupt
-		}
-		if int32(binary.BigEndian.Uint32(value[4:])) >= day {
-			late.Add(binary.BigEndian.Uint32(value))
-		}
-		return nil
-	})
-	for it := late.Iterator(); err == nil && it.HasNext(); {
-		doc := it.Next()
-		var received int64
-		if received, err = m.receivedAt(doc); received >= t.UnixNano() {
+func (m *matching) since(t time.Time) (docs []docID) {
+	for doc := range m.v.n {
+		if m.receivedFrom(doc, t) {
 			docs = append(docs, doc)
 		}
 	}
-	return docs, err
+	return docs
 }
 
-// receivedAt is when a document was received, in Unix nanoseconds; long ago for what cannot be found.
-func (m *matching) receivedAt(doc docID) (int64, error) {
-	if at, known := m.received[doc]; known {
-		return at, nil
-	}
-	at := int64(math.MinInt64)
-	if doc < m.v.n && !m.v.hidden.Contains(doc) {
-		s, err := m.stored(doc)
-		if err != nil {
-			return 0, err
-		}
-		at = s.received
-	}
-	m.received[doc] = at
-	return at, nil
+// receivedFrom reports whether a document can be found and was received from a time on, to the millisecond.
+func (m *matching) receivedFrom(doc docID, t time.Time) bool {
+	return doc < m.v.n && m.v.came[doc] >= t.UnixMilli() && !m.v.hidden.Contains(doc)
 }
 
 // ask asks one query about some documents, and notes where the answer is another one than before.
@@ -188,15 +148,12 @@ func (m *matching) holds(w *watch, docs []docID) (*roaring.Bitmap, error) {
 	}
 	moments := map[int64]docSet{} // By when a message was received; all at once where that does not matter.
 	for _, doc := range docs {
-		received, err := m.receivedAt(doc)
-		if err != nil {
-			return nil, err
-		}
-		if received < w.Since.UnixNano() {
+		if !m.receivedFrom(doc, w.Since) {
 			continue
 		}
-		if !w.relative {
-			received = 0
+		received := int64(0)
+		if w.relative {
+			received = m.v.came[doc]
 		}
 		if moments[received] == nil {
 			moments[received] = m.none()
@@ -445,12 +402,8 @@ func (r Reader) matches(f *finder, s *state, key casework.SearchKey, after casew
 // those who read all: what was matched would tell him of mail that is withheld. Each match counts by its own
 // record, whatever else made it one.
 func matchesAnew(f *finder, s *state, w *watch, after casework.Positions) (out []matchRow, err error) {
-	m := &matching{finder: f, watching: s.watching, received: map[docID]int64{}}
-	docs, err := m.since(w.Since)
-	if err != nil {
-		return nil, err
-	}
-	hits, err := m.holds(w, docs)
+	m := &matching{finder: f, watching: s.watching}
+	hits, err := m.holds(w, m.since(w.Since))
 	if err != nil {
 		return nil, err
 	}

@@ -22,7 +22,7 @@ import (
 // alone, also in a rebuild, and in whatever order the streams are read:
 //
 //   - "7d" and "yesterday" are those of the moment at which the message was received, and days begin in UTC;
-//   - received is when the first of its copies was;
+//   - received is when the first of its copies was, to the millisecond;
 //   - the watch begins when the record with the decision was received.
 //
 // With each batch the few standing queries are found that may hold for a
@@ -129,12 +129,12 @@ func Watchable(query string, now time.Time, names Names) error {
 	return w.err
 }
 
-// askedAt is the query of a watch as of when a message was received.
+// askedAt is the query of a watch as of when a message was received, in Unix milliseconds.
 func (w *watching) askedAt(one *watch, received int64) (Node, error) {
 	if !one.relative {
 		return one.node, nil
 	}
-	return Parse(one.Query, time.Unix(0, received).UTC(), w.names(one.Search))
+	return Parse(one.Query, time.UnixMilli(received).UTC(), w.names(one.Search))
 }
 
 // rewatch applies an event about a saved search; what follows from it is settled at the end of the batch.

@@ -33,6 +33,7 @@ var standingQueries = []string{
 	"", "disk", "array", "disk array", "\"disk array\"", "disk NEAR/2 full", "日本", "交換", "uberf*", "d*", "subject:munchen", "from:jane", "to:@contoso.example", "rcpt:audit",
 	"to:boss", "bcc:audit", "queue:copies", "queue:s*", "overflow", "subject:whole", "disk2", "is:import", "is:unsearchable", "kind:page", "case:1", "case:2", "has:link",
 	"id:3@contoso.example", "dkim:pass", "dkim:none", "after:2026-10-20", "after:30d", "before:3w", "on:yesterday", "larger:450", "smaller:400", "thread:mail-1", "thread:backup-0", "saved:inner", "-saved:inner", "sha256:0123*",
+	"thread:{disk}", "thread:{to:boss}", "array -thread:{queue:copies}", "to:*boss*", "queue:copies OR from:*jane*", "received:2026-11", "references:3@contoso.example", "header:subject", "is:forged-date", "size:..450",
 }
 
 func standingQuery(t *rapid.T, depth int) string {
@@ -381,5 +382,29 @@ func TestMatchesThatACrashLeftAreFoundAtTheStart(t *testing.T) {
 	defer stop()
 	if got := matched(t, x, x.Within(Within{}))["pump"]; !slices.Equal(got, []string{"mail/0"}) {
 		t.Errorf("told %v", got)
+	}
+}
+
+// Who may not read a message is not told by a watched search that another one is in a conversation with it.
+func TestWatchedConversationTellsNothingWithheld(t *testing.T) {
+	a := newMemArchive()
+	x := follow(t, a)
+	key := a.watch(t, "secret", "thread:{merger}")
+	a.append(archive.Meta{Source: archive.Source{Queue: "legal"}}, mail("merger", "Message-ID: <1@contoso.example>", "Subject: plans"))
+	seen := a.append(archive.Meta{Source: archive.Source{Queue: "support"}}, mail("yes", "Message-ID: <2@contoso.example>", "References: <1@contoso.example>", "Subject: Re: plans"))
+	settled(t, x, a)
+	for _, c := range []struct {
+		w    Within
+		want int
+	}{{Within{}, 2}, {Within{Withheld: []string{"legal"}, Open: []string{"support"}}, 0}} {
+		r := x.Within(c.w)
+		m, err := r.Matches(context.Background(), key, nil)
+		if err != nil || len(m.Items) != c.want {
+			t.Errorf("within %+v: %+v, %v, want %d; %s can be read", c.w, m, err, c.want, seen)
+		}
+		counts, err := r.Count(context.Background(), []Asked{{Key: key}})
+		if err != nil || counts[0] != c.want {
+			t.Errorf("within %+v: counted %v, %v, want %d", c.w, counts, err, c.want)
+		}
 	}
 }
