@@ -158,11 +158,7 @@ func (a *applier) takeUp(doc docID, c correction) error {
 	if a.thread.of(doc) == noThread {
 		return nil
 	}
-	s, err := a.stored(doc)
-	if err != nil {
-		return err
-	}
-	root, row, err := findThread(a.get, s.thread)
+	root, row, err := a.threadOf(doc)
 	if err != nil {
 		return err
 	}
@@ -223,11 +219,7 @@ func (a *applier) undone(d archive.Digest, at archive.Position) error {
 		a.strained[doc] = true
 		return nil
 	}
-	s, err := a.stored(doc)
-	if err != nil {
-		return err
-	}
-	root, _, err := findThread(a.get, s.thread)
+	root, _, err := a.threadOf(doc)
 	if err != nil {
 		return err
 	}
@@ -248,11 +240,7 @@ func (a *applier) divideAll() error {
 		if a.thread.of(doc) == noThread {
 			continue
 		}
-		s, err := a.stored(doc)
-		if err != nil {
-			return err
-		}
-		root, row, err := findThread(a.get, s.thread)
+		root, row, err := a.threadOf(doc)
 		if err != nil {
 			return err
 		}

@@ -642,22 +642,7 @@ func (x *Index) WaitFor(ctx context.Context, at archive.Address) error {
 // Steady returns when nothing that is applied waits to be read once more: what stays of a
 // message of which a copy was removed, and what turned out to belong together, is found again.
 func (x *Index) Steady(ctx context.Context) error {
-	for {
-		x.mu.Lock()
-		done, changed, err := x.state.counts.Queued == 0, x.changed, x.broken
-		if x.closed {
-			err = ErrClosed
-		}
-		x.mu.Unlock()
-		if done || err != nil {
-			return err
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
+	return x.await(ctx, func(s *state) bool { return s.counts.Queued == 0 })
 }
 
 // lookForStream has an idle Run look for new streams at once: the first decision

@@ -49,7 +49,7 @@ func ofPeople(f field) bool {
 	return false
 }
 
-// listed reports whether a term of fieldParticipant is in the list.
+// inList reports whether a term of fieldParticipant is in the list.
 func inList(term string) bool { return !strings.HasSuffix(term, "@") }
 
 // evalPattern finds the documents that have a term that fits.

@@ -423,12 +423,12 @@ func (x *Index) await(ctx context.Context, holds func(*state) bool) error {
 	for {
 		x.mu.Lock()
 		s, changed, err := x.state, x.changed, x.broken
-		x.mu.Unlock()
-		if err != nil {
-			return err
+		if x.closed {
+			err = ErrClosed
 		}
-		if holds(s) {
-			return nil
+		x.mu.Unlock()
+		if holds(s) || err != nil {
+			return err
 		}
 		select {
 		case <-changed:

@@ -384,11 +384,7 @@ func (a *applier) leaveThread(doc docID) error {
 	if value, err := a.get(docKey(famLinks, doc)); err != nil || value == nil {
 		return err // A sighting without its bytes, or it went with another.
 	}
-	s, err := a.stored(doc)
-	if err != nil {
-		return err
-	}
-	root, _, err := findThread(a.get, s.thread)
+	root, _, err := a.threadOf(doc)
 	if err != nil {
 		return err
 	}

@@ -93,6 +93,15 @@ func findThread(get getter, thread uint32) (uint32, threadRow, error) {
 	}
 }
 
+// threadOf is the thread that a document is in.
+func (t *tx) threadOf(doc docID) (uint32, threadRow, error) {
+	s, err := t.stored(doc)
+	if err != nil {
+		return 0, threadRow{}, err
+	}
+	return findThread(t.get, s.thread)
+}
+
 // link puts a new document into its thread and returns the thread's number.
 func (a *applier) link(doc docID, at archive.Address, l links) (uint32, error) {
 	nodes := a.nodes(doc, l)
