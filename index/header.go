@@ -54,34 +54,57 @@ func traceNoise(name string) bool {
 	return strings.HasPrefix(name, "arc-") || strings.HasPrefix(name, "x-ms-exchange-") || strings.HasPrefix(name, "x-microsoft-antispam")
 }
 
+// headerKind is what is searched of header fields of a name.
+type headerKind struct {
+	id       uint32 // Of the term that there is one.
+	name     string // As terms begin; ":" when it has none.
+	presence bool   // Of its value nothing is searched.
+	boundary bool   // Its value ends with a boundary, which is another one in each message.
+}
+
+func (w *termWriter) headerKind(name string) headerKind {
+	k, ok := w.headers[name]
+	if !ok {
+		name = strings.Clone(name) // Else the message stays in memory.
+		if k.name = headerName(name); k.name != ":" {
+			k.id = w.id(fieldHeader, []byte(k.name))
+		}
+		k.presence = traceNoise(k.name) || ofOperator(k.name) != ""
+		k.boundary = k.name == "content-type:"
+		w.headers[name] = k
+	}
+	return k
+}
+
 // fieldTerms adds the terms of a header.
 func (w *termWriter) fieldTerms(header []message.Field) {
-	places := map[string]uint32{}
+	places := map[uint32]uint32{}
 	for i := range header {
 		f := &header[i]
-		name := headerName(f.Name)
-		if name == ":" {
+		k := w.headerKind(f.Name)
+		if k.name == ":" {
 			continue
 		}
-		w.add(fieldHeader, []byte(name), noPlace)
-		if traceNoise(name) || ofOperator(name) != "" {
+		w.hit(k.id, noPlace)
+		if k.presence {
 			continue
 		}
 		text := f.Value
-		if name == "content-type:" { // A boundary is another one in each message.
+		if k.boundary {
 			text, _, _ = strings.Cut(text, "boundary=")
 		}
 		if len(text) > maxHeaderText {
 			text = strings.ToValidUTF8(text[:maxHeaderText], "")
 		}
-		place, n := places[name], 0
+		place, n := places[k.id], 0
 		w.cutter.cut(text, func(word word) bool {
-			w.add(fieldHeader, clip(append([]byte(name), word.Term...)), place)
+			w.term = clip(append(append(w.term[:0], k.name...), word.Term...))
+			w.add(fieldHeader, w.term, place)
 			place++
 			n++
 			return n < maxHeaderWords
 		})
-		places[name] = place + placeGap
+		places[k.id] = place + placeGap
 	}
 }
 

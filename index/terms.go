@@ -34,14 +34,15 @@ type vocabulary struct{ names []string }
 // termWriter gathers the terms of one document after another. It keeps the
 // words it has seen, so that a common word is allocated once; it is not for concurrent use.
 type termWriter struct {
-	cutter *wordCutter
-	known  *vocabulary
-	ids    map[string]uint32 // in known
-	slots  []uint32          // by id: place in present, plus one; 0 when not in this document
-	people map[person][]personHit
-	pairs  map[[2]uint32]uint32 // ids of pairs of frequent words, by those of the words
-	common []bool               // by id: a frequent word of a body
-	buf    []byte
+	cutter    *wordCutter
+	known     *vocabulary
+	ids       map[string]uint32 // in known
+	slots     []uint32          // by id: place in present, plus one; 0 when not in this document
+	people    map[person][]personHit
+	pairs     map[[2]uint32]uint32 // ids of pairs of frequent words, by those of the words
+	common    []bool               // by id: a frequent word of a body
+	headers   map[string]headerKind
+	buf, term []byte
 
 	present []uint32 // ids in this document, in order of appearance
 	hits    []hit
@@ -76,7 +77,7 @@ func newTermWriter() *termWriter {
 // forget begins a new vocabulary.
 func (w *termWriter) forget() {
 	w.known, w.ids, w.slots, w.people = &vocabulary{}, map[string]uint32{}, nil, map[person][]personHit{}
-	w.pairs, w.common = map[[2]uint32]uint32{}, nil
+	w.pairs, w.common, w.headers = map[[2]uint32]uint32{}, nil, map[string]headerKind{}
 }
 
 func (w *termWriter) add(f field, term []byte, place uint32) { w.hit(w.id(f, term), place) }
