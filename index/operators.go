@@ -12,6 +12,7 @@ import (
 type operator struct {
 	name    string
 	example string
+	help    string // One line for people: what it is for.
 	fields  []field
 	values  map[string]Node // What a choice may be.
 	parse   func(*parser, *operator, value) (Node, error)
@@ -19,52 +20,52 @@ type operator struct {
 
 // operators are all that there are, in the order in which people are told of them.
 func operators() []*operator {
-	text := func(name, example string, f field) *operator {
-		return &operator{name: name, example: example, fields: []field{f}, parse: parseText}
+	text := func(name, example, help string, f field) *operator {
+		return &operator{name: name, example: example, help: help, fields: []field{f}, parse: parseText}
 	}
-	people := func(name, example string, f field) *operator {
-		return &operator{name: name, example: example, fields: []field{f}, parse: parsePeople}
+	people := func(name, example, help string, f field) *operator {
+		return &operator{name: name, example: example, help: help, fields: []field{f}, parse: parsePeople}
 	}
-	whole := func(name, example string, f field) *operator {
-		return &operator{name: name, example: example, fields: []field{f}, parse: parseWhole}
+	whole := func(name, example, help string, f field) *operator {
+		return &operator{name: name, example: example, help: help, fields: []field{f}, parse: parseWhole}
 	}
 	return []*operator{
-		people("from", "from:jane@contoso.example", fieldFrom),
-		people("to", "to:@contoso.example", fieldTo),
-		text("subject", "subject:invoice", fieldSubject),
-		text("filename", "filename:report.pdf", fieldFilename),
-		choice("has", "has:attachment", fieldHas, hasAttachment, hasLink, hasCalendar),
-		{name: "before", example: "before:2026-11-03", parse: parseBefore},
-		{name: "after", example: "after:7d", parse: parseAfter},
-		choice("kind", "kind:message", fieldKind, "message", "page", "file"),
-		{name: "case", example: "case:C-104", parse: parseCase},
-		{name: "account", example: "account:contoso", parse: parseAccount},
-		people("cc", "cc:jane@contoso.example", fieldCc),
-		people("bcc", "bcc:jane@contoso.example", fieldBcc),
-		people("rcpt", "rcpt:jane@contoso.example", fieldRcpt),
-		people("participant", "participant:contoso.example", fieldParticipant),
-		text("body", "body:overflow", fieldBody),
-		text("attachment", "attachment:overflow", fieldAttached),
-		{name: "filetype", example: "filetype:pdf", fields: []field{fieldType}, parse: parseFiletype},
-		choice("is", "is:unsearchable", fieldIs, isJournal, isImport, isAutomatic, isEncrypted, isUnsearchable, isPage, isForgedDate),
-		{name: "on", example: "on:yesterday", parse: parseOn},
-		{name: "date", example: "date:2026-10..2026-11", parse: parseDate},
-		{name: "larger", example: "larger:10M", parse: parseLarger},
-		{name: "smaller", example: "smaller:100k", parse: parseSmaller},
-		whole("queue", "queue:support", fieldQueue),
-		{name: "mailbox", example: "mailbox:jane@contoso.example", fields: []field{fieldMailbox}, parse: parseMailbox},
-		{name: "thread", example: "thread:mail-17", parse: parseThread},
-		{name: "id", example: "id:1042@mail.contoso.example", fields: []field{fieldMessageID}, parse: parseMessageID},
-		choice("dkim", "dkim:pass", fieldDKIM, dkimPass, dkimFail, dkimNone),
-		{name: "saved", example: "saved:acme-open", parse: parseSaved},
-		{name: "sha256", example: "sha256:9f86d081*", parse: parseDigest},
-		people("reply-to", "reply-to:@contoso.example", fieldReplyTo),
-		{name: "list", example: "list:support.lists.contoso.example", fields: []field{fieldList}, parse: parseList},
-		{name: "references", example: "references:1042@mail.contoso.example", fields: []field{fieldReferences}, parse: parseMessageID},
-		{name: "header", example: "header:X-Mailer:outlook", fields: []field{fieldHeader}},
-		{name: "received", example: "received:2026-10..2026-11", parse: parseReceived},
-		{name: "size", example: "size:1M..5M", parse: parseSize},
-		{name: "hasattachment", example: "hasattachment:true", parse: parseHasAttachment},
+		people("from", "from:jane@contoso.example", "who wrote it: an address, a domain or a name", fieldFrom),
+		people("to", "to:@contoso.example", "who got it, also in copy", fieldTo),
+		text("subject", "subject:invoice", "words of the subject", fieldSubject),
+		text("filename", "filename:report.pdf", "words of the names of attached files", fieldFilename),
+		choice("has", "has:attachment", "what it comes with: attachment, link, calendar", fieldHas, hasAttachment, hasLink, hasCalendar),
+		{name: "before", example: "before:2026-11-03", help: "sent before a day, or 7d ago", parse: parseBefore},
+		{name: "after", example: "after:7d", help: "sent since a day, or 7d ago", parse: parseAfter},
+		choice("kind", "kind:message", "message, page or file", fieldKind, "message", "page", "file"),
+		{name: "case", example: "case:C-104", help: "cited in a case", parse: parseCase},
+		{name: "account", example: "account:contoso", help: "from or to somebody of an account; none for those of no account", parse: parseAccount},
+		people("cc", "cc:jane@contoso.example", "who got it in copy", fieldCc),
+		people("bcc", "bcc:jane@contoso.example", "who got it in blind copy", fieldBcc),
+		people("rcpt", "rcpt:jane@contoso.example", "who got it, as the envelope proves", fieldRcpt),
+		people("participant", "participant:contoso.example", "who wrote or got it", fieldParticipant),
+		text("body", "body:overflow", "words of the text", fieldBody),
+		text("attachment", "attachment:overflow", "words inside attached files", fieldAttached),
+		{name: "filetype", example: "filetype:pdf", help: "endings of attached files", fields: []field{fieldType}, parse: parseFiletype},
+		choice("is", "is:unsearchable", "what it is: journal, import, automatic, encrypted, unsearchable", fieldIs, isJournal, isImport, isAutomatic, isEncrypted, isUnsearchable, isPage, isForgedDate),
+		{name: "on", example: "on:yesterday", help: "sent on a day or in a month", parse: parseOn},
+		{name: "date", example: "date:2026-10..2026-11", help: "sent in a time: a day, a month, or from..to", parse: parseDate},
+		{name: "larger", example: "larger:10M", help: "larger than, for example 10M", parse: parseLarger},
+		{name: "smaller", example: "smaller:100k", help: "smaller than, for example 100k", parse: parseSmaller},
+		whole("queue", "queue:support", "the queue it came through", fieldQueue),
+		{name: "mailbox", example: "mailbox:jane@contoso.example", help: "the mailbox it was imported from", fields: []field{fieldMailbox}, parse: parseMailbox},
+		{name: "thread", example: "thread:mail-17", help: "one conversation", parse: parseThread},
+		{name: "id", example: "id:1042@mail.contoso.example", help: "one Message-ID", fields: []field{fieldMessageID}, parse: parseMessageID},
+		choice("dkim", "dkim:pass", "whether the signature of its domain held: pass, fail, none", fieldDKIM, dkimPass, dkimFail, dkimNone),
+		{name: "saved", example: "saved:acme-open", help: "what a saved search finds", parse: parseSaved},
+		{name: "sha256", example: "sha256:9f86d081*", help: "one message by its bytes", parse: parseDigest},
+		people("reply-to", "reply-to:@contoso.example", "where answers are to go", fieldReplyTo),
+		{name: "list", example: "list:support.lists.contoso.example", help: "the mailing list it came through", fields: []field{fieldList}, parse: parseList},
+		{name: "references", example: "references:1042@mail.contoso.example", help: "answers the message of a Message-ID", fields: []field{fieldReferences}, parse: parseMessageID},
+		{name: "header", example: "header:X-Mailer:outlook", help: "words of any header field, or that it is there", fields: []field{fieldHeader}},
+		{name: "received", example: "received:2026-10..2026-11", help: "came in a time: a day, a month, or from..to", parse: parseReceived},
+		{name: "size", example: "size:1M..5M", help: "of a size, for example 1M..5M", parse: parseSize},
+		{name: "hasattachment", example: "hasattachment:true", help: "true or false, as in KQL", parse: parseHasAttachment},
 	}
 }
 
@@ -82,8 +83,8 @@ const (
 	isForgedDate   = "forged-date"
 )
 
-func choice(name, example string, f field, values ...string) *operator {
-	op := &operator{name: name, example: example, values: map[string]Node{}, parse: parseChoice}
+func choice(name, example, help string, f field, values ...string) *operator {
+	op := &operator{name: name, example: example, help: help, values: map[string]Node{}, parse: parseChoice}
 	for _, v := range values {
 		op.values[v] = &Term{f, Slot{v, false}}
 	}

@@ -302,7 +302,7 @@ func (s *suggester) anything() error {
 
 func (p *spot) operator(op *operator, start int) Suggestion {
 	one := p.with("operator", op.name+":", start)
-	one.Help = cmp.Or(operatorHelp[op.name], op.example)
+	one.Help = op.help
 	return one
 }
 
@@ -714,45 +714,4 @@ func (s *suggester) slips(fields []field, start int, term string) error {
 		}
 	}
 	return nil
-}
-
-// operatorHelp says what operators are for.
-var operatorHelp = map[string]string{
-	"from":        "who wrote it: an address, a domain or a name",
-	"to":          "who got it, also in copy",
-	"subject":     "words of the subject",
-	"filename":    "words of the names of attached files",
-	"has":         "what it comes with: attachment, link, calendar",
-	"before":      "sent before a day, or 7d ago",
-	"after":       "sent since a day, or 7d ago",
-	"kind":        "message, page or file",
-	"case":        "cited in a case",
-	"cc":          "who got it in copy",
-	"bcc":         "who got it in blind copy",
-	"rcpt":        "who got it, as the envelope proves",
-	"participant": "who wrote or got it",
-	"body":        "words of the text",
-	"attachment":  "words inside attached files",
-	"filetype":    "endings of attached files",
-	"is":          "what it is: journal, import, automatic, encrypted, unsearchable",
-	"on":          "sent on a day or in a month",
-	"date":        "sent in a time: a day, a month, or from..to",
-	"larger":      "larger than, for example 10M",
-	"smaller":     "smaller than, for example 100k",
-	"reply-to":    "where answers are to go",
-	"list":        "the mailing list it came through",
-	"references":  "answers the message of a Message-ID",
-	"header":      "words of any header field, or that it is there",
-	"received":    "came in a time: a day, a month, or from..to",
-	"size":        "of a size, for example 1M..5M",
-
-	"saved":         "what a saved search finds",
-	"hasattachment": "true or false, as in KQL",
-	"account":       "from or to somebody of an account; none for those of no account",
-	"queue":         "the queue it came through",
-	"mailbox":       "the mailbox it was imported from",
-	"thread":        "one conversation",
-	"id":            "one Message-ID",
-	"dkim":          "whether the signature of its domain held: pass, fail, none",
-	"sha256":        "one message by its bytes",
 }

@@ -174,7 +174,7 @@ func TestInstead(t *testing.T) {
 // Each operator is told in one line.
 func TestOperatorsHaveHelp(t *testing.T) {
 	for _, op := range operators() {
-		if operatorHelp[op.name] == "" {
+		if op.help == "" {
 			t.Errorf("%s: has no help", op.name)
 		}
 	}
