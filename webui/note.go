@@ -88,20 +88,18 @@ func (s *Server) noteCase(ctx context.Context, number int) error {
 // others alone read, and with the names that there are. A guest sees what
 // somebody chose, which limits that.
 func (s *Server) within(ctx context.Context) index.Reader {
-	var w index.Within
-	var n index.Names
 	who, known := callerFrom(ctx)
-	s.config.Desk.Read(func(state *casework.State) {
-		n = s.names.of(state)
-		if known {
-			w.Open, w.Withheld = state.Reach(who.actor, who.roles)
-			n.Saved = state.Queries(who.actor)
-		}
-	})
-	return s.config.Index.Within(w).Naming(n)
+	names := s.namesFor(who.actor)
+	var w index.Within
+	if known {
+		s.config.Desk.Read(func(state *casework.State) { w.Open, w.Withheld = state.Reach(who.actor, who.roles) })
+	} else {
+		names.Saved = nil
+	}
+	return s.config.Index.Within(w).Naming(names)
 }
 
-// namesFor are what queries of somebody may name.
+// namesFor are what queries of somebody may name; of "" what those of everybody may.
 func (s *Server) namesFor(actor string) (n index.Names) {
 	s.config.Desk.Read(func(state *casework.State) {
 		n = s.names.of(state)
