@@ -34,11 +34,13 @@ import (
 // The threads of threads.go are these without splits, so each conversation is in one of them. A
 // thread of which something was split off is divided when a batch changed it, by all
 // that its members say. That takes time with their square at worst, so a thread
-// with more than maxDivided members stays whole, whatever was split off.
+// with more than MaxDivided members stays whole, whatever was split off.
 //
 //	'J' sha256(32) position(8) -> 's', or 'j' when it joins   a decision that holds, by its position in the ledger
 //	'g' thread(4) doc(4) -> thread(4)   the document with the lowest address of the part
-const maxDivided = 2000
+
+// MaxDivided is how many messages a conversation may have of which something is split off.
+const MaxDivided = 2000
 
 // correction is a decision about the conversation of a message.
 type correction struct {
@@ -263,7 +265,7 @@ func (a *applier) divide(root uint32, row threadRow) error {
 	row.split = slices.ContainsFunc(keys, func(key []byte) bool { return lastSplit(a.corrections.of[keyDoc(key)]) > 0 })
 	a.set(docKey(famThread, root), row.encode())
 	var all []member
-	if row.split && len(keys) <= maxDivided {
+	if row.split && len(keys) <= MaxDivided {
 		if all, err = membersOf(a.get, &a.view, keys, a.corrections.of); err != nil {
 			return err
 		}

@@ -177,7 +177,7 @@ func TestTheLastDecisionHolds(t *testing.T) {
 func TestHugeConversationsStayWhole(t *testing.T) {
 	a := newMemArchive()
 	x := follow(t, a)
-	for i := range maxDivided {
+	for i := range MaxDivided {
 		talk(a, jane, bob, "Build failed", day(2026, 11, 1), fmt.Sprintf("Message-ID: <b%d@contoso.example>", i), "In-Reply-To: <b0@contoso.example>")
 	}
 	one := archive.Address{Stream: archive.Mail, Position: 7}
@@ -191,7 +191,7 @@ func TestHugeConversationsStayWhole(t *testing.T) {
 		t.Errorf("%d are in the conversation of what was split off", n)
 	}
 	talk(a, jane, bob, "Build failed", day(2026, 11, 1), "In-Reply-To: <b0@contoso.example>")
-	if n := size(one); n != maxDivided+1 {
+	if n := size(one); n != MaxDivided+1 {
 		t.Errorf("%d are in the conversation, want all", n)
 	}
 }

@@ -3,6 +3,7 @@ package webui
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -159,6 +160,17 @@ func (s *Server) splitOff(ctx context.Context, at archive.Address, reason string
 	n, err := s.named(ctx, at)
 	if err != nil {
 		return 0, err
+	}
+	d, err := s.within(ctx).Document(ctx, at)
+	if err != nil {
+		return 0, err
+	}
+	thread, err := s.within(ctx).Search(ctx, index.Request{Query: "thread:" + d.Thread, Limit: 1, Now: s.config.Now()})
+	if err != nil {
+		return 0, err
+	}
+	if thread.Total > index.MaxDivided {
+		return 0, &casework.Refusal{Code: casework.Conflict, Text: fmt.Sprintf("A conversation of more than %d messages stays whole; this one has %d.", index.MaxDivided, thread.Total)}
 	}
 	return s.correct(ctx, casework.SplitThread{Message: n, Reason: strings.TrimSpace(reason)})
 }

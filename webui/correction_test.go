@@ -178,3 +178,24 @@ func TestOnlyReadersCorrectConversations(t *testing.T) {
 		t.Errorf("its reader cannot undo: %d", r.code)
 	}
 }
+
+// A conversation that is too long to be divided says so, instead of a decision that does nothing.
+func TestLongConversationIsNotSplit(t *testing.T) {
+	f := newFixture(t)
+	at := escalation(f)
+	var last archive.Meta
+	for i := range index.MaxDivided {
+		raw := "Message-ID: <again-" + strconv.Itoa(i) + "@contoso.example>\r\nReferences: <batch-1@acme.example>\r\nSubject: Re: Delivery of the second batch 1\r\n\r\nYes.\r\n"
+		var err error
+		if last, err = f.archive.Append(t.Context(), archive.Mail, archive.Meta{Kind: archive.KindMessage, Received: f.clock(), Source: archive.Source{Queue: "support"}}, strings.NewReader(raw)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := f.index.WaitFor(t.Context(), last.Address()); err != nil {
+		t.Fatal(err)
+	}
+	r := f.as("agent").post(recordPath(at)+"/split", url.Values{"reason": {"another order"}})
+	if r.code != http.StatusUnprocessableEntity || !strings.Contains(r.body, "A conversation of more than 2000 messages stays whole") {
+		t.Errorf("split: %d %s", r.code, r.body)
+	}
+}
