@@ -67,28 +67,50 @@ func (f *finder) startsIn(fd field, phrases [][]Slot, chunk int, part docSet, do
 	}()
 	for i, slots := range phrases {
 		places[i] = make([]slotPlaces, len(slots))
-		for k, slot := range slots {
-			if places[i][k], err = f.places(fd, slot, chunk, part); err != nil {
-				return err
-			}
+		for k, at := range readingOrder(slots) {
+			places[i][k].ahead = uint32(at)
+			places[i][k].open = func(p *slotPlaces) error { return f.places(p, fd, slots[at], chunk, part) }
 		}
 	}
 	base, starts := docID(chunk)<<chunkBits, make([][]uint32, len(phrases))
 	var next []uint32
 	part.each(func(low docID) {
-		for i, p := range places {
-			starts[i] = p[0].at(int(low), starts[i][:0])
-			for k := 1; k < len(p) && len(starts[i]) > 0; k++ {
-				next = p[k].at(int(low), next[:0])
-				starts[i] = followed(starts[i], next, uint32(k))
-			}
-			if len(starts[i]) == 0 {
-				return
+		for i := range places {
+			starts[i] = starts[i][:0]
+			for k := range places[i] {
+				p := &places[i][k]
+				if next = p.at(int(low), next[:0]); k == 0 {
+					starts[i] = p.before(starts[i], next)
+				} else {
+					starts[i] = followed(starts[i], next, p.ahead)
+				}
+				if len(starts[i]) == 0 {
+					return
+				}
 			}
 		}
 		do(base+low, starts)
 	})
 	return nil
+}
+
+// readingOrder lists the slots of a phrase so that those come last of which there is most to read: often nothing is left for them.
+func readingOrder(slots []Slot) []int {
+	dear := func(i int) int {
+		switch {
+		case slots[i].Prefix:
+			return 2
+		case frequentWords[slots[i].Text]:
+			return 1
+		}
+		return 0
+	}
+	order := make([]int, len(slots))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return dear(a) - dear(b) })
+	return order
 }
 
 // followed keeps those of starts that have a place at a distance behind them. Both ascend.
@@ -108,6 +130,9 @@ func followed(starts, places []uint32, distance uint32) []uint32 {
 // slotPlaces tells where a slot stands in the documents of a chunk. Documents
 // are asked for in ascending order.
 type slotPlaces struct {
+	ahead  uint32                  // How far behind the beginning of its phrase it stands.
+	open   func(*slotPlaces) error // Reads where it stands; nil when that was done.
+	failed error
 	reader posReader // Of a whole word.
 	entry  posEntry
 	ok     bool
@@ -118,26 +143,37 @@ type slotPlaces struct {
 // close ends it, and tells whether what it read was damaged.
 func (p *slotPlaces) close() error {
 	if p.held != nil {
-		return errors.Join(p.reader.err, p.held.Close())
+		return errors.Join(p.failed, p.reader.err, p.held.Close())
 	}
-	return nil
+	return p.failed
 }
 
-func (f *finder) places(fd field, s Slot, chunk int, candidates docSet) (p slotPlaces, err error) {
+// before appends to starts where the phrase begins when the slot stands at places.
+func (p *slotPlaces) before(starts, places []uint32) []uint32 {
+	for _, at := range places {
+		if at >= p.ahead {
+			starts = append(starts, at-p.ahead)
+		}
+	}
+	return starts
+}
+
+// places reads where a slot stands in the candidates of a chunk.
+func (f *finder) places(p *slotPlaces, fd field, s Slot, chunk int, candidates docSet) error {
 	if !s.Prefix {
 		value, held, err := f.snap.Get(chunkKey(famPositions, fd, s.Text, chunk))
 		if errors.Is(err, pebble.ErrNotFound) {
-			return p, nil
+			return nil
 		}
 		if err != nil {
-			return p, err
+			return err
 		}
 		p.held, p.reader = held, readPositions(value)
 		p.entry, p.ok = p.reader.next()
-		return p, nil
+		return nil
 	}
 	p.merged = map[int][]uint32{}
-	err = f.prefixed(famPositions, fd, s.Text, func(at int, value []byte) error {
+	err := f.prefixed(famPositions, fd, s.Text, func(at int, value []byte) error {
 		if at != chunk {
 			return nil
 		}
@@ -153,11 +189,14 @@ func (f *finder) places(fd field, s Slot, chunk int, candidates docSet) (p slotP
 		slices.Sort(places)
 		p.merged[low] = slices.Compact(places)
 	}
-	return p, err
+	return err
 }
 
 // at appends the places in a document to dst.
 func (p *slotPlaces) at(low int, dst []uint32) []uint32 {
+	if p.open != nil {
+		p.failed, p.open = p.open(p), nil
+	}
 	if p.merged != nil {
 		return append(dst, p.merged[low]...)
 	}

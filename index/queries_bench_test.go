@@ -1,6 +1,7 @@
 package index
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"fmt"
@@ -71,6 +72,7 @@ type question struct {
 	name   string
 	ask    Request
 	within Within
+	names  Names
 	limit  time.Duration
 }
 
@@ -85,6 +87,10 @@ func thirty(m *synth.Mail, n int) []question {
 	name, address := m.Person(3)
 	last := name[strings.IndexByte(name, ' ')+1:]
 	month := func(after int) string { return m.Sent(after).Format("2006-01-02") }
+	reply := n / 2
+	for m.Answered(reply) < 0 {
+		reply++
+	}
 	or := func(from int) string {
 		var words []string
 		for i := range 10 {
@@ -119,9 +125,16 @@ func thirty(m *synth.Mail, n int) []question {
 	add(quick, "larger", "larger:20k")
 	add(many, "prefix, common", w(3)[:2]+"*")
 	add(many, "prefix, rare", w(60_000)[:5]+"*")
+	add(many, "infix domain", "from:*"+m.Domain(3)[2:6]+"*")
+	add(quick, "header", "header:X-Mailer:"+w(305))
+	add(quick, "thread", fmt.Sprintf("thread:mail-%d", reply))
+	add(many, "conversations of a word", "thread:{"+w(2_000)+"}")
 	add(quick, "nothing", "xyzzyplughnotfound")
 	add(quick, "everything", "")
 	all = append(all,
+		question{name: "account", ask: Request{Query: "account:contoso"}, limit: quick, names: Names{Accounts: map[string][]Belonging{
+			"contoso": {{Who: "@" + m.Domain(3)}, {Who: "@" + m.Domain(4), From: m.Sent(n / 4), To: m.Sent(n / 2)}, {Who: address}},
+			"others":  {{Who: "@" + m.Domain(4), From: m.Sent(n / 2)}}}}},
 		question{name: "relevance", ask: Request{Query: w(4) + " " + w(25), Sort: Relevance}, limit: quick},
 		question{name: "page 100", ask: Request{Query: w(6)}, limit: quick},
 		question{name: "a grant of 1 in 1,000", ask: Request{Query: w(2)},
@@ -150,7 +163,7 @@ func BenchmarkQueries(b *testing.B) {
 				q.ask.Cursor = search(b, x, q.ask).Next
 			}
 		}
-		r := x.Within(q.within)
+		r := x.Within(q.within).Naming(q.names)
 		total := search(b, r, q.ask).Total
 		b.Run(q.name, func(b *testing.B) {
 			for b.Loop() {
@@ -163,6 +176,29 @@ func BenchmarkQueries(b *testing.B) {
 			b.ReportMetric(eight[len(eight)/2], "ms-of-8")
 			b.ReportMetric(eight[len(eight)*99/100], "ms-of-8-p99")
 			b.ReportMetric(q.limit.Seconds()*1000, "ms-goal")
+		})
+	}
+}
+
+// BenchmarkPeers asks of real mail what other programs were asked, see corpus and POLYTRACE_CORPUS:
+// the newest 50 and the exact count, in milliseconds.
+func BenchmarkPeers(b *testing.B) {
+	a, _ := corpus(b, 50_000)
+	x, stop := followIn(b, vfs.Default, b.TempDir(), a)
+	b.Cleanup(stop)
+	caughtUp(b, x, a)
+	for _, q := range []string{"xyzzyplughnotfound", "quercus", "gnuradio", "reshape", "bluetooth", "viagra", "kernel", "patch", "the",
+		"btrfs balance", "usrp overflow", "raid6 mdadm", "patch review", "kernel thanks", `"use after free"`, `"out of memory"`, `"null pointer dereference"`, `"thanks in advance"`,
+		"from:marcel@holtmann.org", "from:skilling", "subject:(PATCH v2)", "subject:(replacement disk)", "date:2019-06-01..2019-06-30", "date:2007-05-01..2007-05-07", "date:2019-04-01..2020-12-31",
+		"overfl*", "bluet*", "com*", "", "mdadm date:2019-06-01..2019-12-31", "from:dsterba btrfs", "openbmc flash bmc power"} {
+		b.Run(strings.ReplaceAll(cmp.Or(q, "*"), " ", "_"), func(b *testing.B) {
+			total := 0
+			for b.Loop() {
+				total = search(b, x, Request{Query: q}).Total
+			}
+			took := asked(b, x.Within(Within{}), Request{Query: q}, 1, 15)
+			b.ReportMetric(float64(total), "hits")
+			b.ReportMetric(took[len(took)/2], "ms-alone")
 		})
 	}
 }

@@ -106,9 +106,12 @@ func (h *highlighter) hits(text string) (found []highlight) {
 	var progress, seen uint64
 	var starts [64]int
 	n, enough := 0, 0
-	h.cutter.only = &h.initial
+	h.cutter.only, h.cutter.over = &h.initial, false
 	defer func() { h.cutter.only = nil }()
 	h.cutter.cut(text, func(w word) bool {
+		if h.cutter.over {
+			h.cutter.over, progress = false, 0
+		}
 		starts[n%64] = w.Start
 		progress = (progress<<1 | h.begins) & h.mask(w.Term)
 		for done := progress & h.ends; done != 0; done &= done - 1 {

@@ -48,7 +48,8 @@ const (
 // wordCutter cuts texts into words; it is not for concurrent use.
 type wordCutter struct {
 	buf  []byte
-	only *[256]bool        // Of words in ASCII only those that begin with these are folded; the Term of others is nil.
+	only *[256]bool        // Of words in ASCII only those are given that begin with these.
+	over bool              // Words were passed over since the last one that was given.
 	run  []runeUnit        // of a script without spaces, not given out yet
 	fold map[string]string // folded forms of words that are not ASCII
 	seg  *words.Iterator[string]
@@ -82,6 +83,11 @@ var asciiClass = func() (c [utf8.RuneSelf]byte) {
 // cut calls yield with the words of text until it returns false.
 func (c *wordCutter) cut(text string, yield func(word) bool) {
 	for i := 0; i < len(text); {
+		if c.only != nil {
+			if i = c.pass(text, i); i == len(text) {
+				return
+			}
+		}
 		b := text[i]
 		if b < utf8.RuneSelf && asciiClass[b] <= 1 {
 			i++
@@ -97,6 +103,32 @@ func (c *wordCutter) cut(text string, yield func(word) bool) {
 		}
 		i = end
 	}
+}
+
+// pass returns where the first chunk of text behind start begins that may have a word to be given.
+func (c *wordCutter) pass(text string, start int) int {
+	chunk := start
+	for i := start; i < len(text); {
+		b := text[i]
+		if b >= utf8.RuneSelf {
+			return chunk
+		}
+		switch class := asciiClass[b]; {
+		case class == 0:
+			i++
+		case class == 1:
+			i++
+			chunk = i
+		case c.only[class]:
+			return chunk
+		default:
+			c.over = true
+			for i < len(text) && text[i] < utf8.RuneSelf && asciiClass[text[i]] > 1 {
+				i++
+			}
+		}
+	}
+	return len(text)
 }
 
 // chunkEnd finds the white space behind start, at which words always end.
@@ -122,9 +154,7 @@ func (c *wordCutter) cutASCII(text string, i, end int, yield func(word) bool) bo
 			for i < end && asciiClass[text[i]] != 0 {
 				i++
 			}
-			if !yield(word{nil, plainWord, start, i}) {
-				return false
-			}
+			c.over = true
 			continue
 		}
 		for i < end {
