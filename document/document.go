@@ -1,13 +1,13 @@
 // Package document reads the text of documents that come attached to mail.
 //
-// Read never fails and never refuses: what it understood is in Parts, in the
-// order people read it, and what it could not is in Defects. Documents lie
+// Read never fails and never refuses: what it understood is in Parts and
+// Pictures, in the order people read it, and what it could not is in Defects. Documents lie
 // about their sizes, hold themselves, and grow a thousandfold when unpacked, so
 // all that comes out of packing is counted while it comes, against Limits.
 // Nothing here takes a clock, the network, randomness or a file, so that
 // reading the same bytes in ten years gives the same text.
 //
-// Who reads PDF is up to the caller; images are not read.
+// Who reads PDF, and what is written in pictures, is up to the caller.
 package document
 
 import (
@@ -21,7 +21,9 @@ const (
 	Encrypted = "encrypted" // It asks for a password.
 	Limit     = "limit"     // There is more than Limits allow.
 	Damaged   = "damaged"   // It ends too early or contradicts its format.
-	Image     = "image"     // Its pages are pictures.
+	Later     = "later"     // Its pictures are read another time.
+	Picture   = "picture"   // It is a picture of a kind that is not read.
+	Image     = "image"     // Its pages are pictures, and nobody reads those.
 	Unknown   = "unknown"   // No reader for its format.
 )
 
@@ -55,9 +57,10 @@ func (l Limits) orDefault() Limits {
 
 // Text is what was read of a document.
 type Text struct {
-	Parts   []Part   `json:"parts,omitempty"`
-	Reason  string   `json:"reason,omitempty"` // "" when all was read, else the gravest of Defects.
-	Defects []Defect `json:"defects,omitempty"`
+	Parts    []Part   `json:"parts,omitempty"`
+	Pictures []Part   `json:"pictures,omitempty"` // What is written in pictures; it may have errors.
+	Reason   string   `json:"reason,omitempty"`   // "" when all was read, else the gravest of Defects.
+	Defects  []Defect `json:"defects,omitempty"`
 }
 
 // Part is a piece of a document that has a place of its own.
@@ -78,9 +81,12 @@ type Defect struct {
 // Reader reads documents.
 type Reader struct {
 	Limits Limits
-	// PDF reads the text of a PDF file, at most room bytes, and says why not all of
-	// it. Nil: PDF is Unknown.
-	PDF func(content []byte, room int64) (parts []Part, reason string)
+	// PDF reads a PDF file, at most room bytes of text, and of pages that are
+	// pictures what Look gives, unless that is nil. Of Text it fills Parts, Pictures
+	// and Reason. Nil: PDF is Unknown.
+	PDF func(content []byte, room int64, look Look) Text
+	// Look reads what is written in pictures. Nil: they are Unknown.
+	Look Look
 }
 
 // Read gives the text of a document, without PDF; see Reader.
@@ -92,9 +98,9 @@ func Read(name, mediaType string, content []byte, l Limits) Text {
 // media type count where that leaves it open.
 func (d Reader) Read(name, mediaType string, content []byte) Text {
 	l := d.Limits.orDefault()
-	r := &reader{limits: l, pdf: d.PDF, room: l.Text, inflatable: l.Inflated, entries: l.Entries}
+	r := &reader{limits: l, pdf: d.PDF, look: d.Look, room: l.Text, inflatable: l.Inflated, entries: l.Entries}
 	r.read(name, mediaType, content)
-	for _, reason := range []string{Encrypted, Limit, Damaged, Image, Unknown} {
+	for _, reason := range []string{Encrypted, Limit, Damaged, Later, Picture, Image, Unknown} {
 		if slices.ContainsFunc(r.out.Defects, func(d Defect) bool { return d.Reason == reason }) {
 			r.out.Reason = reason
 			break
@@ -106,7 +112,8 @@ func (d Reader) Read(name, mediaType string, content []byte) Text {
 // reader is the reading of one document with all that it holds.
 type reader struct {
 	limits     Limits
-	pdf        func([]byte, int64) ([]Part, string)
+	pdf        func([]byte, int64, Look) Text
+	look       Look
 	room       int64  // Bytes of text that may still come.
 	inflatable int64  // Bytes that may still be unpacked.
 	entries    int    // Files that may still be taken out of others.
@@ -144,6 +151,8 @@ func (r *reader) read(name, mediaType string, content []byte) {
 		r.readCard(mediaType, content)
 	case kindPlain:
 		r.readPlain(mediaType, content)
+	case kindPicture:
+		r.readPicture(content)
 	default:
 		r.note(Unknown)
 	}
@@ -154,14 +163,15 @@ func (r *reader) readPDF(content []byte) {
 		r.note(Unknown)
 		return
 	}
-	parts, reason := r.pdf(content, r.room)
-	for _, part := range parts {
-		p := r.page(part.Where)
-		p.writeString(part.Text)
-		p.end()
+	text := r.pdf(content, r.room, r.look)
+	for _, part := range text.Parts {
+		r.say(part.Where, part.Text)
 	}
-	if reason != "" {
-		r.note(reason)
+	for _, part := range text.Pictures {
+		r.written(part.Where, part.Text)
+	}
+	if text.Reason != "" {
+		r.note(text.Reason)
 	}
 }
 

@@ -24,6 +24,7 @@ const (
 	kindJSON
 	kindCard // vCard and iCalendar.
 	kindPlain
+	kindPicture
 )
 
 // marks are what formats begin with.
@@ -38,9 +39,6 @@ var marks = []struct {
 	{"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", kindOLE},
 	{`{\rt`, kindRTF}, // QUIRK: the version behind "rtf" may lack, and some write "rt" alone.
 	{"%PDF-", kindPDF},
-	{"\x89PNG", kindUnknown},
-	{"\xff\xd8\xff", kindUnknown},
-	{"GIF8", kindUnknown},
 }
 
 // textMarks are what formats that are text begin with, in small letters, behind
@@ -86,6 +84,9 @@ func kindOf(name, mediaType string, content []byte) kind {
 		if bytes.HasPrefix(content, []byte(m.mark)) {
 			return m.kind
 		}
+	}
+	if _, ok := pictureFormatOf(content); ok {
+		return kindPicture
 	}
 	if len(content) > 512 && bytes.HasPrefix(content[257:], []byte("ustar")) {
 		return kindTAR

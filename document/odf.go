@@ -38,6 +38,7 @@ func (z *packedDocument) readODF() {
 	if !found {
 		z.note(Damaged)
 	}
+	z.readMedia()
 	for _, f := range z.order { // Objects with a content of their own: formulas, charts, sheets.
 		dir, ok := strings.CutSuffix(f.name, "/content.xml")
 		if !ok || z.full() {

@@ -82,6 +82,7 @@ func (z *packedDocument) readOOXML() {
 		z.note(Unknown) // As the binary workbooks of Excel.
 	}
 	z.readEmbedded()
+	z.readMedia()
 }
 
 // xml opens a part; nil when it is not there.
@@ -293,6 +294,8 @@ func (z *packedDocument) readSlides(main string, s *xmlScanner) {
 			switch r.kind {
 			case "chart", "diagramData":
 				z.story(r.target, where)
+			case "image":
+				z.picture(r.target, where+", picture")
 			case "notesSlide":
 				z.story(r.target, where+", notes")
 			case "comments":

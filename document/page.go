@@ -8,9 +8,10 @@ import (
 
 // page collects the text of a Part, line by line.
 type page struct {
-	r     *reader
-	where string // Inside the file that is read.
-	text  []byte
+	r       *reader
+	where   string // Inside the file that is read.
+	text    []byte
+	picture bool // Its text goes to Pictures.
 }
 
 func (r *reader) page(where string) *page { return &page{r: r, where: where} }
@@ -112,7 +113,11 @@ func (p *page) begun() bool {
 // end makes a Part of the text, if there is any, and begins anew.
 func (p *page) end() {
 	if s := string(p.text); strings.TrimSpace(s) != "" {
-		p.r.out.Parts = append(p.r.out.Parts, Part{join(p.r.where, oneLine(p.where)), s})
+		to := &p.r.out.Parts
+		if p.picture {
+			to = &p.r.out.Pictures
+		}
+		*to = append(*to, Part{join(p.r.where, oneLine(p.where)), s})
 	}
 	p.text = nil
 }

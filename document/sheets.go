@@ -50,8 +50,11 @@ func (z *packedDocument) readSheets(main string, s *xmlScanner) {
 			case "drawing":
 				z.story(r.target, where+", drawings")
 				for _, d := range z.relations(r.target) {
-					if d.kind == "chart" || d.kind == "diagramData" {
+					switch d.kind {
+					case "chart", "diagramData":
 						z.story(d.target, where+", drawings")
+					case "image":
+						z.picture(d.target, where+", picture")
 					}
 				}
 			}

@@ -128,8 +128,9 @@ func (r *reader) readTAR(content []byte) {
 // one.
 type packedDocument struct {
 	*reader
-	files map[string]*packedFile
-	order []*packedFile
+	files  map[string]*packedFile
+	order  []*packedFile
+	looked map[string]bool // Pictures that were read.
 }
 
 // packedFile is a file of a ZIP archive.
@@ -151,7 +152,7 @@ func (r *reader) readZIP(content []byte) {
 	if r.tooDeep() {
 		return
 	}
-	z := &packedDocument{reader: r, files: map[string]*packedFile{}}
+	z := &packedDocument{reader: r, files: map[string]*packedFile{}, looked: map[string]bool{}}
 	archive, err := zip.NewReader(bytes.NewReader(content), int64(len(content)))
 	if archive == nil || err != nil && !errors.Is(err, zip.ErrInsecurePath) {
 		r.note(Damaged)
