@@ -16,10 +16,14 @@ import (
 	"strings"
 )
 
+// Version is raised when Read gives another text for the same bytes.
+const Version = "1"
+
 // Reasons why a document, or what it holds, was not read or not to its end.
 const (
 	Encrypted = "encrypted" // It asks for a password.
 	Limit     = "limit"     // There is more than Limits allow.
+	Crash     = "crash"     // What reads it broke.
 	Damaged   = "damaged"   // It ends too early or contradicts its format.
 	Later     = "later"     // Its pictures are read another time.
 	Picture   = "picture"   // It is a picture of a kind that is not read.
@@ -100,7 +104,7 @@ func (d Reader) Read(name, mediaType string, content []byte) Text {
 	l := d.Limits.orDefault()
 	r := &reader{limits: l, pdf: d.PDF, look: d.Look, room: l.Text, inflatable: l.Inflated, entries: l.Entries}
 	r.read(name, mediaType, content)
-	for _, reason := range []string{Encrypted, Limit, Damaged, Later, Picture, Image, Unknown} {
+	for _, reason := range []string{Encrypted, Limit, Crash, Damaged, Later, Picture, Image, Unknown} {
 		if slices.ContainsFunc(r.out.Defects, func(d Defect) bool { return d.Reason == reason }) {
 			r.out.Reason = reason
 			break

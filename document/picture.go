@@ -102,12 +102,16 @@ func (r *reader) readPicture(content []byte) {
 		return
 	}
 	order := tiffOrder(content)
-	if order == nil {
+	var pages []uint32
+	if order != nil {
+		pages = tiffPages(content, order, r.limits.Entries)
+	}
+	if len(pages) <= 1 {
 		r.lookAt("", f, content)
 		return
 	}
 	page := bytes.Clone(content)
-	for i, at := range tiffPages(content, order, r.limits.Entries) {
+	for i, at := range pages {
 		if r.full() || !r.take() {
 			r.note(Limit)
 			return

@@ -25,20 +25,27 @@ import (
 	"polytrace/document/pdf"
 )
 
-// Crash is the reason of a document whose reader ended before it was read.
-const Crash = "crash"
-
 // Config says how documents are read.
 type Config struct {
 	Command []string // What calls Serve on its standard input and output; required.
 	As      string   // What the command is told that it is called; default its path.
 	Cache   string   // Directory in which children keep what they compile; default: each compiles anew, which takes seconds.
 	Limits  document.Limits
-	Time    time.Duration // For one document; default 20 seconds.
+	Time    time.Duration // For one document; default 20 seconds. Beyond it there are no more pictures, and a little later it ends.
 	Memory  int64         // Bytes that a child may take beside its code; default 1 GiB.
 	Most    int           // Children at a time; default 2.
 	Idle    time.Duration // A child without work ends after so long; default 1 minute.
+	OCR     *OCR          // Reads pictures; nil: nobody does.
+	Later   bool          // It is for other Readers to read them: the reason is document.Later.
 	Log     *slog.Logger  // Default: discard.
+}
+
+// most is when a child is killed.
+func (c Config) most() time.Duration {
+	if c.OCR == nil || c.Later {
+		return c.Time
+	}
+	return c.Time + maxPage // The last picture may be a page that takes long to be drawn.
 }
 
 // Readers are child processes that read documents. They start when they are
@@ -75,13 +82,13 @@ func New(c Config) *Readers {
 // Read gives the text of a document, as document.Read does. It waits for a
 // child that is free. The error is that there is none, and the document was
 // not looked at: with others it is the Reason, document.Limit when time or
-// memory did not suffice and Crash when the reader broke.
+// memory did not suffice and document.Crash when the reader broke.
 func (r *Readers) Read(name, mediaType string, content []byte) (document.Text, error) {
 	r.seats <- struct{}{}
 	defer func() { <-r.seats }()
-	q := request{name, mediaType, r.config.Limits}
+	q := request{name, mediaType, r.config.Limits, r.config.OCR, r.config.Later, r.config.Time}
 	if p := r.waiting(); p != nil {
-		if text := r.ask(p, q, content); text.Reason != Crash {
+		if text := r.ask(p, q, content); text.Reason != document.Crash {
 			return text, nil
 		} // It may have been lost while it waited, or by what it read before.
 	}
@@ -102,7 +109,7 @@ func (r *Readers) Version() string { return version }
 // ask has a child read a document, which may be the end of the child.
 func (r *Readers) ask(p *process, q request, content []byte) document.Text {
 	var late atomic.Bool
-	timer := time.AfterFunc(r.config.Time, func() { late.Store(true); p.kill() })
+	timer := time.AfterFunc(r.config.most(), func() { late.Store(true); p.kill() })
 	text, err := p.ask(q, content)
 	if timer.Stop() && err == nil {
 		r.give(p)
@@ -113,12 +120,21 @@ func (r *Readers) ask(p *process, q request, content []byte) document.Text {
 	if err == nil {
 		return text // It came in the last moment.
 	}
-	reason := Crash
+	reason := document.Crash
 	if late.Load() || p.outOfMemory() {
 		reason = document.Limit
 	}
 	r.config.Log.Warn("a document could not be read", "type", q.Type, "size", len(content), "reason", reason, "ended", ended, "said", p.firstWords())
 	return document.Text{Reason: reason}
+}
+
+// Version tells what the text of a document depends on beside its content: where it is another,
+// the text may be.
+func (r *Readers) Version() string {
+	if o := r.config.OCR; o != nil {
+		return fmt.Sprintf("%s+%s %s", document.Version, o.Version, o.Languages)
+	}
+	return document.Version
 }
 
 // Close ends the children. Read must not be called any more.
@@ -189,10 +205,13 @@ type process struct {
 }
 
 // head keeps the beginning of what is written.
-type head struct{ b []byte }
+type head struct {
+	most int
+	b    []byte
+}
 
 func (h *head) Write(p []byte) (int, error) {
-	h.b = append(h.b, p[:min(len(p), 2000-len(h.b))]...)
+	h.b = append(h.b, p[:min(len(p), h.most-len(h.b))]...)
 	return len(p), nil
 }
 
@@ -211,13 +230,13 @@ func (p *process) firstWords() string {
 func start(c Config) (*process, error) {
 	p, err := startAs(c, apart)
 	if err != nil {
-		p, err = startAs(c, &syscall.SysProcAttr{})
+		p, err = startAs(c, &syscall.SysProcAttr{Setpgid: true})
 	}
 	return p, err
 }
 
 // apart is a process with a network of its own, which leads nowhere.
-var apart = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWUSER | syscall.CLONE_NEWNET}
+var apart = &syscall.SysProcAttr{Setpgid: true, Cloneflags: syscall.CLONE_NEWUSER | syscall.CLONE_NEWNET}
 
 func startAs(c Config, as *syscall.SysProcAttr) (*process, error) {
 	cmd := exec.Command(c.Command[0], c.Command[1:]...)
@@ -234,7 +253,7 @@ func startAs(c Config, as *syscall.SysProcAttr) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &process{cmd: cmd, in: in, out: bufio.NewReader(out), said: new(head)}
+	p := &process{cmd: cmd, in: in, out: bufio.NewReader(out), said: &head{most: 2000}}
 	cmd.Stderr = p.said
 	if err := cmd.Start(); err != nil {
 		return nil, err
@@ -242,7 +261,12 @@ func startAs(c Config, as *syscall.SysProcAttr) (*process, error) {
 	return p, nil
 }
 
-func (p *process) kill() { p.cmd.Process.Kill() }
+// kill ends a child, and with it what it has started.
+func (p *process) kill() {
+	if p.cmd.Process.Kill() == nil {
+		syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
+	}
+}
 
 func (p *process) wait() error { return p.cmd.Wait() }
 
@@ -251,6 +275,9 @@ type request struct {
 	Name   string          `json:"name"`
 	Type   string          `json:"type"`
 	Limits document.Limits `json:"limits"`
+	OCR    *OCR            `json:"ocr,omitempty"`
+	Later  bool            `json:"later,omitempty"`
+	Time   time.Duration   `json:"time"`
 }
 
 func (p *process) ask(q request, content []byte) (text document.Text, err error) {
@@ -301,7 +328,7 @@ func Serve(in io.Reader, out io.Writer) error {
 		return err
 	}
 	go endWithParent(os.Getppid())
-	pages := pdf.New(os.Getenv(cacheVariable))
+	pages, pictures := pdf.New(os.Getenv(cacheVariable)), &looking{}
 	for r := bufio.NewReader(in); ; {
 		head, err := readBlock(r)
 		if errors.Is(err, io.EOF) {
@@ -318,7 +345,7 @@ func Serve(in io.Reader, out io.Writer) error {
 		if err != nil {
 			return err
 		}
-		answer, err := json.Marshal(document.Reader{Limits: q.Limits, PDF: pages.Read}.Read(q.Name, q.Type, content))
+		answer, err := json.Marshal(document.Reader{Limits: q.Limits, PDF: pages.Read, Look: pictures.of(q)}.Read(q.Name, q.Type, content))
 		if err == nil {
 			err = writeBlock(out, answer)
 		}

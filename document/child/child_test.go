@@ -113,7 +113,7 @@ func TestDocumentsAreReadInAChild(t *testing.T) {
 // A document that takes its reader over costs its own text, with the reason, and
 // the next one is read.
 func TestADocumentThatTakesItsReaderOver(t *testing.T) {
-	for as, want := range map[string]string{"loops": document.Limit, "hogs": document.Limit, "breaks": Crash, "babbles": Crash, "claims": Crash} {
+	for as, want := range map[string]string{"loops": document.Limit, "hogs": document.Limit, "breaks": document.Crash, "babbles": document.Crash, "claims": document.Crash} {
 		t.Run(as, func(t *testing.T) {
 			r := readers(t, Config{Time: 20 * time.Second, Memory: 200 << 20}, as)
 			if as == "loops" {
