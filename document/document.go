@@ -16,7 +16,8 @@ import (
 	"strings"
 )
 
-// Version is raised when Read gives another text for the same bytes.
+// Version is raised when documents are read better than before: those that were
+// read by an earlier one can be read again.
 const Version = "1"
 
 // Reasons why a document, or what it holds, was not read or not to its end.

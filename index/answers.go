@@ -290,7 +290,7 @@ func (x *Index) Status() Status {
 	}
 	defer d.use.RUnlock()
 	out := Status{
-		Removed: s.counts.Lost, Documents: s.counts.Documents, Unsearchable: s.counts.Unsearchable,
+		Removed: s.counts.Lost, Documents: s.counts.Documents, Unsearchable: s.counts.Unsearchable, Pictures: s.counts.Waiting,
 		CompleteTo: x.completeTo(s, time.Now()),
 		Reasons:    maps.Clone(s.counts.Reasons),
 		Cleaning:   s.untidy() || s.purge > 0,

@@ -23,6 +23,7 @@ type counts struct {
 	Reasons      map[string]int `json:"reasons"`
 	Lost         int64          `json:"lost,omitempty"`         // Sightings whose bytes were removed.
 	Queued       int64          `json:"queued,omitempty"`       // Records to be read once more.
+	Waiting      int64          `json:"waiting,omitempty"`      // Records whose pictures are to be read.
 	QueuedSince  int64          `json:"queued_since,omitempty"` // When the first of them was received at the latest, Unix milliseconds.
 
 	Read map[uint16]int64 `json:"read"` // Documents by who read their attached files, see view.read.
@@ -93,6 +94,7 @@ type run struct {
 	gone   bool // The archive has none of them any more.
 	again  bool // They were applied before and queued since; from any stream.
 	reread *reread
+	looked *looked // They were applied before, and their pictures are read now.
 }
 
 // removes reports whether something that readers see is taken from them.
@@ -123,13 +125,15 @@ func apply(db *pebble.DB, old *state, m *memory, r run) (*pebble.Batch, *state, 
 		err = a.all(r, a.again)
 	case r.reread != nil:
 		err = a.readAnew(r.reread)
+	case r.looked != nil:
+		err = a.all(r, a.looked)
 	default:
 		err = a.all(r, a.item)
 	}
 	if err != nil {
 		return nil, nil, err
 	}
-	if !r.again && r.reread == nil {
+	if !r.again && r.reread == nil && r.looked == nil {
 		a.mark(r)
 	}
 	return a.finish()

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -20,11 +21,21 @@ import (
 
 	"polytrace/archive"
 	"polytrace/casework"
+	"polytrace/document/child"
 )
 
 var discard = slog.New(slog.DiscardHandler)
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain is a reader of documents too, when it is called as one.
+func TestMain(m *testing.M) {
+	if len(os.Args) == 2 && os.Args[1] == "documents" {
+		if err := child.Serve(os.Stdin, os.Stdout); err != nil {
+			os.Exit(1)
+		}
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // tester is a *testing.T, *testing.B or *rapid.T.
 type tester interface {
@@ -239,8 +250,10 @@ func followAs(t tester, fs vfs.FS, a Archive, c Config) (x *Index, stop func()) 
 	if slow, ok := a.(interface{ slowly() steps }); ok {
 		c.steps = slow.slowly()
 	}
-	if r, ok := a.(interface{ reads() Documents }); ok {
-		c.Documents = r.reads()
+	if r, ok := a.(interface {
+		reads() (by Documents, pictures Pictures)
+	}); ok {
+		c.Documents, c.Pictures = r.reads()
 	}
 	x, err := openOn(fs, a, c)
 	if err != nil {
@@ -272,7 +285,7 @@ func caughtUp(t tester, x *Index, a Archive) {
 	}
 }
 
-// settled waits until all records are applied and nothing of those that were removed is left.
+// settled waits until all records are applied, with their pictures, and nothing of those that were removed is left.
 func settled(t tester, x *Index, a Archive) {
 	t.Helper()
 	caughtUp(t, x, a)
@@ -280,7 +293,7 @@ func settled(t tester, x *Index, a Archive) {
 		s := x.now()
 		x.mu.Lock()
 		defer x.mu.Unlock()
-		return x.state == s && x.renewal.why == "" && x.state.pass == nil && x.renewal.leaving == 0 && !s.untidy() && s.purge == 0 && s.counts.Queued == 0
+		return x.state == s && x.renewal.why == "" && x.state.pass == nil && x.renewal.leaving == 0 && !s.untidy() && s.purge == 0 && s.counts.Queued == 0 && s.counts.Waiting == 0
 	})
 }
 

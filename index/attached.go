@@ -2,8 +2,10 @@ package index
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"polytrace/document"
@@ -17,6 +19,10 @@ type Documents interface {
 	// Version names what reads: another version may read more. It is asked for each message.
 	Version() string
 }
+
+// Pictures reads a document as Documents does, with what is written in pictures, until a context
+// ends.
+type Pictures func(ctx context.Context, name, mediaType string, content []byte) (document.Text, error)
 
 // attached is a piece of text of an attached file, as it is kept for snippets.
 type attached struct {
@@ -42,42 +48,73 @@ func (z *analyzer) attachedTerms(a *analysis, m *message.Message, files []messag
 	if z.documents == nil {
 		return ""
 	}
-	var kept []attached
-	place, room, keep := uint32(0), MaxText, maxSnippetText
+	t := &attachedText{room: MaxText, keep: maxSnippetText}
 	for _, f := range files {
-		if major, _, _ := strings.Cut(f.Type, "/"); a.reader == nil && major != "audio" && major != "video" {
+		major, _, _ := strings.Cut(f.Type, "/")
+		if major == "audio" || major == "video" {
+			continue
+		}
+		if a.reader == nil {
 			version := z.documents.Version()
 			a.reader = &version
 		}
-		if major, _, _ := strings.Cut(f.Type, "/"); f.Inline || major == "image" || major == "audio" || major == "video" {
+		if major == "image" && !z.sees {
 			continue
 		}
 		text, err := z.documents.Read(f.Filename, f.Type, m.Content(f.N))
 		if err != nil {
 			z.log.Warn("an attached file was not read", "record", a.meta.Address(), "part", f.N, "cause", err)
-			text.Reason, a.unlooked = "not looked at", true
+			text.Reason, a.unlooked = "not looked at", err
 		}
 		why = cmp.Or(why, unreadFile(text.Reason))
+		a.waits = a.waits || slices.ContainsFunc(text.Defects, func(d document.Defect) bool { return d.Reason == document.Later })
 		for _, p := range text.Parts {
-			if len(p.Text) > room {
-				p.Text, why = strings.ToValidUTF8(p.Text[:room], ""), cmp.Or(why, reasonFileLimit)
-			}
-			room -= len(p.Text)
-			place = z.w.words(fieldAttached, p.Text, place) + placeGap
-			if keep > 0 && strings.TrimSpace(p.Text) != "" {
-				kept = append(kept, attached{f.Filename, p.Where, strings.ToValidUTF8(p.Text[:min(keep, len(p.Text))], "")})
-				keep -= len(p.Text)
-			}
+			t.place = z.w.words(fieldAttached, t.take(f, p), t.place) + placeGap
+		}
+		for _, p := range text.Pictures {
+			a.pictures = append(a.pictures, t.take(f, p))
 		}
 	}
-	if len(kept) > 0 {
-		raw, err := json.Marshal(kept)
+	if len(t.kept) > 0 {
+		raw, err := json.Marshal(t.kept)
 		if err != nil {
 			panic(fmt.Sprintf("index: marshal attached text: %v", err)) // Strings always marshal.
 		}
 		a.attached = raw
 	}
+	if t.room < 0 {
+		why = cmp.Or(why, reasonFileLimit)
+	}
 	return why
+}
+
+// attachedText is the text of the attached files of a message.
+type attachedText struct {
+	place      uint32
+	room, keep int // Bytes that may still be searched, and kept; below 0 when there were more.
+	kept       []attached
+}
+
+// take returns as much of a piece of text as is searched.
+func (t *attachedText) take(f message.Attachment, p document.Part) string {
+	text := p.Text
+	if len(text) > max(t.room, 0) {
+		text = strings.ToValidUTF8(text[:max(t.room, 0)], "")
+	}
+	t.room -= len(p.Text)
+	if t.keep > 0 && strings.TrimSpace(text) != "" {
+		t.kept = append(t.kept, attached{cmp.Or(f.Filename, unnamed(f)), p.Where, strings.ToValidUTF8(text[:min(t.keep, len(text))], "")})
+		t.keep -= len(text)
+	}
+	return text
+}
+
+// unnamed is what a file without a name is called.
+func unnamed(f message.Attachment) string {
+	if strings.HasPrefix(f.Type, "image/") {
+		return "picture"
+	}
+	return ""
 }
 
 // unreadFile is what it means for a message that a file of it was not read.
@@ -93,6 +130,10 @@ func unreadFile(reason string) string {
 		return reasonFileDamaged
 	case document.Image:
 		return reasonFileImage
+	case document.Later:
+		return reasonWaits
+	case document.Picture:
+		return reasonPicture
 	case document.Unknown: // Programs, pictures, sound: there is no text in them.
 		return ""
 	}

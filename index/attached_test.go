@@ -1,6 +1,7 @@
 package index
 
 import (
+	"context"
 	"encoding/base64"
 	"errors"
 	"slices"
@@ -26,7 +27,7 @@ type reading struct {
 	by Documents
 }
 
-func (r reading) reads() Documents { return r.by }
+func (r reading) reads() (by Documents, pictures Pictures) { return r.by, nil }
 
 // readBy is a reader of documents without a version.
 type readBy func(name, kind string, content []byte) (document.Text, error)
@@ -36,6 +37,11 @@ func (r readBy) Read(name, kind string, content []byte) (document.Text, error) {
 }
 
 func (readBy) Version() string { return "" }
+
+// pictures is the same for pictures.
+func (r readBy) pictures(_ context.Context, name, kind string, content []byte) (document.Text, error) {
+	return r(name, kind, content)
+}
 
 // Words of attached files are found, told apart from those of the message, and
 // shown with the file and the place in it.

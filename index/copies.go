@@ -198,6 +198,9 @@ func (a *applier) readAgain(doc docID) error {
 // that was received first, so that it does not depend on which was applied first.
 func (a *applier) bytes(doc docID, s *stored, e *analysis) error {
 	a.termTable.add(doc, &e.content)
+	if err := a.wait(e.summary.at, e.waits); err != nil {
+		return err
+	}
 	first := a.hidden.Contains(doc)
 	earlier := e.summary.received < s.received ||
 		e.summary.received == s.received && compareAddress(e.summary.at, s.at) < 0

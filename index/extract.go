@@ -31,7 +31,7 @@ const maxSnippetText = 1 << 20
 // Why the text of a record could not be read, or not all of it.
 const (
 	reasonEncrypted = "encrypted"
-	reasonImage     = "image only"
+	reasonImage     = "image only: it is read when Tesseract is installed"
 	reasonLong      = "text over 32 MiB: only the first part is searched"
 	reasonLimit     = "too deeply nested or too many parts"
 	reasonPage      = "pages are not read yet"
@@ -47,14 +47,16 @@ const (
 	reasonFileEncrypted = "an attached file is encrypted"
 	reasonFileLimit     = "an attached file is too large or too deeply packed to be read whole"
 	reasonFileDamaged   = "an attached file is damaged: only what is left of it is searched"
-	reasonFileImage     = "an attached file of pictures alone, which are not read yet"
+	reasonFileImage     = "an attached file of pictures alone: they are read when Tesseract is installed"
+	reasonPicture       = "an attached picture is of a kind that is not read"
+	reasonWaits         = "pictures wait to be read"
 	reasonFileFault     = "an attached file could not be read; please report it"
 )
 
 // reasons gives those that are kept in memory a number. Numbers never change meaning.
 var reasons = []string{"", reasonEncrypted, reasonImage, reasonLong, reasonLimit, reasonPage, reasonFile, reasonFault,
 	reasonPartial, reasonTNEF, reasonSMIME, reasonCompressed,
-	reasonFileEncrypted, reasonFileLimit, reasonFileDamaged, reasonFileImage, reasonFileFault}
+	reasonFileEncrypted, reasonFileLimit, reasonFileDamaged, reasonFileImage, reasonFileFault, reasonPicture, reasonWaits, reasonDamaged}
 
 func reasonNumber(reason string) byte {
 	i := slices.Index(reasons, reason)
@@ -74,12 +76,14 @@ type analysis struct {
 	same       *archive.Digest     // See sameAs.
 	content    docTerms            // Of the bytes; the same for each sighting.
 	summary    stored
-	details    []byte  // JSON of details
-	text       []byte  // As stored: where the author begins, and the text
-	attached   []byte  // JSON of attached.
-	reader     *string // Version of what read attached files; nil when there are none.
-	unlooked   bool    // One of them was not looked at.
-	words      uint32  // How long the text is.
+	details    []byte   // JSON of details
+	text       []byte   // As stored: where the author begins, and the text
+	attached   []byte   // JSON of attached.
+	reader     *string  // Version of what read attached files; nil when there are none.
+	unlooked   error    // Why one of them was not looked at.
+	waits      bool     // It has pictures that are read another time.
+	pictures   []string // What is written in those that were read.
+	words      uint32   // How long the text is.
 	thread     links
 	fragment   *fragment       // It is a part of a message; nil as a rule.
 	joined     *archive.Digest // Of the fragments that it was read with, see digestOf.
@@ -97,11 +101,19 @@ type details struct {
 type analyzer struct {
 	w         *termWriter
 	documents Documents // Nil: attached files are not read.
+	sees      bool      // Pictures are read, by these documents or another time.
 	log       *slog.Logger
 }
 
 func newAnalyzer(d Documents, log *slog.Logger) *analyzer {
-	return &analyzer{newTermWriter(), d, log}
+	return &analyzer{w: newTermWriter(), documents: d, log: log}
+}
+
+// analyzer is one that reads records with some of our readers.
+func (x *Index) analyzer(d Documents) *analyzer {
+	z := newAnalyzer(d, x.log)
+	z.sees = x.pictures != nil
+	return z
 }
 
 // analyze reads a record. body is its bytes, for a sighting those it repeats
@@ -213,7 +225,7 @@ func (z *analyzer) original(a *analysis, reading *message.Reading, j *joined) {
 		}
 	}
 	encrypted := encrypted(whole, text.Body)
-	s.unsearchable = unreadable(whole, reading, text, files, encrypted)
+	s.unsearchable = z.unreadable(whole, reading, text, files, encrypted)
 	body := text.Body
 	if len(body) > MaxText {
 		body = strings.ToValidUTF8(body[:MaxText], "")
@@ -222,6 +234,7 @@ func (z *analyzer) original(a *analysis, reading *message.Reading, j *joined) {
 	a.words = z.w.body(body)
 	z.fileTerms(files)
 	s.unsearchable = cmp.Or(s.unsearchable, z.attachedTerms(a, whole, files))
+	a.waits = a.waits && (a.fragment == nil || a.whole) // Why a part is not searched depends on the others.
 	z.flagTerms(whole, text, files, encrypted)
 	if forgedDate(m, a.meta.Received) {
 		z.w.whole(fieldIs, isForgedDate)
@@ -353,7 +366,7 @@ func has(all []message.Defect, codes ...string) bool {
 }
 
 // unreadable says why the text of a message is not all searched; "" when it is.
-func unreadable(m *message.Message, r *message.Reading, t message.Text, files []message.Attachment, encrypted bool) string {
+func (z *analyzer) unreadable(m *message.Message, r *message.Reading, t message.Text, files []message.Attachment, encrypted bool) string {
 	limit := func(d message.Defect) bool {
 		return strings.Contains(d.Code, "limit") || strings.Contains(d.Code, "too-")
 	}
@@ -372,7 +385,7 @@ func unreadable(m *message.Message, r *message.Reading, t message.Text, files []
 		return reasonCompressed
 	case has(m.Defects, "tnef-unreadable", "tnef-truncated"):
 		return reasonTNEF
-	case strings.TrimSpace(t.Body) == "" && slices.ContainsFunc(files, func(f message.Attachment) bool { return strings.HasPrefix(f.Type, "image/") }):
+	case !z.sees && strings.TrimSpace(t.Body) == "" && slices.ContainsFunc(files, func(f message.Attachment) bool { return strings.HasPrefix(f.Type, "image/") }):
 		return reasonImage
 	}
 	return ""

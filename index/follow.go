@@ -43,6 +43,7 @@ func (x *Index) followOne(ctx context.Context) error {
 		readers, ctx := errgroup.WithContext(inner)
 		readers.Go(func() error { return newReader(x, ctx).follow(runs) })
 		readers.Go(func() error { return rereader{newReader(x, ctx), runs}.follow() })
+		readers.Go(func() error { return newLooking(x, ctx).follow(runs) })
 		return readers.Wait()
 	})
 	g.Go(func() error {
@@ -86,6 +87,9 @@ func (w *applying) write(runs <-chan run) error {
 				return nil
 			}
 			err = w.x.take(r)
+			if r.looked != nil {
+				close(r.looked.applied)
+			}
 		case r := <-w.rewritten:
 			err = w.noteRewritten(r)
 		case <-ready:
@@ -259,7 +263,7 @@ func newReader(x *Index, ctx context.Context) *reader {
 		r.next[s] = m.next
 	}
 	for range runtime.GOMAXPROCS(0) {
-		r.analyzers = append(r.analyzers, newAnalyzer(x.documents, x.log))
+		r.analyzers = append(r.analyzers, x.analyzer(x.documents))
 	}
 	return r
 }

@@ -305,14 +305,19 @@ func (a *applier) partial(doc docID, reason string) error {
 	if err != nil {
 		return err
 	}
-	a.unsearchable(now, -1)
+	a.because(doc, s, reason)
+	return nil
+}
+
+// because changes why a document is not searched, or not all of it.
+func (a *applier) because(doc docID, s *stored, reason string) {
+	a.unsearchable(reasons[a.why[doc]], -1)
 	a.unsearchable(reason, 1)
 	s.unsearchable = reason
 	a.ownView(doc)
 	a.why[doc] = reasonNumber(reason)
 	a.numbers(doc)
 	a.set(docKey(famSummary, doc), s.encode())
-	return nil
 }
 
 // fragments tells of a document which parts of its message are here.

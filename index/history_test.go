@@ -16,6 +16,7 @@ import (
 
 	"polytrace/archive"
 	"polytrace/casework"
+	"polytrace/document"
 	"polytrace/message/auth"
 )
 
@@ -55,8 +56,8 @@ func pick[E any](t *rapid.T, from []E) E { return from[rapid.IntRange(0, len(fro
 
 func (h *history) grow(t *rapid.T) {
 	stream := pick(t, historyStreams)
-	switch rapid.IntRange(0, 26).Draw(t, "what") {
-	case 26:
+	switch rapid.IntRange(0, 28).Draw(t, "what") {
+	case 28:
 		h.search(t)
 	case 0, 1:
 		h.sighting(t, stream)
@@ -83,6 +84,8 @@ func (h *history) grow(t *rapid.T) {
 		h.copy(t, stream)
 	case 13, 14, 15:
 		h.fragment(t, stream)
+	case 16, 17:
+		h.picture(t, stream)
 	default:
 		h.message(t, stream)
 	}
@@ -140,6 +143,44 @@ func (h *history) message(t *rapid.T, stream archive.Stream) {
 	}
 	h.raws = append(h.raws, raw)
 	h.seen = append(h.seen, h.append(archive.Meta{Stream: stream, Source: archive.Source{Queue: "support"}}, raw))
+}
+
+// picture appends a message with a picture, and maybe a text and the same picture inside of it.
+func (h *history) picture(t *rapid.T, stream archive.Stream) {
+	words := pick(t, []string{"disk array", "array disk", "painted", "overflow"})
+	fields := []string{"From: " + pick(t, historyPeople), "To: " + pick(t, historyPeople), "Cc: " + pick(t, historyPeople),
+		fmt.Sprintf("Subject: painted %d", h.made%3), dated(day(2026, 10, 1)), fmt.Sprintf("Message-ID: <p%d@contoso.example>", h.made%3), "Content-Type: multipart/mixed; boundary=B"}
+	body := fmt.Sprintf("--B\nContent-Type: text/plain\n\npicture %d\n--B\nContent-Type: image/png; name=%q\n\n%s\n--B--\n", h.made%3, pick(t, []string{"a.png", "both.png", "locked.png"}), words)
+	raw := mail(body, fields...)
+	h.mail = append(h.mail, historyMail{body, fields})
+	h.raws = append(h.raws, raw)
+	h.seen = append(h.seen, h.append(archive.Meta{Stream: stream}, raw))
+}
+
+// paints reads pictures whose bytes are what is written in them, or leaves them for later.
+func paints(later bool) readBy {
+	return func(name, _ string, content []byte) (document.Text, error) {
+		part := []document.Part{{Where: "corner", Text: string(content)}}
+		var text document.Text
+		if name == "both.png" {
+			text.Parts = part
+		}
+		if name == "locked.png" {
+			text.Reason = document.Encrypted
+			text.Defects = []document.Defect{{Reason: document.Encrypted}}
+		}
+		if later {
+			text.Defects = append(text.Defects, document.Defect{Reason: document.Later})
+			text.Reason = text.Defects[0].Reason
+			return text, nil
+		}
+		text.Pictures = part
+		return text, nil
+	}
+}
+
+func (h *history) reads() (by Documents, pictures Pictures) {
+	return paints(true), paints(false).pictures
 }
 
 // copy appends a message once more, as a mail server sends it to another recipient; some were on
@@ -306,7 +347,7 @@ func saysAll(t tester, x *Index, a *memArchive) string {
 	ctx := context.Background()
 	for _, q := range []string{
 		"", "disk", "disk array", "\"disk array\"", "-disk", "日本", "uberf*", "subject:munchen", "from:jane", "to:@contoso.example", "rcpt:audit",
-		"to:boss", "bcc:audit", "queue:copies", "overflow", "subject:whole", "queue:sales", "is:import", "is:unsearchable", "kind:page", "case:1", "case:2", "has:link", "id:3@contoso.example", "dkim:pass", "dkim:fail", "dkim:none", "after:2026-10-20",
+		"to:boss", "bcc:audit", "queue:copies", "overflow", "subject:whole", "queue:sales", "is:import", "is:unsearchable", "kind:page", "painted", "attachment:disk", "attachment:\"array disk\"", "attachment:\"disk corner\"", "case:1", "case:2", "has:link", "id:3@contoso.example", "dkim:pass", "dkim:fail", "dkim:none", "after:2026-10-20",
 		"thread:{disk}", "thread:(subject:munchen -from:jane)", "-thread:{array}",
 	} {
 		for _, order := range []Sort{Newest, Oldest, Relevance} {
@@ -340,7 +381,13 @@ func saysAll(t tester, x *Index, a *memArchive) string {
 // rebuilt is what an index says that is built from the first record on.
 func rebuilt(t tester, a *memArchive) string {
 	t.Helper()
-	x, stop := followOn(t, vfs.NewMem(), a)
+	return rebuiltAs(t, a, a)
+}
+
+// rebuiltAs is the same with what is set up for a kind of archive.
+func rebuiltAs(t tester, a *memArchive, as Archive) string {
+	t.Helper()
+	x, stop := followOn(t, vfs.NewMem(), as)
 	defer stop()
 	settled(t, x, a)
 	return saysAll(t, x, a)
@@ -380,7 +427,8 @@ func TestRebuildEqualsFollow(t *testing.T) {
 		for what, gone := range map[string]map[archive.Address]bool{
 			"now": h.gone, "before removals were carried out": nil, "when some were": some, "when all were": allGone(h.removed),
 		} {
-			if diff := cmp.Diff(rebuilt(t, h.with(gone)), got); diff != "" {
+			a := h.with(gone)
+			if diff := cmp.Diff(rebuiltAs(t, a, &history{memArchive: a, steps: usualSteps}), got); diff != "" {
 				t.Fatalf("rebuilt as the archive is %s, and followed (-want +got):\n%s", what, diff)
 			}
 		}

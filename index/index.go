@@ -46,6 +46,7 @@ type Config struct {
 
 	Follow    bool                 // The archive follows another one, and does not know all that was received.
 	Documents Documents            // Reads what is attached to mail. Default: it is not read.
+	Pictures  Pictures             // Reads again, with what is written in pictures, what Documents leaves for later. Default: pictures are not read.
 	Urgent    func(time.Time) bool // Whether there is a burst; then mail waits to be indexed, for ten seconds at a time. Default: never.
 	Blind     bool                 // The archive cannot read its mail, and Archive leaves it out: no answer is complete.
 
@@ -162,11 +163,12 @@ type Thread struct {
 
 // Status tells how far the index is.
 type Status struct {
-	Records      int64          `json:"records"`      // Applied and not removed, of all streams with what came in.
-	Removed      int64          `json:"removed"`      // By a decision, of the same streams.
-	Documents    int64          `json:"documents"`    // Searchable, all copies of a message counted once.
-	Unsearchable int64          `json:"unsearchable"` // See List of is:unsearchable.
-	Lag          int64          `json:"lag"`          // Records not applied yet.
+	Records      int64          `json:"records"`            // Applied and not removed, of all streams with what came in.
+	Removed      int64          `json:"removed"`            // By a decision, of the same streams.
+	Documents    int64          `json:"documents"`          // Searchable, all copies of a message counted once.
+	Unsearchable int64          `json:"unsearchable"`       // See List of is:unsearchable.
+	Lag          int64          `json:"lag"`                // Records not applied yet.
+	Pictures     int64          `json:"pictures,omitempty"` // Records whose pictures wait to be read.
 	CompleteTo   time.Time      `json:"complete_to"`
 	Bytes        int64          `json:"bytes"`              // On disk.
 	Reasons      map[string]int `json:"reasons"`            // Unsearchable by reason.

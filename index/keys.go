@@ -43,6 +43,7 @@ import (
 //	'B' doc(4)                      -> JSON           text of attached files, for snippets
 //	'M' watch(4) stream 0x00 position(8) doc(4) -> nothing  a match of a watched search (standing.go)
 //	'S' owner 0x00 name             -> JSON           a saved search (standing.go)
+//	'W' stream 0x00 position(8)     -> nothing        a record whose pictures are to be read (pictures.go)
 //	'x' stream 0x00 position(8)     -> why(1) received(8) a record that is no part of a document (remove.go)
 //	'y' day(4)                      -> uvarint        records received, by UTC day since 1970
 //	'z' subject(8) date(8) doc(4)   -> people         of 's', the replies that name nothing
@@ -82,6 +83,7 @@ const (
 	famRemoved    = 'u'
 	famSighting   = 'v'
 	famWatermark  = 'w'
+	famWaiting    = 'W'
 	famApart      = 'x'
 	famDay        = 'y'
 	famOrphan     = 'z'

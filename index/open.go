@@ -30,6 +30,7 @@ type Index struct {
 	config    Config
 	log       *slog.Logger
 	documents Documents            // Of Config.Documents.
+	pictures  Pictures             // Of Config.Pictures.
 	follow    bool                 // Of Config.Follow.
 	blind     bool                 // Mail is not indexed.
 	urgent    func(time.Time) bool // Of Config.Urgent.
@@ -101,7 +102,7 @@ func openOn(fs vfs.FS, a Archive, c Config) (*Index, error) {
 }
 
 func newIndex(fs vfs.FS, a Archive, c Config, cache *pebble.Cache) *Index {
-	x := &Index{archive: a, fs: fs, config: c, log: c.Log, documents: c.Documents, follow: c.Follow, blind: c.Blind, urgent: c.Urgent, cache: cache,
+	x := &Index{archive: a, fs: fs, config: c, log: c.Log, documents: c.Documents, pictures: c.Pictures, follow: c.Follow, blind: c.Blind, urgent: c.Urgent, cache: cache,
 		changed: make(chan struct{}), asked: make(chan struct{}, 1), queued: make(chan struct{}, 1), wanted: make(chan struct{}, 1), rereadAll: make(chan struct{}, 1)}
 	x.life, x.end = context.WithCancel(context.Background())
 	x.cutters.New = func() any { return newWordCutter() }

@@ -413,7 +413,7 @@ func (r *runner) await(pause time.Duration) {
 		}
 		return n.await(ctx, func(s *state) bool {
 			done, of := n.applied(s)
-			return of-done+s.counts.Queued <= x.config.steps.behind || x.endsAt(s)
+			return of-done+s.counts.Queued <= x.config.steps.behind && x.sawAsMuch(s) || x.endsAt(s)
 		})
 	})
 }
@@ -436,6 +436,14 @@ func (x *Index) await(ctx context.Context, holds func(*state) bool) error {
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// sawAsMuch reports whether no more pictures wait in the next database than in the one that answers, unless
+// that one is to be replaced for what it is: then it is not worth the days that they may take.
+func (x *Index) sawAsMuch(next *state) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.stale != "" || x.broken != nil || next.counts.Waiting <= x.state.counts.Waiting
 }
 
 // endsAt reports whether the database that answers must not any more, given what the next one has seen: it

@@ -352,6 +352,9 @@ func (a *applier) retireOne(doc docID) error {
 func (a *applier) release(doc docID, r arrivalRow) error {
 	m := r.Meta
 	a.delete(addressKey(m.Address()))
+	if err := a.wait(m.Address(), false); err != nil {
+		return err
+	}
 	leads := [][]byte{digestKey(famDigest, m.SHA256)}
 	if r.Same != nil {
 		leads = append(leads, digestKey(famSame, *r.Same))

@@ -87,7 +87,7 @@ func (a *applier) readBy(doc docID, e *analysis, first bool) {
 	}
 	a.read[doc] = noFiles
 	switch {
-	case e.unlooked:
+	case e.unlooked != nil:
 		a.read[doc] = notLookedAt
 	case e.reader != nil:
 		a.read[doc] = a.version(*e.reader)

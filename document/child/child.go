@@ -5,6 +5,7 @@ package child
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -84,30 +85,34 @@ func New(c Config) *Readers {
 // not looked at: with others it is the Reason, document.Limit when time or
 // memory did not suffice and document.Crash when the reader broke.
 func (r *Readers) Read(name, mediaType string, content []byte) (document.Text, error) {
-	r.seats <- struct{}{}
+	return r.ReadContext(context.Background(), name, mediaType, content)
+}
+
+// ReadContext is Read, until a context ends: then the document counts as not looked at.
+func (r *Readers) ReadContext(ctx context.Context, name, mediaType string, content []byte) (document.Text, error) {
+	select {
+	case r.seats <- struct{}{}:
+	case <-ctx.Done():
+		return document.Text{}, ctx.Err()
+	}
 	defer func() { <-r.seats }()
 	q := request{name, mediaType, r.config.Limits, r.config.OCR, r.config.Later, r.config.Time}
 	if p := r.waiting(); p != nil {
-		if text := r.ask(p, q, content); text.Reason != document.Crash {
-			return text, nil
+		text := r.ask(ctx, p, q, content)
+		if text.Reason != document.Crash || ctx.Err() != nil {
+			return text, ctx.Err()
 		} // It may have been lost while it waited, or by what it read before.
 	}
 	p, err := start(r.config)
 	if err != nil {
 		return document.Text{}, fmt.Errorf("start the reader of documents: %w", err)
 	}
-	return r.ask(p, q, content), nil
+	return r.ask(ctx, p, q, content), ctx.Err()
 }
 
-// version is raised when documents are read better than before: those that were
-// read before can then be read again.
-const version = "1"
-
-// Version names what reads the documents.
-func (r *Readers) Version() string { return version }
-
 // ask has a child read a document, which may be the end of the child.
-func (r *Readers) ask(p *process, q request, content []byte) document.Text {
+func (r *Readers) ask(ctx context.Context, p *process, q request, content []byte) document.Text {
+	defer context.AfterFunc(ctx, p.kill)()
 	var late atomic.Bool
 	timer := time.AfterFunc(r.config.most(), func() { late.Store(true); p.kill() })
 	text, err := p.ask(q, content)
@@ -120,6 +125,9 @@ func (r *Readers) ask(p *process, q request, content []byte) document.Text {
 	if err == nil {
 		return text // It came in the last moment.
 	}
+	if ctx.Err() != nil {
+		return document.Text{Reason: document.Crash}
+	}
 	reason := document.Crash
 	if late.Load() || p.outOfMemory() {
 		reason = document.Limit
@@ -128,8 +136,7 @@ func (r *Readers) ask(p *process, q request, content []byte) document.Text {
 	return document.Text{Reason: reason}
 }
 
-// Version tells what the text of a document depends on beside its content: where it is another,
-// the text may be.
+// Version names what reads the documents: where it is another, the text may be.
 func (r *Readers) Version() string {
 	if o := r.config.OCR; o != nil {
 		return fmt.Sprintf("%s+%s %s", document.Version, o.Version, o.Languages)
