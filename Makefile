@@ -6,7 +6,7 @@ VERSITYGW = v1.8.0
 PEBBLE    = v2.10.1
 MINIO     = v0.0.0-20260212201848-7aac2a2c5b7c
 TOOLS     = $(CURDIR)/.tools
-PACKAGES  = age chromium fonts-dejavu-core libgnutls-dane0 libidn12 libnet-ssleay-perl libnsl2 openssl postfix postfix-pcre strace swaks zstd
+PACKAGES  = age chromium fonts-dejavu-core libgnutls-dane0 libidn12 libnet-ssleay-perl libnsl2 openssl postfix postfix-pcre strace swaks tesseract-ocr zstd
 ROOT      = $(if $(filter 0,$(shell id -u)),,sudo)
 
 .PHONY: test test-full unit scripts real race lint build tools fuzz bench

@@ -44,6 +44,7 @@ type app struct {
 	web     atomic.Pointer[webui.Server] // Nil as long.
 	intake  func() webui.Intake          // Nil when no gateway runs.
 	readers *child.Readers               // Of attached files.
+	sighted *child.Readers               // Of attached files with their pictures; nil when nothing reads those.
 	meter   burst.Meter                  // Of the mail that comes in.
 	close   sync.Once
 }
@@ -63,7 +64,7 @@ func openApp(ctx context.Context, s settings, dir string, log *slog.Logger) (*ap
 		return nil, err
 	}
 	a := &app{settings: s, dir: dir, log: log, setup: casework.NewSecret()}
-	a.readers = child.New(child.Config{Command: []string{"/proc/self/exe", "documents"}, As: "polytrace", Cache: filepath.Join(dir, "cache"), Log: log})
+	a.openReaders(ctx)
 	a.hops = a.nextHops
 	a.custody.store = store
 	var stamp func(context.Context, archive.Digest) ([]byte, error)
@@ -111,7 +112,7 @@ func sessionKey(file string) ([]byte, error) {
 
 // openIndex opens the index and the pages over it.
 func (a *app) openIndex() error {
-	x, err := index.Open(a.indexed(), index.Config{Dir: filepath.Join(a.dir, "index"), Log: a.log, Follow: a.settings.follow, Blind: !a.archive.Readable(), Documents: a.readers, Urgent: a.meter.High})
+	x, err := index.Open(a.indexed(), index.Config{Dir: filepath.Join(a.dir, "index"), Log: a.log, Follow: a.settings.follow, Blind: !a.archive.Readable(), Documents: a.readers, Pictures: a.pictures(), Urgent: a.meter.High})
 	if err != nil {
 		return err
 	}
@@ -153,7 +154,7 @@ func (a *app) Close() (err error) {
 		if x := a.index.Load(); x != nil {
 			err = x.Close()
 		}
-		a.readers.Close()
+		a.closeReaders()
 		err = errors.Join(err, a.archive.Close())
 	})
 	return err

@@ -58,6 +58,10 @@ type settings struct {
 		resolver []string
 		servIDs  []string
 	}
+	ocr struct {
+		program   string
+		languages []string // Empty: the usual ones.
+	}
 	log struct {
 		format string
 		level  slog.Level
@@ -116,6 +120,11 @@ func allSettings() []setting {
 		{"evidence.resolver", "", "DNS servers to ask, as IP addresses with or without port, with blanks between; empty: those of the machine.", nameServers},
 		{"evidence.authserv_ids", "", "Mail servers of ours whose Authentication-Results are copied, with blanks between; - for fields that name none, as Exchange Online writes.", func(s *settings, v string) error {
 			s.evidence.servIDs = words(v)
+			return nil
+		}},
+		{"ocr.program", "tesseract", "Program that reads what is written in pictures and scanned pages, called as Tesseract is; empty: they are not read.", text(func(s *settings) *string { return &s.ocr.program })},
+		{"ocr.languages", "", "Languages that it reads, as tesseract --list-langs names them, with blanks between; empty: of eng, deu, fra, spa, ita, por, nld and pol the first four that are installed.", func(s *settings, v string) error {
+			s.ocr.languages = words(v)
 			return nil
 		}},
 		{"outbound.allow", "", "Networks that requests to addresses in settings may reach beside public ones, e.g. 10.1.0.0/16, with blanks between.", prefixes(func(s *settings) *[]netip.Prefix { return &s.private })},
