@@ -225,3 +225,40 @@ func TestTimeForThePicturesOfAMessage(t *testing.T) {
 		t.Errorf("%+v, %v", text, err)
 	}
 }
+
+// What is found in pictures is found all the while that the index is built anew.
+func TestPicturesAreFoundWhileTheIndexIsBuiltAnew(t *testing.T) {
+	g := newGallery()
+	x, stop := followOn(t, vfs.NewMem(), g)
+	defer stop()
+	g.let(1)
+	g.picture("scan.png", "capacitor")
+	settled(t, x, g)
+	built := make(chan error, 1)
+	go func() { built <- x.Rebuild(t.Context(), silently) }()
+	var next *Index
+	until(x, func() bool {
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		next = x.renewal.next
+		return next != nil
+	})
+	until(next, func() bool { return next.now().counts.Waiting == 1 })
+	g.append(archive.Meta{}, mail("pump", "From: jane@contoso.example")) // It looks again whether the next one can take over.
+	until(next, func() bool { return next.now().counts.Documents == 2 })
+	if got := search(t, x, Request{Query: "capacitor"}); got.Total != 1 || len(built) != 0 {
+		t.Errorf("before its pictures are read: %d, %d", got.Total, len(built))
+	}
+	x.mu.Lock()
+	if x.renewal.next != next {
+		t.Error("the next one answers before its pictures are read")
+	}
+	x.mu.Unlock()
+	g.let(1)
+	if err := <-built; err != nil {
+		t.Fatal(err)
+	}
+	if got := search(t, x, Request{Query: "capacitor"}); got.Total != 1 || x.Status().Unsearchable != 0 {
+		t.Errorf("after: %+v", got)
+	}
+}
