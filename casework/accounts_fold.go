@@ -46,7 +46,7 @@ type (
 )
 
 // accountFolds are the folds of the events about accounts.
-var accountFolds = map[EventType]func(*State, decision) error{
+var accountFolds = map[EventType]fold{
 	AccountOpened:   folding((*State).accountOpened),
 	AccountChanged:  folding((*State).accountChanged),
 	AccountMapped:   folding((*State).accountMapped),

@@ -171,7 +171,7 @@ func (s *State) checkRevision(c *caseFile, seen *archive.Position) error {
 	}
 	var since []string
 	for _, e := range c.Log {
-		if e.Position > *seen && e.Type != ShareOpened {
+		if e.Position > *seen && !quiet[e.Type] {
 			since = append(since, fmt.Sprintf("%s (%s)", e.Text, e.At.UTC().Format("2 Jan 15:04 UTC")))
 		}
 	}

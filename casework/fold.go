@@ -76,46 +76,63 @@ type decision struct {
 	pos archive.Position
 }
 
-// apply calls the fold of the event's type. A fold that returns an error has
-// changed nothing.
-func (s *State) apply(d decision) error {
-	switch d.Type {
-	case UserAdded:
-		return with(d, s.userAdded)
-	case UserChanged:
-		return with(d, s.userChanged)
-	case PasswordSet:
-		return with(d, s.passwordSet)
-	case UserDisabled:
-		return with(d, s.userDisabled)
-	case UserEnabled:
-		return with(d, s.userEnabled)
-	case TokenCreated:
-		return with(d, s.tokenCreated)
-	case TokenRevoked:
-		return with(d, s.tokenRevoked)
-	case CaseOpened:
-		return with(d, s.caseOpened)
+// Folds of events, and of those that concern one case. One that returns an error has changed nothing.
+type (
+	fold     = func(*State, decision) error
+	caseFold = func(*State, *caseFile, decision) error
+)
+
+var (
+	folds     = together(userFolds, queueFolds, retentionFolds, threadFolds, accountFolds, searchFolds)
+	caseFolds = together(fileFolds)
+)
+
+// together brings the folds of several areas into one table.
+func together[F any](areas ...map[EventType]F) map[EventType]F {
+	all := map[EventType]F{}
+	for _, area := range areas {
+		for t, f := range area {
+			if _, had := all[t]; had {
+				panic("casework: two folds of " + string(t))
+			}
+			all[t] = f
+		}
 	}
-	if fold, ok := queueFolds[d.Type]; ok {
-		return fold(s, d)
-	}
-	if fold, ok := retentionFolds[d.Type]; ok {
-		return fold(s, d)
-	}
-	if fold, ok := threadFolds[d.Type]; ok {
-		return fold(s, d)
-	}
-	if fold, ok := accountFolds[d.Type]; ok {
-		return fold(s, d)
-	}
-	if fold, ok := searchFolds[d.Type]; ok {
-		return fold(s, d)
-	}
-	return s.applyToCase(d)
+	return all
 }
 
-func (s *State) applyToCase(d decision) error {
+// userFolds are the folds of events about people, and of those that begin something.
+var userFolds = map[EventType]fold{
+	UserAdded:    folding((*State).userAdded),
+	UserChanged:  folding((*State).userChanged),
+	PasswordSet:  folding((*State).passwordSet),
+	UserDisabled: folding((*State).userDisabled),
+	UserEnabled:  folding((*State).userEnabled),
+	TokenCreated: folding((*State).tokenCreated),
+	TokenRevoked: folding((*State).tokenRevoked),
+	CaseOpened:   folding((*State).caseOpened),
+}
+
+// fileFolds are the folds of events about cases, and what they cite, say and show.
+var fileFolds = map[EventType]caseFold{
+	CaseChanged:     onCase((*State).caseChanged),
+	CaseOwned:       onCase((*State).caseOwned),
+	NoteAdded:       onCase((*State).noteAdded),
+	CitationAdded:   onCase((*State).citationAdded),
+	CitationRemoved: onCase((*State).citationRemoved),
+	ShareCreated:    onCase((*State).shareCreated),
+	ShareRevoked:    onCase((*State).shareRevoked),
+	ShareOpened:     onCase((*State).shareOpened),
+}
+
+// quiet are events that nobody who changes a case has to see first: they decide nothing about it.
+var quiet = map[EventType]bool{ShareOpened: true}
+
+// apply calls the fold of the event's type.
+func (s *State) apply(d decision) error {
+	if fold, ok := folds[d.Type]; ok {
+		return fold(s, d)
+	}
 	c := s.file(d.Case)
 	fold, ok := caseFolds[d.Type]
 	switch {
@@ -125,18 +142,6 @@ func (s *State) applyToCase(d decision) error {
 		return fmt.Errorf("there is no case %d", d.Case)
 	}
 	return fold(s, c, d)
-}
-
-// caseFolds are the folds of events that concern one case.
-var caseFolds = map[EventType]func(*State, *caseFile, decision) error{
-	CaseChanged:     onCase((*State).caseChanged),
-	CaseOwned:       onCase((*State).caseOwned),
-	NoteAdded:       onCase((*State).noteAdded),
-	CitationAdded:   onCase((*State).citationAdded),
-	CitationRemoved: onCase((*State).citationRemoved),
-	ShareCreated:    onCase((*State).shareCreated),
-	ShareRevoked:    onCase((*State).shareRevoked),
-	ShareOpened:     onCase((*State).shareOpened),
 }
 
 // with decodes an event's data for its fold.
@@ -150,7 +155,7 @@ func with[D any](d decision, fold func(decision, D) error) error {
 
 // onCase is with for the fold of an event that concerns one case. It returns
 // the line of the case's log that the event makes.
-func onCase[D any](fold func(*State, *caseFile, decision, D) (Entry, error)) func(*State, *caseFile, decision) error {
+func onCase[D any](fold func(*State, *caseFile, decision, D) (Entry, error)) caseFold {
 	return func(s *State, c *caseFile, d decision) error {
 		return with(d, func(d decision, data D) error {
 			entry, err := fold(s, c, d, data)
@@ -167,7 +172,7 @@ func (s *State) record(c *caseFile, d decision, e Entry) {
 	e.Position, e.Type, e.Actor, e.At = d.pos, d.Type, s.actor(d.Actor), d.At
 	c.Log = append(c.Log, e)
 	c.Revision = d.pos
-	if d.Type != ShareOpened {
+	if !quiet[d.Type] {
 		c.decided, c.Changed = d.pos, d.At
 	}
 }

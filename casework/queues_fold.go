@@ -7,7 +7,7 @@ import (
 )
 
 // queueFolds are the folds of the events that say which mail is taken.
-var queueFolds = map[EventType]func(*State, decision) error{
+var queueFolds = map[EventType]fold{
 	QueueAdded:     folding((*State).queueAdded),
 	QueueChanged:   folding((*State).queueChanged),
 	QueueRotated:   folding((*State).queueRotated),

@@ -77,7 +77,7 @@ type Order struct {
 }
 
 // retentionFolds are the folds of the events that decide what is kept.
-var retentionFolds = map[EventType]func(*State, decision) error{
+var retentionFolds = map[EventType]fold{
 	ClassSet:         folding((*State).classSet),
 	HoldPlaced:       folding((*State).holdPlaced),
 	HoldExtended:     folding((*State).holdExtended),
@@ -90,7 +90,7 @@ var retentionFolds = map[EventType]func(*State, decision) error{
 }
 
 // folding is with for a method of the state.
-func folding[D any](fold func(*State, decision, D) error) func(*State, decision) error {
+func folding[D any](fold func(*State, decision, D) error) fold {
 	return func(s *State, d decision) error {
 		return with(d, func(d decision, data D) error { return fold(s, d, data) })
 	}

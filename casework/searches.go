@@ -140,7 +140,7 @@ func (all Searches) Queries(actor string) map[string]string {
 }
 
 // searchFolds are the folds of the events about saved searches.
-var searchFolds = map[EventType]func(*State, decision) error{
+var searchFolds = map[EventType]fold{
 	SearchSaved:   folding((*State).searchSaved),
 	SearchRemoved: folding((*State).searchRemoved),
 	SearchSeen:    folding((*State).searchSeen),

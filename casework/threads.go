@@ -166,7 +166,7 @@ func checkCorrection(reason string, all ...Named) error {
 }
 
 // threadFolds are the folds of events about conversations.
-var threadFolds = map[EventType]func(*State, decision) error{
+var threadFolds = map[EventType]fold{
 	ThreadSplit: func(s *State, d decision) error {
 		return with(d, func(d decision, data ThreadSplitData) error { return s.corrected(d, data.Message) })
 	},
