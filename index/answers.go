@@ -17,12 +17,18 @@ import (
 	"polytrace/message"
 )
 
-// look opens a snapshot for one question.
+// look opens a snapshot for one question. Questions take turns, those that came first before the others: what
+// is answered at a time is what the processors can do, so that a short one does not wait while many
+// take each a slice of them.
 func (x *Index) look(ctx context.Context, ask func(*finder) error) error {
 	return x.Within(Within{}).look(ctx, func(f *finder, _ *state) error { return ask(f) })
 }
 
 func (r Reader) look(ctx context.Context, ask func(*finder, *state) error) error {
+	if err := r.x.turns.Acquire(ctx, 1); err != nil {
+		return context.Cause(ctx)
+	}
+	defer r.x.turns.Release(1)
 	s, snap, release, err := r.x.sight()
 	if err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -16,6 +17,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/bloom"
 	"github.com/cockroachdb/pebble/v2/sstable"
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"golang.org/x/sync/semaphore"
 
 	"polytrace/archive"
 )
@@ -46,7 +48,8 @@ type Index struct {
 	following sync.Mutex     // held by Run
 	leaving   sync.WaitGroup // Of databases that are closed and deleted.
 
-	sighting sync.RWMutex // Held for writing while a removal is committed and shown; see sight.
+	turns    *semaphore.Weighted // Of questions.
+	sighting sync.RWMutex        // Held for writing while a removal is committed and shown; see sight.
 
 	mu        sync.Mutex // guards what follows, and database.state
 	*database            // That answers. Only Run replaces it; see rebuild.go.
@@ -103,7 +106,8 @@ func openOn(fs vfs.FS, a Archive, c Config) (*Index, error) {
 
 func newIndex(fs vfs.FS, a Archive, c Config, cache *pebble.Cache) *Index {
 	x := &Index{archive: a, fs: fs, config: c, log: c.Log, documents: c.Documents, pictures: c.Pictures, follow: c.Follow, blind: c.Blind, urgent: c.Urgent, cache: cache,
-		changed: make(chan struct{}), asked: make(chan struct{}, 1), queued: make(chan struct{}, 1), wanted: make(chan struct{}, 1), rereadAll: make(chan struct{}, 1)}
+		changed: make(chan struct{}), asked: make(chan struct{}, 1), queued: make(chan struct{}, 1), wanted: make(chan struct{}, 1), rereadAll: make(chan struct{}, 1),
+		turns: semaphore.NewWeighted(int64(runtime.GOMAXPROCS(0)))}
 	x.life, x.end = context.WithCancel(context.Background())
 	x.cutters.New = func() any { return newWordCutter() }
 	return x

@@ -66,17 +66,20 @@ func (v *view) daily(hits docSet, zone *time.Location) daily {
 		d.starts, limits = append(d.starts, start), append(limits, start.UnixMilli())
 	}
 	d.counts = make([]int, len(limits)-1)
+	at := 0
 	for i, w := range hits {
 		for ; w != 0; w &= w - 1 {
 			ms := v.date[i*64+bits.TrailingZeros64(w)]
-			day := min(int((ms-limits[0])/dayMillis), len(d.counts)-1)
-			for ms < limits[day] { // Where clocks were changed, some days are longer.
-				day--
+			if ms < limits[at] || ms >= limits[at+1] { // Most come on the day of the one before.
+				at = min(int((ms-limits[0])/dayMillis), len(d.counts)-1)
+				for ms < limits[at] { // Where clocks were changed, some days are longer.
+					at--
+				}
+				for ms >= limits[at+1] {
+					at++
+				}
 			}
-			for ms >= limits[day+1] {
-				day++
-			}
-			d.counts[day]++
+			d.counts[at]++
 		}
 	}
 	return d
