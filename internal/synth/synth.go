@@ -6,6 +6,7 @@
 //	words of a text       log-normal; median 270, mean 490, one in a hundred over 3,900
 //	how often a word is   log10 p = -1.73 - 0.3 log10 r - 0.15 (log10 r)², r its rank: the most frequent is 1.9 % of all,
 //	                      the tenth 0.7 %, the thousandth 0.016 %, the ten-thousandth 0.0005 %
+//	frequent words        the first ranks are function words of English, the others spelled by rule
 //	words met once        9 in 1,000: numbers, names, hexadecimal digits
 //	quotes                38 % of the words, from the message answered
 //	answers               77 %, most to one of the twenty before; References name up to ten
@@ -50,6 +51,7 @@ func New(seed uint64) *Mail {
 	for rank := range m.words {
 		m.words[rank] = spell(rank)
 	}
+	copy(m.words, frequent)
 	m.drawn = draws(Words, func(rank float64) float64 {
 		l := math.Log10(rank)
 		return math.Pow(10, -0.3*l-0.15*l*l)
@@ -72,6 +74,9 @@ func draws(n int, share func(rank float64) float64) []uint32 {
 	}
 	return out
 }
+
+// frequent are the words of ranks 0 and up: those of which every sentence has some, as in English.
+var frequent = strings.Fields("the to of and in is for that this it on with as be are not you if or from but we by at an all can so which there was will has when do would what use up any they just should only then out also into than them these about my our their your me i a he she his her who how may now one other been had were its could no did does us am very well because over most where first two after made back")
 
 // spell makes a word of a rank: frequent ones are short, and neighbours in rank do not begin alike.
 func spell(rank int) string {
