@@ -76,7 +76,7 @@ func draws(n int, share func(rank float64) float64) []uint32 {
 }
 
 // frequent are the words of ranks 0 and up: those of which every sentence has some, as in English.
-var frequent = strings.Fields("the to of and in is for that this it on with as be are not you if or from but we by at an all can so which there was will has when do would what use up any they just should only then out also into than them these about my our their your me i a he she his her who how may now one other been had were its could no did does us am very well because over most where first two after made back")
+var frequent = strings.Fields("the to of and in is for that this it on with as be are not you if or from but we by at an all can so which there was will has when do would what use up any they just should only then out also into than them these about my our their your me i a he she his her who how may now one other been had its could did does us am very well because over most where first two after such those through while being many much each both without against still thanks please let see got end down off too since")
 
 // spell makes a word of a rank: frequent ones are short, and neighbours in rank do not begin alike.
 func spell(rank int) string {
