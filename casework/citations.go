@@ -100,6 +100,9 @@ func (c RemoveCitation) Check(s *State, now time.Time) ([]Event, error) {
 			return nil, refuse(Conflict, "ID", "Guests can see citation %d by %s. Revoke that link first, then withdraw the citation.", c.ID, share.label())
 		}
 	}
+	if item := file.restingOn(c.ID); item != "" {
+		return nil, refuse(Conflict, "ID", "%s rests on citation %d alone. Give it another source first, or take it back.", sentence(item, ""), c.ID)
+	}
 	return newEvent(CitationRemoved, c.Case, c.Reason, CitationRemovedData{c.ID, cited.Record})
 }
 

@@ -111,13 +111,15 @@ func (o *office) reopen() *Desk {
 	return d
 }
 
-func (o *office) do(c Command) archive.Position { o.t.Helper(); return o.as("root", c) }
+func (o *office) do(list ...Command) archive.Position { o.t.Helper(); return o.as("root", list...) }
 
-func (o *office) as(actor string, c Command) archive.Position {
+func (o *office) as(actor string, list ...Command) (at archive.Position) {
 	o.t.Helper()
-	at, err := o.desk.Do(context.Background(), actor, c)
-	if err != nil {
-		o.t.Fatalf("%T: %v", c, err)
+	for _, c := range list {
+		var err error
+		if at, err = o.desk.Do(context.Background(), actor, c); err != nil {
+			o.t.Fatalf("%T: %v", c, err)
+		}
 	}
 	return at
 }

@@ -84,7 +84,7 @@ type (
 
 var (
 	folds     = together(userFolds, queueFolds, retentionFolds, threadFolds, accountFolds, searchFolds)
-	caseFolds = together(fileFolds)
+	caseFolds = together(fileFolds, statementFolds)
 )
 
 // together brings the folds of several areas into one table.

@@ -74,6 +74,20 @@ func anyCommand(t *rapid.T) Command {
 		SaveSearch{Name: name, Query: text, Watch: true},
 		RemoveSearch{Owner: name, Name: name},
 		SeeSearch{Owner: name, Name: name, Upto: Positions{archive.Mail: archive.Position(id)}},
+		OpenIssue{number, text, revision},
+		OpenIssue{Case: 101, Title: "Pumps"},
+		ChangeIssue{Case: number, ID: id, Title: &text, State: new(rapid.SampledFrom([]IssueState{IssueOpen, IssueSolved, "lost"}).Draw(t, "issue"))},
+		StateFact{Case: 101, Text: text + "f", Issue: id % 2, Cites: ids, When: drawWhen(t), Accepted: id > 2, Revision: revision},
+		ChangeFact{Case: 101, ID: id, Text: &text, Cites: ids, When: drawWhen(t)},
+		ChangeFact{Case: 101, ID: id, Status: new(rapid.SampledFrom([]FactStatus{FactProposed, FactAccepted, FactRejected, FactSuperseded, "lost"}).Draw(t, "fact")), Better: id + 1, Issue: &severity},
+		MakeDecision{Case: 101, Text: text + "d", Why: text + "w", Alternatives: []string{text}, Cites: ids, Supersedes: id / 2},
+		MakeCommitment{Case: 101, Direction: rapid.SampledFrom([]Direction{Ours, Theirs, "", "lost"}).Draw(t, "direction"), What: text + "p", Due: drawWhen(t), Cites: ids},
+		MakeCommitment{Case: 101, What: "call", Cites: ids[:len(ids)/2], Debtor: Party{User: name}},
+		MoveCommitment{Case: 101, ID: id, What: text, Due: drawWhen(t), Cites: ids},
+		EndCommitment{Case: 101, ID: id, How: rapid.SampledFrom([]Ending{Met, Missed, Waived, "lost"}).Draw(t, "end"), When: drawDay(t), Cites: ids},
+		ReopenCommitment{Case: 101, ID: id, Reason: text},
+		SetKeyDate{Case: 101, Label: text, When: When{start, start.AddDate(0, 0, id), "day", ""}, Cites: ids},
+		RemoveKeyDate{Case: 101, ID: id},
 		Expire{archive.Mail, []archive.PackInfo{pack(archive.Mail, archive.Position(100*id), 5, start.AddDate(0, 0, -id))}},
 	}
 	return rapid.SampledFrom(commands).Draw(t, "command")
@@ -85,6 +99,13 @@ func drawDay(t *rapid.T) time.Time {
 		return start.AddDate(0, 0, n)
 	}
 	return time.Time{}
+}
+
+func drawWhen(t *rapid.T) *When {
+	if n := rapid.IntRange(-1, 5).Draw(t, "when"); n >= 0 {
+		return &When{start, start.AddDate(0, 0, n), "day", "in some days"}
+	}
+	return nil
 }
 
 func drawRevision(t *rapid.T) *archive.Position {
@@ -164,6 +185,11 @@ func checkInvariants(t *rapid.T, s *State) {
 		if c.Owner != "" && c.Status != Closed && !owner.may(Role.Works) {
 			t.Fatalf("case %d is owned by %q, who cannot work", c.Number, c.Owner)
 		}
+		for _, x := range c.Withdrawn {
+			if item := c.restingOn(x.ID); item != "" {
+				t.Fatalf("case %d: %s rests on citation %d, which was withdrawn", c.Number, item, x.ID)
+			}
+		}
 		if c.Title == "" || c.Severity < 1 || c.Severity > 4 || !c.Status.Valid() {
 			t.Fatalf("case %+v", c)
 		}
@@ -219,6 +245,21 @@ func checkCase(t *rapid.T, c Case) {
 	for i, n := range c.Notes {
 		if n.ID != i+1 || !all(n.Cites) {
 			t.Fatalf("note %+v", n)
+		}
+	}
+	for i, f := range c.Facts {
+		if f.ID != i+1 || !all(f.Cites) || f.Issue > len(c.Issues) || f.Better > len(c.Facts) || f.Status == FactAccepted && len(f.Cites) == 0 {
+			t.Fatalf("fact %+v", f)
+		}
+	}
+	for i, d := range c.Decisions {
+		if d.ID != i+1 || !all(d.Cites) || d.Supersedes > len(c.Decisions) || d.Superseded > len(c.Decisions) || d.Why == "" {
+			t.Fatalf("decision %+v", d)
+		}
+	}
+	for i, p := range c.Commitments {
+		if p.ID != i+1 || !all(p.Cites) || len(p.Cites) == 0 || p.What == "" {
+			t.Fatalf("promise %+v", p)
 		}
 	}
 	for i, x := range c.Shares {

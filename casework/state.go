@@ -135,8 +135,15 @@ type Case struct {
 	Citations []Citation       `json:"citations"`
 	Withdrawn []Citation       `json:"withdrawn,omitempty"` // Removed again; notes may still name them.
 	Notes     []Note           `json:"notes"`
-	Shares    []Share          `json:"shares"`
-	Log       []Entry          `json:"log"` // Every event of the case, oldest first.
+
+	Issues      []Issue      `json:"issues,omitempty"`
+	Facts       []Fact       `json:"facts,omitempty"`
+	Decisions   []Decision   `json:"decisions,omitempty"`
+	Commitments []Commitment `json:"commitments,omitempty"`
+	KeyDates    []KeyDate    `json:"key_dates,omitempty"`
+
+	Shares []Share `json:"shares"`
+	Log    []Entry `json:"log"` // Every event of the case, oldest first.
 }
 
 // Citation is a message brought into a case as evidence, with the words that
@@ -198,4 +205,5 @@ type Entry struct {
 	Citation int              `json:"citation,omitempty"` // ID, when it is about one.
 	Note     int              `json:"note,omitempty"`
 	Share    int              `json:"share,omitempty"`
+	Item     string           `json:"item,omitempty"` // "fact-3", when it is about a statement.
 }

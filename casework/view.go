@@ -210,6 +210,7 @@ func (s *State) Overview() []Case {
 	return s.list(func(c *caseFile) Case {
 		head := c.Case
 		head.Citations, head.Withdrawn, head.Notes, head.Shares, head.Log = nil, nil, nil, nil, nil
+		head.Issues, head.Facts, head.Decisions, head.Commitments, head.KeyDates = nil, nil, nil, nil, nil
 		return head
 	})
 }
@@ -308,7 +309,18 @@ func (c *Case) clone() Case {
 	for i := range d.Shares {
 		d.Shares[i] = d.Shares[i].clone()
 	}
+	d.Issues = slices.Clone(c.Issues)
+	d.Facts, d.Decisions = each(c.Facts, Fact.clone), each(c.Decisions, Decision.clone)
+	d.Commitments, d.KeyDates = each(c.Commitments, Commitment.clone), each(c.KeyDates, KeyDate.clone)
 	return d
+}
+
+// each is a list of copies; nil of an empty one.
+func each[T any](list []T, clone func(T) T) (out []T) {
+	for _, x := range list {
+		out = append(out, clone(x))
+	}
+	return out
 }
 
 func (s Share) clone() Share {
