@@ -3,7 +3,6 @@ package webui
 import (
 	"context"
 	"strconv"
-	"strings"
 	"time"
 
 	"polytrace/archive"
@@ -137,12 +136,10 @@ type changeCaseIn struct {
 func (in *changeCaseIn) commands() ([]casework.Command, error) {
 	b := in.Body
 	revision := b.Revision
-	if tag := in.IfMatch; tag != "" && tag != "*" {
-		n, err := strconv.ParseUint(strings.Trim(tag, `"`), 10, 64)
-		if err != nil {
-			return nil, &casework.Refusal{Code: casework.Invalid, Field: "If-Match", Text: "If-Match is not the ETag of a case: " + tag + ". Send the one that came with the case."}
-		}
-		revision = new(archive.Position(n))
+	if seen, err := revisionOf(in.IfMatch); err != nil {
+		return nil, err
+	} else if seen != nil {
+		revision = seen
 	}
 	var list []casework.Command
 	if b.Title != nil || b.Account != nil || b.Status != nil || b.Severity != nil {

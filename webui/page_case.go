@@ -6,6 +6,7 @@ import (
 	"errors"
 	"html/template"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -75,6 +76,15 @@ type caseView struct {
 	Removed    string       // Instead of it: why there is nothing to open.
 	Quote      string       // Of the opened citation.
 	Names      names
+	Issues     []issueView
+	Facts      []statement // Of no issue.
+	Decisions  []statement // The last one first.
+	Promises   []statement
+	Promised   []statement // Not ended.
+	Accepted   []statement // Facts.
+	Dates      []statement
+	Kinds      []string      // Of dates.
+	Held       *heldForm     // A form that was refused; nil as a rule.
 	Latest     *evidenceView // The newest cited message.
 	Unsource   int           // Notes without a source.
 	Links      accountLinks
@@ -129,6 +139,11 @@ func namesOf(users []casework.User) names {
 }
 
 func (s *Server) showCase(w http.ResponseWriter, r *http.Request) error {
+	return s.caseHeld(w, r, http.StatusOK, nil)
+}
+
+// caseHeld shows a case, with a form that was refused.
+func (s *Server) caseHeld(w http.ResponseWriter, r *http.Request, code int, held *heldForm) error {
 	snap, err := s.snapshot(r)
 	if err != nil {
 		return err
@@ -140,11 +155,12 @@ func (s *Server) showCase(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.render(w, r, http.StatusOK, "case", view{Title: "C-" + strconv.Itoa(snap.c.Number) + " " + snap.c.Title, Nav: "cases", Page: v})
+	v.Held = held
+	return s.render(w, r, code, "case", view{Title: "C-" + strconv.Itoa(snap.c.Number) + " " + snap.c.Title, Nav: "cases", Page: v})
 }
 
 func (s *Server) caseView(r *http.Request, snap snapshot) (*caseView, error) {
-	v := &caseView{Case: snap.c, Owner: snap.names.Of(snap.c.Owner), Statuses: casework.Statuses(), Severities: []int{1, 2, 3, 4}, Names: snap.names, Links: snap.links}
+	v := &caseView{Case: snap.c, Owner: snap.names.Of(snap.c.Owner), Statuses: casework.Statuses(), Severities: []int{1, 2, 3, 4}, Names: snap.names, Links: snap.links, Kinds: casework.KeyDateKinds}
 	for _, u := range snap.users {
 		if !u.Disabled && slices.ContainsFunc(u.Roles, casework.Role.Works) {
 			v.Owners = append(v.Owners, u)
@@ -166,6 +182,7 @@ func (s *Server) caseView(r *http.Request, snap snapshot) (*caseView, error) {
 		}
 		v.Notes = append(v.Notes, view)
 	}
+	v.fillStatements(chips, s.config.Now())
 	for _, x := range snap.c.Shares {
 		v.Shares = append(v.Shares, shareView{x, snap.names.Of(x.By), x.Live(s.config.Now())})
 	}
@@ -360,31 +377,22 @@ func casePath(number int) string { return "/cases/" + strconv.Itoa(number) }
 
 // changeCase changes title, account, status and severity.
 func (s *Server) changeCase(w http.ResponseWriter, r *http.Request) error {
-	snap, err := s.snapshot(r)
-	if err != nil {
-		return err
-	}
-	c := casework.ChangeCase{Case: snap.c.Number, Reason: r.FormValue("reason"), Revision: revision(r)}
-	if r.Form.Has("title") {
-		title := r.FormValue("title")
-		c.Title = &title
-	}
-	if r.Form.Has("account") {
-		account := r.FormValue("account")
-		c.Account = &account
-	}
-	if r.Form.Has("status") {
-		status := casework.Status(r.FormValue("status"))
-		c.Status = &status
-	}
-	if r.Form.Has("severity") {
-		severity := number0(r.FormValue("severity"))
-		c.Severity = &severity
-	}
-	if err := s.do(r, c); err != nil {
-		return err
-	}
-	return s.done(w, r, casePath(snap.c.Number), "The case is changed.")
+	return s.onCase(w, r, "change", "brief", "The case is changed.", func(snap snapshot) (casework.Command, error) {
+		c := casework.ChangeCase{Case: snap.c.Number, Reason: r.PostForm.Get("reason"), Revision: revision(r)}
+		if r.PostForm.Has("title") {
+			c.Title = new(r.PostForm.Get("title"))
+		}
+		if r.PostForm.Has("account") {
+			c.Account = new(r.PostForm.Get("account"))
+		}
+		if r.PostForm.Has("status") {
+			c.Status = new(casework.Status(r.PostForm.Get("status")))
+		}
+		if r.PostForm.Has("severity") {
+			c.Severity = new(number0(r.PostForm.Get("severity")))
+		}
+		return c, nil
+	})
 }
 
 // revision is the state of the case that the form was made from.
@@ -399,34 +407,21 @@ func revision(r *http.Request) *archive.Position {
 
 // assignCase gives the case to an owner.
 func (s *Server) assignCase(w http.ResponseWriter, r *http.Request) error {
-	snap, err := s.snapshot(r)
-	if err != nil {
-		return err
-	}
 	owner := r.FormValue("owner")
-	if err := s.do(r, casework.AssignCase{Case: snap.c.Number, Owner: owner, Reason: r.FormValue("reason"), Revision: revision(r)}); err != nil {
-		return err
+	done := "Nobody owns the case now."
+	if u, ok := s.user(owner); ok {
+		done = fullName(u) + " owns the case now."
 	}
-	text := "Nobody owns the case now."
-	if owner != "" {
-		text = snap.names.Of(owner) + " owns the case now."
-	}
-	return s.done(w, r, casePath(snap.c.Number), text)
+	return s.onCase(w, r, "owner", "brief", done, func(snap snapshot) (casework.Command, error) {
+		return casework.AssignCase{Case: snap.c.Number, Owner: owner, Reason: r.PostForm.Get("reason"), Revision: revision(r)}, nil
+	})
 }
 
 // addNote adds an internal remark, with the citations it rests on.
 func (s *Server) addNote(w http.ResponseWriter, r *http.Request) error {
-	snap, err := s.snapshot(r)
-	if err != nil {
-		return err
-	}
-	if err := r.ParseForm(); err != nil {
-		return &statusError{http.StatusBadRequest, "The form could not be read. Go back and try again.", err}
-	}
-	if err := s.do(r, casework.AddNote{Case: snap.c.Number, Text: r.FormValue("text"), Cites: numbers(r.Form["cite"])}); err != nil {
-		return err
-	}
-	return s.done(w, r, casePath(snap.c.Number)+"#notes", "The note is kept.")
+	return s.onCase(w, r, "note", "notes", "The note is kept.", func(snap snapshot) (casework.Command, error) {
+		return casework.AddNote{Case: snap.c.Number, Text: r.PostForm.Get("text"), Cites: numbers(r.PostForm["cite"])}, nil
+	})
 }
 
 func numbers(list []string) []int {
@@ -459,6 +454,9 @@ type citeForm struct {
 	Title   string
 	Quote   string
 	Comment string
+	As      string // What the words are besides evidence: fact, ours, theirs or date; "" nothing.
+	Text    string // That, in the caller's words.
+	Due     string // A day.
 	Error   string
 }
 
@@ -496,7 +494,8 @@ func (s *Server) cite(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	f := &citeForm{Chosen: number0(r.FormValue("case")), New: r.FormValue("case") == "new", Title: r.FormValue("title"), Quote: r.FormValue("quote"), Comment: r.FormValue("comment")}
+	f := &citeForm{Chosen: number0(r.FormValue("case")), New: r.FormValue("case") == "new", Title: r.FormValue("title"), Quote: r.FormValue("quote"), Comment: r.FormValue("comment"),
+		As: r.FormValue("as"), Text: r.FormValue("text"), Due: r.FormValue("due")}
 	number, err := s.citeInto(r, at, f)
 	var refusal *casework.Refusal
 	if errors.As(err, &refusal) {
@@ -506,7 +505,16 @@ func (s *Server) cite(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.done(w, r, casePath(number)+"#evidence", "Added to C-"+strconv.Itoa(number)+" as evidence.")
+	part, as := "evidence", "evidence"
+	switch f.As {
+	case "fact":
+		part, as = "facts", "a fact"
+	case "ours", "theirs":
+		part, as = "promises", "a promise"
+	case "date":
+		part, as = "dates", "a date"
+	}
+	return s.done(w, r, casePath(number)+"#"+part, "Added to C-"+strconv.Itoa(number)+" as "+as+".")
 }
 
 func (s *Server) citeInto(r *http.Request, at archive.Address, f *citeForm) (number int, err error) {
@@ -524,5 +532,79 @@ func (s *Server) citeInto(r *http.Request, at archive.Address, f *citeForm) (num
 	if number == 0 {
 		return 0, &casework.Refusal{Code: casework.Invalid, Field: "Case", Text: "Choose the case that this belongs to, or open a new one."}
 	}
-	return number, s.do(r, casework.Cite{Case: number, Citation: c})
+	if f.As == "" {
+		return number, s.do(r, casework.Cite{Case: number, Citation: c})
+	}
+	said, err := s.saying(f, number)
+	if err != nil {
+		return 0, err
+	}
+	id, err := s.cited(r, number, c)
+	if err != nil {
+		return 0, err
+	}
+	return number, s.do(r, said(id))
+}
+
+// cited cites words, if they are not cited yet, and returns the ID of the citation.
+func (s *Server) cited(r *http.Request, number int, c casework.Citation) (int, error) {
+	had := 0
+	find := func() {
+		s.config.Desk.Read(func(state *casework.State) {
+			if of, ok := state.Case(number); ok {
+				for _, x := range of.Citations {
+					if x.SHA256 == c.SHA256 && x.Part == c.Part && x.Start == c.Start && x.End == c.End {
+						had = x.ID
+					}
+				}
+			}
+		})
+	}
+	if find(); had != 0 {
+		return had, nil
+	}
+	err := s.do(r, casework.Cite{Case: number, Citation: c})
+	find()
+	return had, err
+}
+
+// saying is the command that makes a statement of words that are cited. What it cannot be made of is
+// refused before they are.
+func (s *Server) saying(f *citeForm, number int) (func(id int) casework.Command, error) {
+	text := cmp.Or(strings.TrimSpace(f.Text), strings.TrimSpace(f.Quote))
+	if text == "" {
+		return nil, &casework.Refusal{Code: casework.Invalid, Field: "Text", Text: "Select the words, or write what the message says."}
+	}
+	due, err := s.typedWhen(url.Values{"due": {f.Due}})
+	if err != nil {
+		return nil, err
+	}
+	switch f.As {
+	case "fact":
+		return func(id int) casework.Command {
+			return casework.StateFact{Case: number, Text: text, Cites: []int{id}, Accepted: true}
+		}, nil
+	case "ours", "theirs":
+		return func(id int) casework.Command {
+			return casework.MakeCommitment{Case: number, Direction: casework.Direction(f.As), What: text, Due: due, Cites: []int{id}}
+		}, nil
+	case "date":
+		if due == nil {
+			return nil, &casework.Refusal{Code: casework.Invalid, Field: "When", Text: "Choose the day that the words say."}
+		}
+		return func(id int) casework.Command {
+			return casework.SetKeyDate{Case: number, Label: oneLine(text), When: *due, Cites: []int{id}}
+		}, nil
+	}
+	return nil, &casework.Refusal{Code: casework.Invalid, Field: "As", Text: "Words can be a fact, a promise or a date."}
+}
+
+// oneLine is a text as a title.
+func oneLine(text string) string {
+	const most = 200
+	text = strings.Join(strings.Fields(text), " ")
+	if runes := []rune(text); len(runes) > most {
+		text = string(runes[:most-1]) + "…"
+	}
+	return text
 }

@@ -32,6 +32,17 @@ func escalation(f *fixture) (at archive.Address) {
 	if r := w.post("/cases/101/notes", url.Values{"text": {"They need the firmware."}, "cite": {"1"}}); r.code != http.StatusSeeOther {
 		f.t.Fatalf("note: %d %s", r.code, r.body)
 	}
+	for _, c := range []casework.Command{
+		casework.OpenIssue{Case: 101, Title: "No date for the firmware"},
+		casework.StateFact{Case: 101, Text: "They wait since Monday.", Issue: 1, Cites: []int{1}, Accepted: true},
+		casework.MakeCommitment{Case: 101, What: "firmware", Due: &casework.When{From: noon, To: noon.AddDate(0, 0, 1), Grain: "day"}, Cites: []int{1}},
+		casework.MakeCommitment{Case: 101, What: "a call", Direction: casework.Theirs, Cites: []int{1}},
+		casework.SetKeyDate{Case: 101, Label: "Plant starts", When: casework.When{From: noon, To: noon.AddDate(0, 0, 1), Grain: "day"}, Cites: []int{1}},
+	} {
+		if _, err := f.desk.Do(f.t.Context(), "manager", c); err != nil {
+			f.t.Fatal(err)
+		}
+	}
 	return at
 }
 

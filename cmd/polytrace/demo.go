@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/cookiejar"
@@ -271,6 +272,11 @@ func (d *demo) work(ctx context.Context, c sampleCase) error {
 		}
 		notes = append(notes, opened.Notes[len(opened.Notes)-1].ID)
 	}
+	for _, x := range c.Statements {
+		if err := state(ctx, api, path, x, citations); err != nil {
+			return err
+		}
+	}
 	if c.Status != "" && c.Status != opened.Status {
 		if err := api.do(ctx, http.MethodPatch, path, nil, map[string]any{"status": c.Status}, nil); err != nil {
 			return err
@@ -285,6 +291,30 @@ func (d *demo) work(ctx context.Context, c sampleCase) error {
 	err = api.do(ctx, http.MethodPost, path+"/shares", nil, in, &shared)
 	d.share = shared.URL
 	return err
+}
+
+// state makes a statement about a case.
+func state(ctx context.Context, api *client, path string, x sampleStatement, citations []int) error {
+	in, method := maps.Clone(x.In), http.MethodPost
+	in["cites"] = pick(citations, x.Cites)
+	day := func(n int) time.Time { return sampleFriday(time.Now()).AddDate(0, 0, n) }
+	if x.Due != nil {
+		name := "due"
+		if x.Kind == "keydates" {
+			name = "when"
+		}
+		in[name] = casework.When{From: day(*x.Due), To: day(*x.Due + 1), Grain: "day"}
+	}
+	if x.Ended != nil {
+		in["when"] = day(*x.Ended).Add(14 * time.Hour)
+	}
+	if kind, _, changes := strings.Cut(x.Kind, "/"); kind == "issues" {
+		delete(in, "cites")
+		if changes {
+			method = http.MethodPatch
+		}
+	}
+	return api.do(ctx, method, path+"/"+x.Kind, nil, in, nil)
 }
 
 // cite cites what a case rests on and returns the IDs in that order.

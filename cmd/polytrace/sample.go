@@ -35,7 +35,18 @@ type sampleCase struct {
 	Status                casework.Status
 	Notes                 []sampleNote
 	Citations             []sampleCitation
+	Statements            []sampleStatement
 	Share                 *sampleShare // nil when it has no link
+}
+
+// sampleStatement is what people state about a case: Kind is the operation of the API behind the path of the case,
+// In its body. Cites are indexes into the case's citations. Days are from the last Friday on.
+type sampleStatement struct {
+	Kind  string
+	In    map[string]any
+	Cites []int
+	Due   *int // By when, or when.
+	Ended *int // When a promise ended.
 }
 
 // sampleCitation names a message by its Message-ID and quotes words of its text.

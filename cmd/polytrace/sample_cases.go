@@ -35,6 +35,20 @@ func sampleAcme() sampleCase {
 			{"I hear that a competitor visited Plant 2 last month. Ask Theo.", nil},
 			{"Compensation is agreed. The case stays open until their audit is through.", []int{8, 9}},
 		},
+		Statements: []sampleStatement{
+			{Kind: "issues", In: map[string]any{"title": "Gateways restart when the uplink is down"}},
+			{Kind: "issues", In: map[string]any{"title": "The second batch of PO-7741 is late"}},
+			{Kind: "facts", In: map[string]any{"text": "Firmware 4.2.1 can hold the lock of the flash memory longer than the watchdog allows.", "issue": 1, "accepted": true}, Cites: []int{6}},
+			{Kind: "facts", In: map[string]any{"text": "With 4.2.3 six gateways ran for two nights without a restart.", "issue": 1, "accepted": true}, Cites: []int{7}},
+			{Kind: "facts", In: map[string]any{"text": "One more slip and Acme cancels the rest of the order.", "issue": 2, "accepted": true}, Cites: []int{5}},
+			{Kind: "facts", In: map[string]any{"text": "A competitor visited Plant 2.", "issue": 2}},
+			{Kind: "issues/1", In: map[string]any{"state": "solved", "reason": "firmware 4.2.3"}},
+			{Kind: "commitments", In: map[string]any{"what": "Root cause of the restarts, and a firm date", "debtor": map[string]any{"user": "kim"}}, Cites: []int{1}, Due: new(-56)},
+			{Kind: "commitments/1/end", In: map[string]any{"how": "met"}, Cites: []int{6}, Ended: new(-49)},
+			{Kind: "commitments", In: map[string]any{"what": "Tell when the audit is through", "direction": "theirs"}, Cites: []int{9}, Due: new(14)},
+			{Kind: "decisions", In: map[string]any{"text": "Credit note, air freight and a longer warranty", "why": "The CFO named the condition under which they stay; it costs less than the rest of the order.", "alternatives": []string{"a discount on the next order"}}, Cites: []int{5, 8}},
+			{Kind: "keydates", In: map[string]any{"label": "Audit at Plant 2", "kind": "meeting"}, Cites: []int{9}, Due: new(13)},
+		},
 		Share: &sampleShare{Title: "PO-7741: what happened and what was done", Citations: []int{0, 6, 7, 8}, Notes: []int{3}, Days: 30},
 	}
 }
@@ -54,6 +68,11 @@ func sampleHalvorsen() sampleCase {
 			{"Batch 24 is off below 6 °C: the potting compound shrinks. Not firmware.", []int{0, 1}},
 			{"When the invoice comes: it goes to Marta, up to 2,400 euros.", []int{2}},
 			{"Two sensors left, both on MS Havbris.", []int{3, 4}},
+		},
+		Statements: []sampleStatement{
+			{Kind: "facts", In: map[string]any{"text": "Sensors of batch 24 read up to 0.8 degrees too high close to zero.", "accepted": true}, Cites: []int{0, 1}},
+			{Kind: "commitments", In: map[string]any{"what": "Serial numbers and the invoice of the diver", "direction": "theirs"}, Cites: []int{4}, Due: new(-2)},
+			{Kind: "commitments", In: map[string]any{"what": "Pay the diver, up to 2,400 euros", "debtor": map[string]any{"user": "marta"}}, Cites: []int{2}},
 		},
 	}
 }

@@ -322,6 +322,9 @@ func TestSampleCasesCiteWhatIsThere(t *testing.T) {
 		for _, n := range c.Notes {
 			checkSampleIndexes(t, c.Title, n.Cites, len(c.Citations))
 		}
+		for _, x := range c.Statements {
+			checkSampleIndexes(t, c.Title, x.Cites, len(c.Citations))
+		}
 		if c.Share == nil {
 			continue
 		}

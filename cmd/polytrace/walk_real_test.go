@@ -192,6 +192,16 @@ func TestFromSearchToShareAndBack(t *testing.T) {
 		t.Errorf("the source is marked at %q", got)
 	}
 
+	kim.open("/record/mail/1")
+	kim.do("select words and press m: they are a promise",
+		chromedp.Evaluate[chromedp.Void](`(() => { const text = document.querySelector(".zone.author .text").firstChild, at = text.data.indexOf("root cause by Friday"); document.getSelection().setBaseAndExtent(text, at, text, at + 20); })()`),
+		chromedp.KeyEvent("m"), chromedp.WaitVisible(".cite [name=case]"), chromedp.SetValue(".cite [name=case]", "101"), chromedp.SetValue(".cite [name=due]", "2026-11-06"), chromedp.Click(".cite .primary"), chromedp.WaitVisible("#promise-1"))
+	kim.says("#promises", "Overdue", "root cause by Friday", "ours: Kim Berg", "due 6 Nov 2026")
+	kim.do("say how it ended", chromedp.Click("#promise-1 details summary"), chromedp.SetValue("#promise-1 [name=how]", "missed"), chromedp.Click("#promise-1 details[open] .primary"), chromedp.WaitVisible("#promise-1 [action$=reopen]"))
+	kim.says("#promise-1", "Missed")
+	kim.do("go to the promises", chromedp.KeyEvent("gp"), chromedp.WaitVisible(".tabs"))
+	kim.says("main", "Nothing is promised")
+
 	kim.open("/cases/101/share")
 	kim.do("preview", chromedp.Click(`button[value=preview]`), chromedp.WaitVisible(".preview .shared"))
 	kim.says(".preview", "root cause by Friday")

@@ -14,8 +14,8 @@ function move(step) {
   next.scrollIntoView({ block: "nearest" });
 }
 
-// cite opens the form of the message that the selected words stand in.
-function cite() {
+// cite opens the form of the message that the selected words stand in, as what they are.
+function cite(as) {
   const selection = document.getSelection();
   const words = selection.toString().trim();
   const inside = selection.anchorNode?.parentElement?.closest(".message");
@@ -25,6 +25,7 @@ function cite() {
   box.open = true;
   const quote = box.querySelector("[data-quote]");
   if (words && inside) quote.value = words;
+  box.querySelector("[data-as]").value = as;
   box.querySelector("select").focus();
   box.scrollIntoView({ block: "nearest" });
 }
@@ -46,10 +47,14 @@ document.addEventListener("keydown", (e) => {
       break;
     case "o": document.activeElement.closest?.(".row-link")?.click(); return;
     case "u": { const back = document.querySelector("[data-back]"); back ? back.click() : history.back(); return; }
-    case "c": cite(); break;
+    case "c": cite(""); break;
+    case "f": cite("fact"); break;
+    case "m": cite("ours"); break;
+    case "d": cite("date"); break;
     case "g": waiting = "g"; return;
     case "gh": location = "/"; return;
     case "gc": location = "/cases"; return;
+    case "gp": location = "/promises"; return;
     case "ga": location = "/accounts"; return;
     case "gs": location = "/status"; return;
     default: return;
