@@ -70,6 +70,7 @@ var mayImport = map[string][]string{
 	"outbound":                      {},
 	"gateway":                       {"archive", "burst", "message", "message/auth"},
 	"casework":                      {"archive", "message"},
+	"casework/extract":              {"message"},
 	"index":                         {"archive", "burst", "casework", "document", "message", "message/auth"},
 	"webui":                         {"archive", "archive/evidence", "casework", "index", "message", "message/auth"},
 	"cmd/polytrace":                 {"archive", "archive/dirstore", "archive/evidence", "archive/s3store", "archive/tsa", "document/child", "outbound", "burst", "message", "gateway", "casework", "index", "webui"},
@@ -104,7 +105,7 @@ func isPure(s source) bool {
 	switch {
 	case s.isTest() || slices.Contains(impure, s.path):
 		return false
-	case s.pkg() == "message" || s.pkg() == "message/auth" || s.pkg() == "document" || s.pkg() == "casework":
+	case s.pkg() == "message" || s.pkg() == "message/auth" || s.pkg() == "document" || s.pkg() == "casework" || s.pkg() == "casework/extract":
 		return true
 	}
 	return slices.Contains([]string{"index/query.go", "index/operators.go", "index/words.go", "index/apply.go", "index/copies.go", "index/fragments.go", "index/extract.go", "index/phrase.go", "index/postings.go", "index/positions.go", "index/frequent.go"}, s.path)
