@@ -103,7 +103,7 @@ func (d *dater) block(tokens []token) {
 // begins reports whether a word without a meaning of its own can begin a date.
 func (d *dater) begins(i int) bool {
 	switch d.tokens[i].text {
-	case "in", "within", "no", "not", "end", "close", "ende", "anfang", "mitte", "innerhalb", "binnen", "early", "late", "later", "mid", "beginning", "start", "the", "at", "prior", "latest", "kw", "on", "from", "vom", "zum", "am", "im", "um", "zwischen", "between", "over", "q", "middle", "during":
+	case "in", "within", "no", "not", "end", "close", "ende", "anfang", "mitte", "innerhalb", "binnen", "early", "late", "later", "mid", "beginning", "start", "the", "at", "prior", "latest", "kw", "on", "from", "vom", "zum", "am", "im", "um", "zwischen", "between", "q", "middle", "during":
 		return true
 	}
 	return false

@@ -502,6 +502,9 @@ func (d *dater) withArticle(i int, said bool) (r reading, next int, ok bool) {
 		if r, next, ok = d.digits(j, strong); ok && r.grain == Day {
 			return r, next, true
 		}
+		if !strong && !d.is(i-1, "for", "is", "was", "around", "about", "till") {
+			return r, i, false // "The 6th and the 7th patch".
+		}
 		return d.dayOfMonth(j, d.is(j-1, "the", "am", "zum", "vom", "den", "dem"))
 	case d.is(i, "im") && (t.lex.class == month || t.lex.class == which || t.lex.class == ordinal):
 		return d.day(j, true)

@@ -290,7 +290,7 @@ func (d *dater) monthFirstDay(i int, said bool) (r reading, next int, ok bool) {
 // days ago", "vor zwei Wochen", "in the next 5 days".
 func (d *dater) counted(i int, said bool) (r reading, next int, ok bool) {
 	j := i
-	within := d.is(j, "within", "innerhalb", "binnen", "over")
+	within := d.is(j, "within", "innerhalb", "binnen")
 	ahead := d.is(j, "in")
 	ago := d.is(j, "vor")
 	if within || ahead || ago {

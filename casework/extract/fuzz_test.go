@@ -47,3 +47,37 @@ func FuzzDates(f *testing.F) {
 		}
 	})
 }
+
+func FuzzPromises(f *testing.F) {
+	for _, s := range []string{
+		"I'll send it by Friday and we will call you, please confirm.", "Let me", "Will", "you will get", "ich werde", "Otherwise we'll", "please\n\n- could you?", "Attached is done. Fixed in", "I’ll be\nback to you", "werden wir", "We need by 24.11.2026", "We promise",
+	} {
+		f.Add(s, 9)
+	}
+	f.Fuzz(func(t *testing.T, text string, at int) {
+		within := cut(text, at)
+		last := 0
+		for _, p := range Promises(text, within, fuzzSent) {
+			last = inside(t, text, p.Span, last, p.Quote)
+			part(t, p.Span, p.Value.What)
+		}
+		last = 0
+		for _, r := range Requests(text, within, fuzzSent) {
+			last = inside(t, text, r.Span, last, r.Quote)
+			part(t, r.Span, r.Value.What)
+		}
+		last = 0
+		for _, d := range Discharges(text, within, "send the report", fuzzSent) {
+			last = inside(t, text, d.Span, last, d.Quote)
+			part(t, d.Span, d.Value.What)
+		}
+	})
+}
+
+// part fails when a span is not inside another.
+func part(t *testing.T, whole, s Span) {
+	t.Helper()
+	if s.Start < whole.Start || s.End > whole.End || s.Start >= s.End {
+		t.Fatalf("%+v is not inside %+v", s, whole)
+	}
+}
