@@ -120,6 +120,9 @@ func (c clause) done(i int) (kind, rule string, score float64) {
 		if c.is(before, "was", "were") && kind == "done" && !c.is(i, "completed", "finished", "released", "done") {
 			return "", "", 0
 		}
+		if c.is(before, "is", "are") && kind == "done" && c.at(i+1).shape == word && !c.is(i+1, "now", "today", "and", "as") {
+			return "", "", 0 // "is checked when": how a thing works.
+		}
 		return kind, "is", .65
 	case c.germanHave(i):
 		return kind, "have", .7

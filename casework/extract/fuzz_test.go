@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 	"unicode/utf8"
+
+	"polytrace/message"
 )
 
 // inside fails when a span is not inside a text, cuts a rune, is empty, or
@@ -80,4 +82,22 @@ func part(t *testing.T, whole, s Span) {
 	if s.Start < whole.Start || s.End > whole.End || s.Start >= s.End {
 		t.Fatalf("%+v is not inside %+v", s, whole)
 	}
+}
+
+func FuzzDetails(f *testing.F) {
+	for _, s := range []string{"Ticket #4711, $1,234.50 (20k USD)", "https://contoso.example/(a).", "+49 (0)30/12", "S/N: PX-1", "v4.2-rc1", "ERR_A_B 0x80070005", "-- \nJane Doe | CTO, Contoso Inc."} {
+		f.Add(s, 5)
+	}
+	f.Fuzz(func(t *testing.T, text string, at int) {
+		last := 0
+		for _, d := range Details(text, cut(text, at)) {
+			last = inside(t, text, d.Span, last, d.Quote)
+			if d.Value.Value == "" {
+				t.Errorf("%q has no value", d.Quote)
+			}
+		}
+		for _, s := range cut(text, at) {
+			Signatory(text, s, message.Mailbox{Name: "Jane Doe", Address: "jane.doe@contoso.example"})
+		}
+	})
 }

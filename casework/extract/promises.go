@@ -1,5 +1,7 @@
 package extract
 
+import "strings"
+
 // Who has promised, by the grammar of the sentence.
 type Who string
 
@@ -190,7 +192,9 @@ func (c clause) firstPerson(i int) (p promising, ok bool) {
 		p, ok = c.action(p, k, "can")
 		p.score -= .2
 		p.dated = !light
-		return p, ok && actions[c.at(p.verb).text] != unknown
+		kind := actions[c.at(p.verb).text]
+		p.dated = p.dated || kind != promised && p.who == We
+		return p, ok && kind != unknown
 	}
 	return p, false
 }
@@ -214,7 +218,10 @@ func (c clause) adverbs(i int) int {
 			"most", "maybe", "perhaps", "therefore", "first", "quickly", "of", "course", "surely", "simply", "instead", "thus", "\n", "auch", "dann", "noch", "gerne", "jetzt", "hiermit", "sicher", "natürlich", "umgehend":
 			i++
 		default:
-			return i
+			if t := c.at(i); t.shape != word || len(t.text) < 6 || !strings.HasSuffix(t.text, "ly") || actions[t.text] != unknown || strings.HasSuffix(t.text, "pply") || strings.HasSuffix(t.text, "tiply") {
+				return i
+			}
+			i++
 		}
 	}
 	return i
@@ -240,7 +247,7 @@ func verbs() map[string]int {
 	}
 	add(promised, "send", "provide", "deliver", "ship", "fix", "check", "review", "update", "contact", "forward", "prepare", "test", "retest", "investigate", "submit", "post", "resend", "repost", "resubmit", "report", "respin", "rebase", "respond", "reply",
 		"confirm", "finish", "rework", "arrange", "schedule", "organise", "organize", "resolve", "refund", "escalate", "share", "upload", "incorporate", "address", "look", "verify", "inform", "notify", "draft", "publish", "document", "correct",
-		"ask", "ensure", "follow", "discuss", "dig", "cook", "redo", "double", "complete", "reproduce", "debug", "tackle", "fold", "email", "mail", "phone", "ring", "commit", "attend", "visit", "pay", "reimburse", "credit", "apply", "queue", "try", "help", "bring", "checkin", "quote", "expedite", "clarify", "rewrite", "refactor", "retry", "bisect")
+		"ask", "ensure", "follow", "discuss", "dig", "cook", "redo", "double", "complete", "reproduce", "debug", "tackle", "fold", "email", "mail", "phone", "ring", "commit", "attend", "visit", "pay", "reimburse", "credit", "apply", "queue", "try", "help", "bring", "checkin", "quote", "expedite", "clarify", "rewrite", "refactor", "retry", "bisect", "integrate", "retrieve")
 	add(doing, "get", "call", "add", "change", "remove", "write", "work", "take", "make", "do", "find", "implement", "merge", "push", "pick", "drop", "split", "replace", "rename", "set", "give", "put", "create", "open", "file", "handle", "return", "attach", "include",
 		"clean", "move", "run", "start", "begin", "think", "talk", "speak", "join", "sign", "order", "process", "revert", "release", "install", "deploy", "migrate", "close", "go", "see", "hand", "show", "tell", "use", "modify", "throw", "adjust", "extend", "convert", "switch",
 		"have", "be", "let", "keep", "come", "sort", "collect", "focus", "continue", "explain", "meet", "buy", "read", "mention", "revisit", "reach", "propose", "suggest", "optimize", "improve", "need")
@@ -303,7 +310,7 @@ func (c clause) light(p promising, i int) (promising, bool) {
 		if n := len(stem); n > 5 && stem[n-3:] == "ing" {
 			stem = stem[:n-3]
 			known := actions[stem] == promised || actions[stem+"e"] == promised || len(stem) > 2 && actions[stem[:len(stem)-1]] == promised
-			p.verb, p.dated = i+1, !known
+			p.verb, p.dated = i+1, !known && p.who == We
 			return p, known || actions[stem] == doing || actions[stem+"e"] == doing
 		}
 		return p, false
@@ -323,7 +330,7 @@ func (c clause) light(p promising, i int) (promising, bool) {
 	case "let":
 		return p, c.is(i+1, "you", "them", "him", "her", "everyone", "jane", "kim") && c.is(i+2, "know") || c.is(i+2, "know")
 	case "keep":
-		return p, c.is(i+1, "you", "an", "looking", "investigating", "working", "this", "it")
+		return p, c.is(i+1, "you", "an", "this", "it") || strings.HasSuffix(c.at(i+1).text, "ing")
 	case "see":
 		return p, c.is(i+1, "what", "if", "whether", "to")
 	case "go":

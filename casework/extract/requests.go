@@ -1,5 +1,7 @@
 package extract
 
+import "strings"
+
 // Request is what the author of a text asks others to do.
 type Request struct {
 	What Span  `json:"what"`          // What is to be done, in the same text.
@@ -97,6 +99,8 @@ func (c clause) please(i int) (verb int, rule string, score float64) {
 			return c.first, "please.behind", .6
 		}
 		return 0, "", 0
+	case c.is(i, "kindly") && strings.HasSuffix(t.text, "ed"):
+		return 0, "", 0 // "has kindly provided"
 	case courtesies[t.text] || c.is(v, "do", "don't") && c.is(v+1, "not", "hesitate") && (c.is(v+2, "hesitate") || c.is(v+1, "hesitate")):
 		if c.is(v, "keep") && !c.is(v+1, "in") || c.is(v, "be") && !c.is(v+1, "advised", "aware", "assured") || c.is(v, "consider") || c.is(v, "see") && c.is(v+1, "to", "if", "that", "whether") {
 			return v, "please", .7
