@@ -84,7 +84,7 @@ func (d *dater) block(tokens []token) {
 			continue
 		}
 		r, next, ok := d.phrase(i)
-		if !ok || !d.free(i, next) {
+		if !ok || !d.free(i, next) || r.from.Year() < 1900 { // Nobody knows when it was sent.
 			i++
 			continue
 		}
