@@ -7,6 +7,8 @@ type clock struct {
 	from, to time.Duration
 	place    place
 	sure     bool // Nothing else is written so.
+	seconds  bool // With seconds, as programs write it.
+	half     bool // It says which half of the day.
 }
 
 // clock reads a time of day, and its zone. Said means that words before it
@@ -15,7 +17,10 @@ func (d *dater) clock(i int, said bool) (c clock, next int, ok bool) {
 	t := d.at(i)
 	if t.lex.class == noon {
 		from := time.Duration(t.lex.n) * time.Hour
-		c = clock{from: from, to: from + time.Minute, sure: said}
+		if t.lex.weak && (i == 0 || d.at(i-1).lex.class != relative && d.at(i-1).lex.class != weekday) {
+			return c, i, false // "Mittag" may be a meal.
+		}
+		c = clock{from: from, to: from + time.Minute, sure: said, half: true}
 		c.place, next = d.place(i + 1)
 		return c, next, true
 	}
@@ -26,11 +31,12 @@ func (d *dater) clock(i int, said bool) (c clock, next int, ok bool) {
 	colon := d.is(i+1, ":", ".") && next > i+2
 	seconds := d.is(next, ":")
 	if seconds && d.at(next).glued && d.at(next+1).shape == number && d.at(next+1).glued {
+		c.seconds = true
 		next += 2
 	}
 	// "3-4pm", "10:00 to 11:30".
 	last, after := 0, next
-	if e := d.skip(next, "-", "to", "bis"); e > next {
+	if e := d.skip(next, "-", "to", "through", "until", "bis", "and", "und"); e > next {
 		m, behind, half2, ok := d.hour(e)
 		if ok && (half2 != 0 || d.is(behind, "uhr") || colon && d.is(e+1, ":")) {
 			if half == 0 && half2 != 0 {
@@ -49,7 +55,9 @@ func (d *dater) clock(i int, said bool) (c clock, next int, ok bool) {
 			minutes, next = minutes+t.n, next+1
 		}
 	}
-	c.sure = half != 0 || uhr
+	clock := d.is(next, "o'clock")
+	next = d.skip(next, "o'clock")
+	c.sure, c.half = half != 0 || uhr || clock, half != 0
 	if !c.sure && !(said && colon) {
 		return c, i, false
 	}

@@ -25,6 +25,8 @@ type dater struct {
 	sent       time.Time // What the sender's clock showed, as UTC.
 	today      time.Time // The start of that day.
 	monthFirst bool
+	ahead      bool // The words before a date say that it is not over.
+	start      int  // The token at which the date begins that is being read.
 	tokens     []token
 	found      []Found[When]
 }
@@ -89,7 +91,7 @@ func (d *dater) block(tokens []token) {
 			continue
 		}
 		first := i
-		for first+1 < next && d.is(first, "on", "at", "am", "um", "the", "\n") {
+		for first+1 < next && d.is(first, "on", "at", "am", "um", "the", "\n") && !d.is(first+1, "or") {
 			first++
 		}
 		span := Span{tokens[first].start, tokens[next-1].end}
@@ -103,7 +105,7 @@ func (d *dater) block(tokens []token) {
 // begins reports whether a word without a meaning of its own can begin a date.
 func (d *dater) begins(i int) bool {
 	switch d.tokens[i].text {
-	case "in", "within", "no", "not", "end", "close", "ende", "anfang", "mitte", "innerhalb", "binnen", "early", "late", "later", "mid", "beginning", "start", "the", "at", "prior", "latest", "kw", "on", "from", "vom", "zum", "am", "im", "um", "zwischen", "between", "q", "middle", "during":
+	case "in", "within", "no", "not", "nicht", "as", "starting", "effective", "half", "day", "week", "w", "end", "close", "ende", "anfang", "mitte", "innerhalb", "binnen", "early", "late", "later", "mid", "beginning", "start", "the", "at", "prior", "latest", "kw", "on", "from", "vom", "zum", "am", "im", "um", "zwischen", "between", "q", "middle", "during":
 		return true
 	}
 	return false
@@ -132,7 +134,7 @@ func (d *dater) free(i, next int) bool {
 		return t.text != "%" && t.text != "$"
 	}
 	after := d.tokens[next+1]
-	return after.shape == mark && t.text != "@" && t.text != "=" || t.text == "-" && after.shape == word && d.tokens[next-1].shape == word
+	return after.shape == mark && t.text != "@" && t.text != "=" || t.text == "-" && (after.lex.class == month || after.lex.class == weekday)
 }
 
 // at is the token at i, or one that is like none.
@@ -177,6 +179,7 @@ func (d *dater) line(i int) int {
 // or [by] time [on] day.
 func (d *dater) phrase(i int) (r reading, next int, ok bool) {
 	dir, j, said := d.direction(i)
+	d.start, d.ahead = i, dir == By || dir == Before
 	if r, next, ok = d.moment(j, said); ok {
 		if said {
 			r.direction = dir
@@ -211,6 +214,14 @@ func (d *dater) direction(i int) (dir Direction, next int, ok bool) {
 		return Before, i + 2, true
 	case d.is(i, "latest") && d.is(i+1, "by"):
 		return By, i + 2, true
+	case d.is(i, "on") && d.is(i+1, "or") && d.is(i+2, "before"):
+		return By, i + 3, true
+	case d.is(i, "not", "nicht") && d.is(i+1, "before", "vor"):
+		return After, d.skip(i+2, "dem", "der"), true
+	case d.is(i, "as") && d.is(i+1, "of", "from"), d.is(i, "starting", "effective") && d.is(i+1, "on", "from"):
+		return After, i + 2, true
+	case d.is(i, "starting", "effective"):
+		return After, i + 1, true
 	}
 	t := d.at(i)
 	if t.lex.class != direction {
@@ -268,7 +279,7 @@ func (d *dater) withTime(r reading, i int) (reading, int) {
 	if d.is(j, "t") && d.at(j).glued && r.rule == "iso" {
 		j++
 	}
-	j = d.skip(j, "at", "@", "um", "by", "gegen", "ab", "until", "bis", "-", "around")
+	j = d.skip(j, "at", "@", "um", "by", "gegen", "ab", "until", "bis", "-", "around", "from", "between", "von", "zwischen")
 	j = d.skip(j, "spätestens")
 	if d.at(j).lex.class == endOfDay {
 		return d.atDayEnd(r), j + 1
@@ -276,10 +287,13 @@ func (d *dater) withTime(r reading, i int) (reading, int) {
 	if n, ok := d.isCloseOfDay(j); ok {
 		return d.atDayEnd(r), n
 	}
-	said := j > i && d.is(j-1, "at", "@", "um", "by", "gegen")
+	said := j > i && d.is(j-1, "at", "@", "um", "by", "gegen", "from", "between", "von", "zwischen")
 	c, next, ok := d.clock(j, said || d.at(j).shape == number && d.is(j+1, ":"))
 	if !ok {
 		return r, i
+	}
+	if r.grain == Hour && r.from.Hour() >= 12 && c.from < 12*time.Hour && !c.half {
+		c.from, c.to = c.from+12*time.Hour, c.to+12*time.Hour // "tonight at 8"
 	}
 	r = d.atClock(r, c)
 	if year := d.at(next); year.shape == number && year.n >= 1970 && year.n < 2100 && year.end-year.start == 4 && !year.glued && valid(year.n, int(r.from.Month()), r.from.Day()) && r.rule != "relative" {
@@ -370,17 +384,17 @@ func (d *dater) isCloseOfDay(i int) (next int, ok bool) {
 // timeFirst reads a time with or without a day behind it.
 func (d *dater) timeFirst(i int, said bool) (r reading, next int, ok bool) {
 	j := d.skip(i, "at", "um", "from")
-	said = said || d.is(i, "at", "um")
+	said = said || j > i
 	c, next, ok := d.clock(j, said)
 	if !ok {
 		return r, i, false
 	}
 	k := d.line(d.skip(next, ",", "on", "am"))
 	k = d.skip(k, "on", "am")
-	if day, after, ok := d.day(k, true); ok && day.grain == Day {
+	if day, after, ok := d.day(k, true); ok && (day.grain == Day || day.rule == "part") {
 		return d.atClock(day, c), after, true
 	}
-	if !said && !c.sure {
+	if !said && !c.sure || c.seconds && !c.half {
 		return r, i, false
 	}
 	r = d.atClock(days(d.today, 1, "time", .7), c)
@@ -395,7 +409,7 @@ func (d *dater) timeFirst(i int, said bool) (r reading, next int, ok bool) {
 
 // ranged reads the end of a range that begins with a day.
 func (d *dater) ranged(i int, r reading, next int) (reading, int) {
-	if !d.is(next, "-", "to", "through", "until", "bis", "and", "und") {
+	if !d.is(next, "-", "to", "through", "thru", "until", "bis", "and", "und") {
 		return r, next
 	}
 	if d.is(next, "and", "und") && !d.is(i, "between", "zwischen") && !d.is(i-1, "between", "zwischen") {

@@ -12,8 +12,15 @@ func (d *dater) day(i int, said bool) (r reading, next int, ok bool) {
 	}
 	t := d.at(i)
 	switch {
-	case t.lex.class == weekday && (t.shape == word):
+	case t.lex.class == weekday:
 		return d.weekday(i, said)
+	case t.lex.class == dayOfPart:
+		r = days(d.coming(time.Weekday(t.lex.n%32)), 1, "part", .85)
+		r.from = r.from.Add(time.Duration(t.lex.n/32) * time.Hour)
+		r.to, r.grain, r.relative = r.from.Add(6*time.Hour), Hour, true
+		return r, i + 1, true
+	case d.is(i, "day", "week", "w"):
+		return d.afterNext(i)
 	case t.lex.class == month:
 		return d.monthFirstDay(i, said)
 	case t.lex.class == relative:
@@ -38,6 +45,8 @@ func (d *dater) day(i int, said bool) (r reading, next int, ok bool) {
 		return d.quarter(i)
 	case d.is(i, "kw", "calendar", "kalenderwoche"):
 		return d.numberedWeek(i)
+	case d.is(i, "the") && d.is(i+1, "day", "week"):
+		return d.afterNext(i + 1)
 	case d.is(i, "the", "dem", "den", "der", "on", "am", "zum", "im", "vom", "from", "between", "zwischen"):
 		return d.withArticle(i, said)
 	case d.is(i, "mid", "early", "late", "mitte", "anfang", "later", "earlier"):
@@ -78,6 +87,37 @@ func (d *dater) relative(i int) (r reading, next int, ok bool) {
 	return r, next, true
 }
 
+// afterNext reads "the day after tomorrow", "the week after next", "week of 7
+// December".
+func (d *dater) afterNext(i int) (r reading, next int, ok bool) {
+	r.relative = true
+	switch {
+	case d.is(i, "day") && d.is(i+1, "after") && d.at(i+2).lex == lexicon["tomorrow"]:
+		r = days(d.today.AddDate(0, 0, 2), 1, "relative", .9)
+	case d.is(i, "day") && d.is(i+1, "before") && d.is(i+2, "yesterday"):
+		r = days(d.today.AddDate(0, 0, -2), 1, "relative", .9)
+	case d.is(i, "week") && d.is(i+1, "after") && d.is(i+2, "next"):
+		r = reading{from: d.monday().AddDate(0, 0, 14), to: d.monday().AddDate(0, 0, 21), grain: Week, rule: "period", score: .9}
+	case d.is(i, "week") && d.is(i+1, "of", "commencing", "beginning", "starting") || d.is(i, "w") && d.is(i+1, "/") && d.is(i+2, "c"):
+		k := i + 2
+		if d.is(i, "w") {
+			k++
+		}
+		day, after, ok := d.day(d.skip(k, "on"), true)
+		if !ok || day.grain != Day {
+			return r, i, false
+		}
+		r = day
+		r.from, r.to, r.grain = period(unitWeek, day.from)
+		r.rule = "week.of"
+		return r, after, true
+	default:
+		return r, i, false
+	}
+	r.relative = true
+	return r, i + 3, true
+}
+
 // weekday reads a weekday, and the date that stands behind it.
 func (d *dater) weekday(i int, said bool) (r reading, next int, ok bool) {
 	t := d.at(i)
@@ -91,6 +131,11 @@ func (d *dater) weekday(i int, said bool) (r reading, next int, ok bool) {
 	if !d.is(k, "in", "within", "next", "last", "this") && d.at(k).lex.class != weekday && d.at(k).lex.class != relative && d.at(k).lex.class != endOf {
 		if date, after, ok := d.day(k, true); ok && date.grain == Day && !date.relative {
 			return d.withWeekday(date, day), after, true
+		}
+	}
+	if day, after := d.dayNumber(k); day > 0 && d.is(after-1, "st", "nd", "rd", "th") {
+		if r, ok := d.onWeekday(day, time.Weekday(t.lex.n)); ok {
+			return r, after, true
 		}
 	}
 	if t.lex.weak {
@@ -112,6 +157,11 @@ func (d *dater) weekday(i int, said bool) (r reading, next int, ok bool) {
 		r = days(d.coming(day).AddDate(0, 0, 7), 1, "weekday.week", .7)
 		r.relative = true
 		return r, i + 2, true
+	}
+	if d.is(i+1, "after") && d.is(i+2, "next") {
+		r = days(d.monday().AddDate(0, 0, 14+int(day+6)%7), 1, "weekday.afternext", .8)
+		r.relative = true
+		return r, i + 3, true
 	}
 	if w := d.at(i + 1); w.lex.class == which && w.lex.n != 0 && d.is(i+2, "week", "woche") {
 		r = days(d.monday().AddDate(0, 0, 7*w.lex.n+int(day+6)%7), 1, "weekday.of", .9)
@@ -211,6 +261,8 @@ func shift(u, n int, day time.Time) time.Time {
 		return day.AddDate(0, 0, n)
 	case unitWeek, unitWeekend:
 		return day.AddDate(0, 0, 7*n)
+	case unitFortnight:
+		return day.AddDate(0, 0, 14*n)
 	case unitMonth:
 		return date(day.Year(), day.Month()+time.Month(n), 1)
 	case unitQuarter:
@@ -228,6 +280,9 @@ func (d *dater) which(i int) (r reading, next int, ok bool) {
 		r.relative = true
 		return r, j + 2, true
 	}
+	if (n == 1 || n == -1) && (d.at(j).shape == number || d.at(j).lex.class == numeral && d.at(j).lex.n > 1) {
+		return d.several(n, j)
+	}
 	t := d.at(j)
 	if t.shape == newline && j < len(d.tokens) {
 		j++
@@ -235,8 +290,11 @@ func (d *dater) which(i int) (r reading, next int, ok bool) {
 	}
 	switch t.lex.class {
 	case weekday:
-		if t.lex.weak && (!t.upper || len(t.text) == 2) {
+		if t.lex.weak && (len(t.text) == 2 || !t.upper && n != 1) {
 			return r, i, false
+		}
+		if n == -1 && d.is(j+1, "of", "in") && d.at(j+2).lex.class == month {
+			return d.lastWeekday(time.Weekday(t.lex.n), j+2)
 		}
 		return d.whichDay(n, time.Weekday(t.lex.n)), j + 1, true
 	case unit:
@@ -267,12 +325,54 @@ func (d *dater) which(i int) (r reading, next int, ok bool) {
 		r.to, r.grain, r.relative = r.from.Add(6*time.Hour), Hour, true
 		return r, j + 1, true
 	case month:
-		if t.lex.weak && !t.upper {
-			return r, i, false
+		if t.lex.weak && (!t.upper || isUpper(d.text[t.start:t.end])) {
+			return r, i, false // "this MAY break"
 		}
 		return d.whichMonth(n, time.Month(t.lex.n)), j + 1, true
 	}
 	return r, i, false
+}
+
+// several reads "next 3 weeks" and "last two days" from the number on.
+func (d *dater) several(n, i int) (r reading, next int, ok bool) {
+	many := d.numeral(i)
+	u, next, ok := d.unit(i + 1)
+	if !ok || many > 500 {
+		return r, i, false
+	}
+	r, ok = d.amount(many, many, u, n > 0, n < 0)
+	if ok && n < 0 && !r.absolute {
+		r.to, r.rule = d.today, "last"
+	}
+	r.direction = At
+	return r, next, ok && r.from.Before(r.to)
+}
+
+// onWeekday is the coming day with a number that falls on a weekday, or the
+// one that was last.
+func (d *dater) onWeekday(n int, day time.Weekday) (r reading, ok bool) {
+	for _, k := range []int{0, 1, -1, 2, -2, 3} {
+		first := date(d.today.Year(), d.today.Month()+time.Month(k), 1)
+		if !valid(first.Year(), int(first.Month()), n) || first.AddDate(0, 0, n-1).Weekday() != day {
+			continue
+		}
+		r = days(first.AddDate(0, 0, n-1), 1, "dayofmonth", .9)
+		r.relative = true
+		return r, true
+	}
+	return r, false
+}
+
+// lastWeekday reads the month of "last Monday of March".
+func (d *dater) lastWeekday(day time.Weekday, i int) (r reading, next int, ok bool) {
+	m, next, ok := d.day(i, true)
+	if !ok || m.grain != Month {
+		return r, i, false
+	}
+	last := m.to.AddDate(0, 0, -1)
+	r = days(last.AddDate(0, 0, -(int(last.Weekday()-day)+7)%7), 1, "weekday.of", .9)
+	r.relative = m.relative
+	return r, next, true
 }
 
 // whichDay is this, the next or the last of a weekday. "Next Friday" before
@@ -343,7 +443,7 @@ func (d *dater) edgeOf(i int) (r reading, next int, ok bool) {
 	t := d.at(j)
 	var p reading
 	switch {
-	case t.lex.class == unit && t.lex.n >= unitWeek && t.lex.n != unitWeekend:
+	case t.lex.class == unit && t.lex.n >= unitWeek && t.lex.n <= unitYear:
 		p.from, p.to, p.grain = period(t.lex.n, d.today)
 		p.relative = true
 		next = j + 1
@@ -448,8 +548,13 @@ func (d *dater) quarter(i int) (r reading, next int, ok bool) {
 	if n < 1 || n > 4 {
 		return r, i, false
 	}
+	return d.quarterOf(n, next)
+}
+
+// quarterOf reads the year behind a quarter, which may be left out.
+func (d *dater) quarterOf(n, next int) (r reading, after int, ok bool) {
 	year, relative := d.today.Year(), true
-	k := d.skip(next, "of", "/", "in")
+	k := d.skip(next, "of", "/", "in", "des", "jahres")
 	k = d.skip(k, "the", "fiscal", "fy")
 	if y := d.at(k); y.shape == number && y.end-y.start == 4 && y.n >= 1950 && y.n < 2100 {
 		year, next, relative = y.n, k+1, false

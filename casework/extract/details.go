@@ -128,8 +128,8 @@ func (d *dater) amountOfMoney(i int) (f Found[Detail], next int, ok bool) {
 		}
 		currency, end = c, end+1
 	}
-	if t := d.at(end); t.glued && end < len(d.tokens) && (t.shape == word || t.shape == number) {
-		return f, i, false
+	if t := d.at(end); t.glued && end < len(d.tokens) && (t.shape == word || t.shape == number) || d.is(i, "$") && len(value) < 3 && d.is(end, "=", "<", "[", "{", "/", "~", "]", "}") {
+		return f, i, false // The latter is a variable of a script.
 	}
 	f.Span = Span{d.at(start).start, d.at(end - 1).end}
 	f.Rule, f.Score = "amount", .9
@@ -344,7 +344,7 @@ func (d *dater) reference(i int, k keyword) (f Found[Detail], next int, ok bool)
 		least = 2
 	}
 	switch {
-	case next == j || digits < least && !(k.kind == Failure && digits > 0), k.kind == Serial && digits+letters < 5:
+	case d.is(next, "%"), next == j || digits < least && !(k.kind == Failure && digits > 0), k.kind == Serial && digits+letters < 5:
 		return f, i, false
 	case k.kind == Failure && (d.is(i, "code", "status") && !said && !d.is(i-1, "error", "exit") || letters == 0 && s.End-s.Start > 6):
 		return f, i, false
@@ -471,7 +471,8 @@ func (d *dater) hexadecimal(i int) (f Found[Detail], next int, ok bool) {
 	}
 	s := Span{t.start, d.at(next - 1).end}
 	value := d.text[s.Start:s.End]
-	if len(value) != 10 || strings.Trim(value[2:], "0123456789abcdefABCDEF") != "" {
+	// A failure has its first bit set (MS-ERREF section 2.1).
+	if len(value) != 10 || !strings.Contains("8cC", value[2:3]) || strings.Trim(value[2:], "0123456789abcdefABCDEF") != "" {
 		return f, i, false
 	}
 	return Found[Detail]{Span: s, Rule: "error.hex", Score: .8, Value: Detail{Kind: Failure, Name: "error", Value: value}}, next, true

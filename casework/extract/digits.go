@@ -72,8 +72,8 @@ func (d *dater) numeric(i int, said bool) (r reading, next int, ok bool) {
 				year -= 100
 			}
 			weak = sep == "."
-		case width == 2 && sep == "/" && said:
-			year = y.n + 2000
+		case width == 2 && sep == "/" && (said || y.n+2000 >= d.today.Year()-15 && y.n+2000 <= d.today.Year()+5):
+			year, weak = y.n+2000, false
 		default:
 			return r, i, false
 		}
@@ -87,7 +87,7 @@ func (d *dater) numeric(i int, said bool) (r reading, next int, ok bool) {
 		if !d.is(next, ".") || !d.at(next).glued || !said {
 			return r, i, false
 		}
-		if after := d.at(next + 1); after.glued {
+		if after := d.at(next + 1); after.glued && !d.is(next+1, ",", ")", ";") {
 			return r, i, false
 		}
 		next++
@@ -135,16 +135,25 @@ func (d *dater) ordered(a, b, year int, sep string, next int) (r reading, after 
 }
 
 // nearest is the year in which a day is nearest to when the message was sent;
-// what is past counts as twice as far.
+// what is past counts as twice as far, and eight times where words say that
+// it is ahead. After a verb in the past tense, what is ahead counts four times.
 func (d *dater) nearest(m, day int) int {
 	best, least := d.today.Year(), 1<<30
+	over := !d.ahead && d.past(d.start)
 	for y := d.today.Year() - 1; y <= d.today.Year()+1; y++ {
 		if !valid(y, m, day) {
 			continue
 		}
 		far := int(date(y, time.Month(m), day).Sub(d.today).Hours() / 24)
-		if far < 0 {
-			far = -2 * far
+		switch {
+		case far < 0 && d.ahead:
+			far *= -8
+		case far < 0 && over:
+			far = -far
+		case far < 0:
+			far *= -2
+		case over:
+			far *= 4
 		}
 		if far < least {
 			best, least = y, far
@@ -160,7 +169,7 @@ func (d *dater) dayMonth(i int) (r reading, next int, ok bool) {
 		return r, i, false
 	}
 	last := 0
-	if k := d.skip(j, "-", "to", "until", "bis", "and", "und", "&", "/"); k > j {
+	if k := d.skip(j, "-", "to", "until", "thru", "through", "bis", "and", "und", "&", "/"); k > j {
 		if n, after := d.dayNumber(d.skip(k, "zum", "the")); n > day && d.monthAt(after) > 0 {
 			last, j = n, after
 		}
@@ -168,7 +177,7 @@ func (d *dater) dayMonth(i int) (r reading, next int, ok bool) {
 	k := d.skip(d.skip(j, "-", "."), "of")
 	m := d.monthAt(j)
 	if m == 0 {
-		return r, i, false
+		return d.ofPeriod(day, i, k)
 	}
 	t := d.at(k)
 	next = k + 1
@@ -180,6 +189,25 @@ func (d *dater) dayMonth(i int) (r reading, next int, ok bool) {
 		return r, i, false // "the 24 may"
 	}
 	return d.named(m, day, last, year, after)
+}
+
+// ofPeriod reads what stands behind the number of a day or a quarter: "20th of
+// next month", "4th quarter 2026".
+func (d *dater) ofPeriod(n, i, k int) (r reading, next int, ok bool) {
+	if u := d.at(k); u.lex.class == unit && u.lex.n == unitQuarter && k > i+1 && n <= 4 {
+		return d.quarterOf(n, k+1)
+	}
+	k = d.skip(k, "the")
+	if w := d.at(k); w.lex.class == which && w.lex.n <= 1 && d.is(k+1, "month", "monats") {
+		first, _, _ := period(unitMonth, shift(unitMonth, w.lex.n, d.today))
+		if !valid(first.Year(), int(first.Month()), n) {
+			return r, i, false
+		}
+		r = days(first.AddDate(0, 0, n-1), 1, "dayofmonth", .9)
+		r.relative = true
+		return r, k + 2, true
+	}
+	return r, i, false
 }
 
 // monthAt is the month that stands at i, or behind "of" or a hyphen; 0 is none.
@@ -253,9 +281,17 @@ func (d *dater) monthFirstDay(i int, said bool) (r reading, next int, ok bool) {
 	}
 	ordinal := d.is(after-1, "st", "nd", "rd", "th")
 	year, behind := 0, after
-	if day != 0 && !(d.is(after, ":") && d.at(after).glued) {
+	if day == 0 && d.is(k, ",") {
+		if n, behind := d.dayNumber(k + 1); n != 0 && d.at(behind).shape != word && d.at(behind).shape != number {
+			day, after = n, behind // "August, 20"
+			if d.is(after-1, ".") {
+				after--
+			}
+		}
+	}
+	if day != 0 && !(d.is(after, ":") && d.at(after).glued && d.at(after+1).glued) {
 		last := 0
-		if e := d.skip(after, "-", "to", "until", "bis", "through"); e > after {
+		if e := d.skip(after, "-", "to", "until", "bis", "through", "thru"); e > after {
 			if n, to := d.dayNumber(e); n > day && d.at(to).lex.class == none && !(d.is(to, ":") && d.at(to).glued) {
 				last, after = n, to
 				if d.is(after-1, ".") {
@@ -290,6 +326,9 @@ func (d *dater) monthFirstDay(i int, said bool) (r reading, next int, ok bool) {
 // days ago", "vor zwei Wochen", "in the next 5 days".
 func (d *dater) counted(i int, said bool) (r reading, next int, ok bool) {
 	j := i
+	if d.is(j, "half", "in") && (d.is(j, "half") || d.is(j+1, "half")) {
+		return d.halfHour(i)
+	}
 	within := d.is(j, "within", "innerhalb", "binnen")
 	ahead := d.is(j, "in")
 	ago := d.is(j, "vor")
@@ -307,7 +346,7 @@ func (d *dater) counted(i int, said bool) (r reading, next int, ok bool) {
 		}
 	}
 	least := d.numeral(j)
-	if least <= 0 {
+	if least <= 0 || d.is(i-1, "once", "twice", "times", "einmal", "zweimal", "mal") {
 		return r, i, false
 	}
 	n, k := least, j+1
@@ -332,7 +371,13 @@ func (d *dater) counted(i int, said bool) (r reading, next int, ok bool) {
 	case d.is(k, "ago"):
 		ago, k = true, k+1
 	case d.is(k, "from") && d.is(k+1, "now", "today"):
-		ahead, k = true, k+2
+		k += 2
+	case d.is(k, "hence"):
+		k++
+	case d.is(k, "from", "on") && d.at(k+1).lex.class == weekday && (u == unitWeek || u == unitFortnight) && !d.at(k+1).lex.weak:
+		r = days(shift(u, n, d.coming(time.Weekday(d.at(k+1).lex.n))), 1, "weekday.in", .85)
+		r.relative = true
+		return r, k + 2, true
 	case u == unitBusinessDay && (said || d.at(j).shape == number || n > 1):
 		within = true
 	default:
@@ -340,6 +385,16 @@ func (d *dater) counted(i int, said bool) (r reading, next int, ok bool) {
 	}
 	r, ok = d.amount(least, n, u, within, ago)
 	return r, k, ok
+}
+
+// halfHour reads "in half an hour".
+func (d *dater) halfHour(i int) (r reading, next int, ok bool) {
+	j := d.skip(d.skip(i, "in"), "about")
+	if j == i || !d.is(j, "half") || !d.is(j+1, "an", "a") || !d.is(j+2, "hour") {
+		return r, i, false
+	}
+	r, ok = d.amount(30, 30, unitMinute, false, false)
+	return r, j + 3, ok
 }
 
 // numeral is the number that a token says; 0 is none.
@@ -405,8 +460,8 @@ func (d *dater) amount(least, n, u int, within, ago bool) (r reading, ok bool) {
 			return d.ref.businessDays(d.today, min(n, 400))
 		case unitDay:
 			return d.today.AddDate(0, 0, n)
-		case unitWeek:
-			return d.today.AddDate(0, 0, 7*n)
+		case unitWeek, unitFortnight:
+			return shift(u, n, d.today)
 		case unitQuarter:
 			return months(d.today, 3*n)
 		case unitYear:

@@ -10,7 +10,7 @@ const (
 	unit
 	numeral
 	relative  // today, tomorrow: n is in days.
-	which     // this, next, last: n is 0, 1 or -1.
+	which     // this, next, last: n is 0, 1 or -1; 2 for the one after the next.
 	zone      // n is the index in zones.
 	noon      // A time of day that has a name: n is the hour.
 	dayPart   // morning, evening: n is the hour it begins at.
@@ -18,6 +18,7 @@ const (
 	endOfDay  // One word for the end of a business day.
 	endOf     // One word for the end of a longer period: n is the unit.
 	direction // by, before, after: n is the index in directions.
+	dayOfPart // Freitagnachmittag: n is the weekday and, times 32, the hour.
 )
 
 // lexeme is the meaning of a word. A weak one means something else as often
@@ -39,6 +40,7 @@ const (
 	unitQuarter
 	unitYear
 	unitWeekend
+	unitFortnight
 )
 
 // lexicon has the folded words that dates are made of.
@@ -76,6 +78,7 @@ func buildLexicon() map[string]lexeme {
 	add(unit, unitDay, false, "day", "days", "tag", "tage", "tagen", "tages")
 	add(unit, unitBusinessDay, false, "werktag", "werktage", "werktagen", "arbeitstag", "arbeitstage", "arbeitstagen", "bankarbeitstage", "bankarbeitstagen")
 	add(unit, unitWeek, false, "week", "weeks", "woche", "wochen", "wk", "wks")
+	add(unit, unitFortnight, false, "fortnight", "fortnights")
 	add(unit, unitMonth, false, "month", "months", "monat", "monate", "monaten", "monats")
 	add(unit, unitQuarter, false, "quarter", "quarters", "quartal", "quartals", "quartale")
 	add(unit, unitYear, false, "year", "years", "jahr", "jahre", "jahren", "jahres")
@@ -93,11 +96,13 @@ func buildLexicon() map[string]lexeme {
 	add(relative, -2, false, "vorgestern")
 	add(which, 0, false, "this", "current", "diese", "diesen", "diesem", "dieser", "dieses", "laufenden")
 	add(which, 1, false, "next", "coming", "upcoming", "nächste", "nächsten", "nächster", "nächstes", "nächstem", "naechste", "naechsten", "kommende", "kommenden", "kommender", "kommendes", "kommendem")
+	add(which, 2, false, "übernächste", "übernächsten", "übernächster", "übernächstes")
 	add(which, -1, false, "last", "previous", "letzte", "letzten", "letzter", "letztes", "vergangene", "vergangenen", "vorige", "vorigen")
 	for i, z := range zones {
 		add(zone, i, z.weak, z.words...)
 	}
 	add(noon, 12, false, "noon", "midday", "mittags")
+	add(noon, 12, true, "mittag")
 	add(noon, 24, false, "midnight", "mitternacht")
 	add(dayPart, 6, false, "morning", "vormittag", "früh")
 	add(dayPart, 12, false, "afternoon", "nachmittag")
@@ -110,6 +115,11 @@ func buildLexicon() map[string]lexeme {
 	add(endOf, unitMonth, false, "eom", "monatsende")
 	add(endOf, unitQuarter, false, "eoq", "quartalsende")
 	add(endOf, unitYear, false, "eoy", "jahresende")
+	for i, day := range []string{"sonntag", "montag", "dienstag", "mittwoch", "donnerstag", "freitag", "samstag"} {
+		for part, hour := range map[string]int{"morgen": 6, "früh": 6, "vormittag": 6, "mittag": 12, "nachmittag": 12, "abend": 18} {
+			add(dayOfPart, 32*hour+i, false, day+part)
+		}
+	}
 	for i, d := range directions {
 		add(direction, i, false, d.words...)
 	}
