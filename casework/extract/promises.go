@@ -77,8 +77,8 @@ func (c clause) asks(i int) bool {
 
 // conditional reports whether a condition stands in the clause whose subject is at i.
 func (c clause) conditional(i, verb int) bool {
-	for j := c.first; j < i; j++ {
-		if conditions[c.tokens[j].text] {
+	for j := i - 1; j >= c.first && !c.turns(j); j-- {
+		if conditions[c.tokens[j].text] && !c.is(j-1, "every", "even", "at") {
 			return true
 		}
 	}
@@ -94,12 +94,17 @@ func (c clause) conditional(i, verb int) bool {
 		}
 		return false
 	}
-	for j := verb; j < c.last; j++ {
-		if conditions[c.tokens[j].text] || c.is(j, "as") && c.is(j+1, "soon") && c.is(j+2, "as") && !c.is(j+3, "possible") {
+	for j := verb; j < c.last && !c.turns(j); j++ {
+		if conditions[c.tokens[j].text] && !c.is(j-1, "every", "even", "at") || c.is(j, "as") && c.is(j+1, "soon") && c.is(j+2, "as") && !c.is(j+3, "possible") {
 			return true
 		}
 	}
 	return false
+}
+
+// turns reports whether another thought begins at token j: ", so", ", but".
+func (c clause) turns(j int) bool {
+	return c.is(j-1, ",", "-") && c.is(j, "so", "but", "though", "although", "and", "since", "or", "because", "aber", "und", "denn", "also")
 }
 
 // hedged reports whether a doubt stands around the subject at i.
@@ -138,6 +143,12 @@ func (c clause) promising(i int) (p promising, ok bool) {
 		if c.is(i+1, "it", "that", "this") && c.is(i+2, "with", "to") && c.is(i+3, "me", "us") {
 			return promising{who: I, verb: i, rule: "leave", score: .85}, true
 		}
+	case "wird", "werden", "erfolgt":
+		return c.germanPassive(i)
+	case "consider":
+		if i == c.first && c.is(i+1, "it", "this") && c.is(i+2, "done") {
+			return promising{who: I, verb: i, rule: "leave", score: .85}, true
+		}
 	case "ich", "wir", "sie", "du", "ihr":
 		return c.german(i)
 	case "melde":
@@ -165,6 +176,8 @@ func (c clause) firstPerson(i int) (p promising, ok bool) {
 	switch {
 	case c.is(i-1, "will", "shall", "can", "should", "could", "do", "did", "would") && c.question:
 		return p, false
+	case c.is(i-1, "if", "whether", "unless"), c.is(i-1, "think", "believe", "sure", "that") && c.is(i-2, "don't", "not", "think"):
+		return p, false // "I don't think I will"
 	case c.is(j, "will", "shall", "wil"):
 		if c.is(i-1, "what") && c.is(j+1, "do") && c.is(j+2, "is") {
 			return promising{who: p.who, verb: j + 3, rule: "will", score: .7}, true
@@ -190,10 +203,9 @@ func (c clause) firstPerson(i int) (p promising, ok bool) {
 		}
 		light := c.is(j, "might", "may")
 		p, ok = c.action(p, k, "can")
-		p.score -= .2
-		p.dated = !light
 		kind := actions[c.at(p.verb).text]
-		p.dated = p.dated || kind != promised && p.who == We
+		p.score -= .2
+		p.dated = !light || kind != promised || p.who == We
 		return p, ok && kind != unknown
 	}
 	return p, false
@@ -334,7 +346,7 @@ func (c clause) light(p promising, i int) (promising, bool) {
 	case "see":
 		return p, c.is(i+1, "what", "if", "whether", "to")
 	case "go":
-		return p, c.is(i+1, "ahead", "through", "into", "over", "with", "for", "back")
+		return p, c.is(i+1, "ahead", "through", "thru", "into", "over", "with", "for", "back") || c.is(i+1, "and") && actions[c.at(i+2).text] == promised
 	case "use", "think", "need", "mention", "suggest", "explain", "propose", "read", "buy", "meet":
 		p.dated = p.who == We || c.is(i, "need", "mention", "suggest", "explain", "buy")
 		return p, p.who == I && !c.is(i, "need") || p.dated && !c.is(i, "need")
@@ -346,31 +358,48 @@ func (c clause) light(p promising, i int) (promising, bool) {
 
 // will reads a "will" whose subject is left out, or is a third party.
 func (c clause) will(i int) (p promising, ok bool) {
-	if i == c.first || i == c.first+2 && c.is(i-1, ",") {
-		v := c.adverbs(i + 1)
+	v := c.adverbs(i + 1)
+	if c.bare(i, v) {
 		if actions[c.at(v).text] == promised || c.is(v, "do", "have", "let", "add", "get", "take") && !c.is(v+1, "you") {
 			return promising{who: I, verb: v, rule: "will.bare", score: .75, dated: c.is(v, "have", "get", "take")}, true
 		}
 		return p, false
 	}
 	before := c.at(i - 1)
-	v := c.adverbs(i + 1)
 	if c.is(v, "be") {
 		w := c.adverbs(v + 1)
-		if passives[c.at(w).text] {
+		if passives[c.at(w).text] || c.is(w, "with") && c.is(w+1, "you") {
 			return promising{who: Third, verb: v, rule: "passive", score: .55, dated: true}, true
 		}
 		return p, false
 	}
+	if c.is(v, "arrive", "ship", "go") && (!c.is(v, "go") || c.is(v+1, "out", "live")) {
+		return promising{who: Third, verb: v, rule: "passive", score: .55, dated: true}, true
+	}
 	person := c.is(i-1, "he", "she", "they", "someone", "somebody", "colleague", "colleagues", "team", "engineer", "engineers", "technician", "support", "office", "department", "representative") ||
 		before.upper && before.shape == word && !isUpper(c.text[before.start:before.end]) && c.at(i-2).text != "-" && !before.glued
-	if person && c.is(v, "send", "call", "contact", "follow", "provide", "deliver", "ship", "prepare", "arrange", "reply", "respond", "confirm", "forward", "investigate", "reach", "visit", "get") {
+	if person && c.is(v, "send", "call", "contact", "follow", "provide", "deliver", "ship", "prepare", "arrange", "reply", "respond", "confirm", "forward", "investigate", "reach", "visit", "get", "come", "fix", "repair", "replace", "install") {
 		if c.is(v, "get") && !c.is(v+1, "back", "in") {
 			return p, false
 		}
 		return promising{who: Third, verb: v, rule: "third", score: .5, unsure: true}, true
 	}
 	return p, false
+}
+
+// bare reports whether "will" at i, with its verb at v, has no subject of its
+// own: "Sure, will fix it", "I have not yet, but will do so tomorrow".
+func (c clause) bare(i, v int) bool {
+	kind := actions[c.at(v).text]
+	switch {
+	case i == c.first, i == c.first+2 && c.is(i-1, ",", ":"), c.is(i-1, ":", "]") && i < c.first+4:
+		return true
+	case kind != promised && !(kind == doing && c.is(v+1, "it", "this", "that", "them", "so", "these", "those", "a", "an")):
+		return false
+	case c.is(i-1, ",") && i < c.first+6, c.is(i-1, "and", "but") && i < c.first+30:
+		return c.is(c.first, "i", "i'm", "i've", "sure", "ok", "okay", "yes", "yep", "thanks", "right", "agreed", "true", "let", "good", "sorry", "makes", "got", "understood", "we", "noted", "fair")
+	}
+	return false
 }
 
 // passives say that something is done to what is promised.
@@ -462,6 +491,26 @@ func (c clause) german(i int) (p promising, ok bool) {
 	}
 	p.unsure = p.unsure || c.is(j, "versuche", "versuchen")
 	return p, true
+}
+
+// germanPassive reads "die Lieferung erfolgt am …", "wird bis … behoben".
+func (c clause) germanPassive(i int) (p promising, ok bool) {
+	p = promising{who: Third, verb: c.first, rule: "german.passive", score: .55, dated: true}
+	if c.question || c.is(i-1, "ich", "wir") || c.is(i+1, "ich", "wir") || i == c.first {
+		return p, false
+	}
+	if c.is(i, "erfolgt") {
+		return p, true
+	}
+	for k := i + 1; k < min(i+30, c.last); k++ {
+		if c.is(k, "nicht", "nie", "kein", "keine") {
+			return p, false
+		}
+		if finished[c.at(k).text] != "" {
+			return p, true
+		}
+	}
+	return p, false
 }
 
 // offers reports whether those who read are named soon behind token i.

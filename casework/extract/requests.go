@@ -27,7 +27,7 @@ func Requests(text string, within []Span, ref Reference) (found []Found[Request]
 }
 
 // courtesies stand behind "please" and ask for nothing.
-var courtesies = set("find", "note", "feel", "accept", "excuse", "see", "hesitate", "be", "to", "everyone", "him", "me", "them", "us", "you", "forgive", "bear", "keep", "go", "pardon", "ignore", "disregard", "understand", "remember", "consider", "visit", "click", "refer", "noted")
+var courtesies = set("find", "note", "feel", "accept", "excuse", "see", "hesitate", "be", "to", "everyone", "if", "when", "as", "him", "me", "them", "us", "you", "forgive", "bear", "keep", "pardon", "understand", "remember", "consider", "visit", "click", "refer", "noted")
 
 // asking reads what asks for something at token i: the token of what is asked
 // for, and the rule; "" is none.
@@ -118,11 +118,11 @@ func (c clause) please(i int) (verb int, rule string, score float64) {
 func (c clause) couldYou(i int) (verb int, rule string, score float64) {
 	v := c.adverbs(c.skip(c.skip(i+2, "please", "kindly"), "at", "perhaps", "possibly"))
 	v = c.skip(v, "please", "least")
-	asked := c.question || i == c.first || c.is(i+2, "please") || c.is(v-1, "please")
+	asked := c.question || i == c.first || c.is(i-1, ",", "so", "but", "then", "and") || c.is(i+2, "please") || c.is(v-1, "please")
 	switch {
 	case !asked, v >= c.last, c.is(i, "will") && !c.is(v-1, "please"):
-	case c.is(v, "believe", "imagine", "guess", "prefer", "be", "like", "say", "recommend", "define", "consider", "get", "want", "even", "do", "see", "use", "think", "have", "not") && !c.is(v-1, "please"):
-	case c.is(i-1, "how", "what", "why", "where", "who", "which"):
+	case c.is(v, "believe", "imagine", "guess", "prefer", "be", "like", "say", "recommend", "define", "consider", "want", "even", "think", "not", "also") && !c.is(v-1, "please"):
+	case c.is(v, "get", "do", "see", "use", "have") && !(c.question && i <= c.first+1), c.is(i-1, "how", "what", "why", "where", "who", "which"):
 	case c.is(i, "would") && !c.is(v, "mind", "kindly") && !c.is(v-1, "please"):
 	default:
 		return v, "couldyou", .85
