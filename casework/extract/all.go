@@ -16,7 +16,7 @@ const (
 	PromiseKind   Kind = "promise"   // Value is a Promise.
 	RequestKind   Kind = "request"   // Value is a Request.
 	DischargeKind Kind = "discharge" // Value is a Discharge.
-	FactKind      Kind = "detail"    // Value is a Detail.
+	DetailKind    Kind = "detail"    // Value is a Detail.
 	PersonKind    Kind = "person"    // Value is a Person; the span is the whole signature.
 )
 
@@ -41,15 +41,23 @@ func All(m *message.Message, ref Reference) []Proposal {
 	t := m.Text()
 	within := Author(t)
 	p := proposals{part: t.Part}
-	collect(&p, DateKind, Dates(t.Body, within, ref))
-	collect(&p, PromiseKind, Promises(t.Body, within, ref))
-	collect(&p, RequestKind, Requests(t.Body, within, ref))
-	collect(&p, DischargeKind, Discharges(t.Body, within, "", ref))
-	collect(&p, FactKind, Details(t.Body, within))
+	dates := eachClause(t.Body, within, ref, func(c clause) {
+		if f, ok := c.promise(); ok {
+			collect(&p, PromiseKind, f)
+		}
+		if f, ok := c.request(); ok {
+			collect(&p, RequestKind, f)
+		}
+		if f, ok := c.discharge(nil); ok {
+			collect(&p, DischargeKind, f)
+		}
+	})
+	collect(&p, DateKind, dates...)
+	collect(&p, DetailKind, Details(t.Body, within)...)
 	if len(m.From) > 0 {
 		for _, s := range signatures(t) {
 			if person, ok := Signatory(t.Body, s, m.From[0]); ok {
-				collect(&p, PersonKind, []Found[Person]{{s, t.Body[s.Start:s.End], "signature", .7, person}})
+				collect(&p, PersonKind, Found[Person]{s, t.Body[s.Start:s.End], "signature", .7, person})
 				break
 			}
 		}
@@ -64,7 +72,7 @@ type proposals struct {
 	all  []Proposal
 }
 
-func collect[T any](p *proposals, kind Kind, found []Found[T]) {
+func collect[T any](p *proposals, kind Kind, found ...Found[T]) {
 	for _, f := range found {
 		value, err := json.Marshal(f.Value)
 		if err != nil {

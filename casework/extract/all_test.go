@@ -98,10 +98,29 @@ func said(body string) (all []string) {
 	return all
 }
 
+// Each text is one that would take a time that grows faster than its length,
+// if a rule looked farther than it may.
+func TestHostileTextIsReadInLinearTime(t *testing.T) {
+	const n = 128 << 10
+	for _, s := range []string{
+		"the ", "in ", "by ", "end of ", "(", "24.", "24 ", "1,", "https://(", "+1 ", "next ", "monday, ", "a.b.", "i will ", "please ", "\n", "\n\n", "x", "ticket ", "24-", "late ", "1:11 ", "tomorrow by friday ",
+		"thanks\n", "ß", "\xff", "serial # is ", "regards\na\n", "ich werde ", "> a\nb\n", "I'll hope i might promise by friday ", "day after ", "week of ", "wird ", "once every ", ", but will ",
+	} {
+		text := strings.Repeat(s, n/len(s))
+		for _, p := range All(mail(text), Reference{}) {
+			if len(p.Quote) > 2*maxBlock && p.Kind != PersonKind {
+				t.Errorf("%q: a %s of %d bytes", s, p.Kind, len(p.Quote))
+			}
+		}
+	}
+}
+
 func TestAuthorEndsWhereTheSignatureBegins(t *testing.T) {
 	for body, want := range map[string]string{
 		"Hello.\n\nBest regards\nJane Doe\n":                   "Hello.\n\n",
 		"Hello.\n\nThanks,\nJane":                              "Hello.\n\n",
+		"Thanks!\n\nI'll send it by Friday.\n":                 "Thanks!\n\nI'll send it by Friday.\n",
+		"Hello.\n\nThanks,\njane\n":                            "Hello.\n\n",
 		"Thanks\n":                                             "Thanks\n",
 		"Thanks.\n" + strings.Repeat("It works.\n", 12):        "Thanks.\n" + strings.Repeat("It works.\n", 12),
 		"Thanks\n" + strings.Repeat("It works well. ", 10):     "Thanks\n" + strings.Repeat("It works well. ", 10),

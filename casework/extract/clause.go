@@ -13,13 +13,14 @@ type clause struct {
 // maxClause is how many tokens a clause has.
 const maxClause = 200
 
-// eachClause calls f with the clauses of a text within spans, in order.
-func eachClause(text string, within []Span, ref Reference, f func(clause)) {
+// eachClause calls f with the clauses of a text within spans, in order, and
+// returns the dates of all of them.
+func eachClause(text string, within []Span, ref Reference, f func(clause)) []Found[When] {
 	d := newDater(text, within, ref)
 	eachBlock(text, within, func(tokens []token) {
-		d.found = d.found[:0]
+		before := len(d.found)
 		d.block(tokens)
-		dates := d.found
+		dates := d.found[before:]
 		for at := 0; at < len(tokens); {
 			last, next := d.clauseEnd(at)
 			c := clause{dater: d, first: at, last: last}
@@ -41,6 +42,7 @@ func eachClause(text string, within []Span, ref Reference, f func(clause)) {
 			f(c)
 		}
 	})
+	return d.found
 }
 
 // trim leaves out line ends and the marks of lists at both ends.

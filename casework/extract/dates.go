@@ -26,6 +26,7 @@ type dater struct {
 	today      time.Time // The start of that day.
 	monthFirst bool
 	ahead      bool // The words before a date say that it is not over.
+	depth      int  // Of dates that are read inside of dates.
 	start      int  // The token at which the date begins that is being read.
 	tokens     []token
 	found      []Found[When]

@@ -4,9 +4,18 @@ import (
 	"time"
 )
 
+// maxDepth is how often a date may be a part of a date: "by the end of the week
+// of Monday, 7 December" needs three.
+const maxDepth = 5
+
 // day reads a day or a longer period. Said means that words before it tell
 // that a date comes, so that less is asked of how it is written.
 func (d *dater) day(i int, said bool) (r reading, next int, ok bool) {
+	if d.depth == maxDepth {
+		return r, i, false
+	}
+	d.depth++
+	defer func() { d.depth-- }()
 	if r, next, ok = d.edgeOf(i); ok {
 		return r, next, true
 	}

@@ -6,7 +6,7 @@ import (
 
 // Detail is a small fact that people look for again.
 type Detail struct {
-	Kind DetailKind `json:"kind"`
+	Kind Topic `json:"kind"`
 	// Name is the word that says what it is, in lower case: "ticket", "po",
 	// "error"; "" when there is none.
 	Name string `json:"name,omitempty"`
@@ -17,17 +17,17 @@ type Detail struct {
 	Currency string `json:"currency,omitempty"`
 }
 
-// DetailKind is what a Detail is.
-type DetailKind string
+// Topic is what a Detail is about.
+type Topic string
 
 const (
-	Number  DetailKind = "reference" // Of a ticket, an order, an invoice.
-	Amount  DetailKind = "amount"    // Of money.
-	Phone   DetailKind = "phone"
-	Link    DetailKind = "link"
-	Failure DetailKind = "error" // The code of an error.
-	Release DetailKind = "version"
-	Serial  DetailKind = "serial"
+	Number  Topic = "reference" // Of a ticket, an order, an invoice.
+	Amount  Topic = "amount"    // Of money.
+	Phone   Topic = "phone"
+	Link    Topic = "link"
+	Failure Topic = "error" // The code of an error.
+	Release Topic = "version"
+	Serial  Topic = "serial"
 )
 
 // Details finds reference numbers, amounts of money, phone numbers, links,
@@ -284,7 +284,7 @@ func (d *dater) open(i, last int) bool {
 
 // keyword is a word before a reference.
 type keyword struct {
-	kind DetailKind
+	kind Topic
 	name string
 }
 

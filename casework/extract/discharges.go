@@ -16,45 +16,53 @@ type Discharge struct {
 func Discharges(text string, within []Span, what string, ref Reference) (found []Found[Discharge]) {
 	wanted := content(what)
 	eachClause(text, within, ref, func(c clause) {
-		for i := c.first; i < c.last; i++ {
-			if c.tokens[i].shape != word {
-				continue
-			}
-			kind, rule, score := c.done(i)
-			if rule == "" {
-				continue
-			}
-			s := c.span()
-			d := Discharge{Kind: kind, What: c.words(i)}
-			if len(wanted) > 0 {
-				n := 0
-				for j := c.first; j < c.last; j++ {
-					if w := stem(c.tokens[j].text); wanted[w] == 1 {
-						wanted[w] = 2
-						n++
-					}
-				}
-				for w := range wanted {
-					wanted[w] = 1
-				}
-				d.Match = float64(n) / float64(len(wanted))
-				score = score*.6 + .4*d.Match
-			}
-			found = append(found, Found[Discharge]{s, text[s.Start:s.End], rule, score, d})
-			return
+		if d, ok := c.discharge(wanted); ok {
+			found = append(found, d)
 		}
 	})
 	return found
 }
 
+// discharge reads the first thing of a clause that was done; wanted are the
+// words of the promise.
+func (c clause) discharge(wanted map[string]bool) (f Found[Discharge], ok bool) {
+	for i := c.first; i < c.last; i++ {
+		if c.tokens[i].shape != word {
+			continue
+		}
+		kind, rule, score := c.done(i)
+		if rule == "" {
+			continue
+		}
+		s, d := c.span(), Discharge{Kind: kind, What: c.words(i)}
+		if len(wanted) > 0 {
+			d.Match = c.share(wanted)
+			score = score*.6 + .4*d.Match
+		}
+		return Found[Discharge]{s, c.text[s.Start:s.End], rule, score, d}, true
+	}
+	return f, false
+}
+
+// share is how many of some words are in a clause, from 0 to 1.
+func (c clause) share(wanted map[string]bool) float64 {
+	seen := map[string]bool{}
+	for i := c.first; i < c.last; i++ {
+		if w := stem(c.tokens[i].text); wanted[w] {
+			seen[w] = true
+		}
+	}
+	return float64(len(seen)) / float64(len(wanted))
+}
+
 // content are the words of a text that tell what it is about.
-func content(text string) map[string]int {
-	words := map[string]int{}
+func content(text string) map[string]bool {
+	words := map[string]bool{}
 	for _, t := range tokenise(nil, text, 0, len(text)) {
 		if t.shape != number && (t.shape != word || len(t.text) < 4 || fillers[t.text]) {
 			continue
 		}
-		words[stem(t.text)] = 1
+		words[stem(t.text)] = true
 	}
 	return words
 }

@@ -15,6 +15,7 @@ package extract
 
 import (
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"polytrace/message"
@@ -60,11 +61,14 @@ func Author(t message.Text) []Span {
 	return spans
 }
 
-// closings begin the line above a signature, in lower case.
-var closings = []string{
-	"best regards", "kind regards", "kindest regards", "warm regards", "with regards", "with best regards", "with kind regards", "regards", "best wishes", "best", "cheers",
-	"sincerely", "yours sincerely", "sincerely yours", "yours faithfully", "yours truly", "thanks and regards", "thanks & regards", "many thanks", "thanks", "thank you", "br", "brgds", "rgds",
-	"mit freundlichen grüßen", "mit freundlichen gruessen", "mit freundlichem gruß", "mit besten grüßen", "freundliche grüße", "beste grüße", "viele grüße", "liebe grüße", "schöne grüße", "herzliche grüße", "mfg", "vg", "lg", "gruß", "grüße",
+// closings stand on the line above a signature, in lower case; true is for those
+// that stand as often alone at the start of a mail.
+var closings = map[string]bool{
+	"best regards": false, "kind regards": false, "kindest regards": false, "warm regards": false, "with regards": false, "with best regards": false, "with kind regards": false, "regards": false, "best wishes": false,
+	"sincerely": false, "yours sincerely": false, "sincerely yours": false, "yours faithfully": false, "yours truly": false, "thanks and regards": false, "thanks & regards": false, "br": false, "brgds": false, "rgds": false,
+	"mit freundlichen grüßen": false, "mit freundlichen gruessen": false, "mit freundlichem gruß": false, "mit besten grüßen": false, "freundliche grüße": false, "beste grüße": false, "viele grüße": false, "liebe grüße": false,
+	"schöne grüße": false, "herzliche grüße": false, "mfg": false, "vg": false, "lg": false, "gruß": false, "grüße": false,
+	"thanks": true, "thank you": true, "many thanks": true, "cheers": true, "best": true, "thanks a lot": true, "thanks in advance": true, "danke": true, "vielen dank": true,
 }
 
 // maxSigned is how many lines that are not empty a signature has, and
@@ -75,41 +79,57 @@ const (
 )
 
 // closing returns where the line with the closing words of a text begins, if
-// what is below them to the end of the span is as short as a signature; -1
-// when there are none.
+// what is below them to the end of the span is as short as a signature, and
+// begins with a name where the words could be the author's thanks; -1 when
+// there are none.
 func closing(text string, within Span) int {
-	lines := 0
-	end := within.End
-	for end > within.Start && lines <= maxSigned {
-		start := strings.LastIndexByte(text[within.Start:end], '\n') + within.Start + 1
-		if start > end {
-			start = end
-		}
+	lines, below := 0, ""
+	for end := within.End; end > within.Start && lines <= maxSigned; {
+		start := within.Start + strings.LastIndexByte(text[within.Start:end], '\n') + 1
 		line := strings.TrimSpace(text[start:end])
-		switch {
-		case len(line) > maxSignedLine:
+		if len(line) > maxSignedLine {
 			return -1
-		case isClosing(line) && lines > 0:
+		}
+		if thanks, ok := closingWords(line); ok && lines > 0 && (!thanks || looksLikeName(below)) {
 			return start
-		case line != "":
+		}
+		if line != "" {
 			lines++
+			below = line
 		}
 		end = start - 1
 	}
 	return -1
 }
 
-func isClosing(line string) bool {
+// closingWords reports whether a line closes a mail, and whether it could be
+// plain thanks.
+func closingWords(line string) (thanks, ok bool) {
 	if line == "" || len(line) > 40 {
+		return false, false
+	}
+	thanks, ok = closings[strings.ToLower(strings.TrimRight(line, ",.!- "))]
+	return thanks, ok
+}
+
+func isClosing(line string) bool {
+	_, ok := closingWords(line)
+	return ok
+}
+
+// looksLikeName reports whether a line is a few words that begin as names do,
+// with no sentence around them.
+func looksLikeName(line string) bool {
+	words := strings.Fields(line)
+	if len(words) == 0 || len(words) > 4 || strings.ContainsAny(line, "?!:;0123456789") || strings.HasSuffix(line, ".") {
 		return false
 	}
-	line = strings.ToLower(strings.TrimRight(line, ",.!- "))
-	for _, c := range closings {
-		if line == c {
-			return true
+	for _, w := range words {
+		if r, _ := utf8.DecodeRuneInString(w); !unicode.IsUpper(r) || w == "I" {
+			return len(words) == 1 && len(w) > 1
 		}
 	}
-	return false
+	return true
 }
 
 // border moves an offset back to where a rune begins.

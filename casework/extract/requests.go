@@ -12,18 +12,25 @@ type Request struct {
 // the span of each is its sentence.
 func Requests(text string, within []Span, ref Reference) (found []Found[Request]) {
 	eachClause(text, within, ref, func(c clause) {
-		for i := c.first; i < c.last; i++ {
-			if c.tokens[i].shape != word {
-				continue
-			}
-			if verb, rule, score := c.asking(i); rule != "" && verb < c.last {
-				s := c.span()
-				found = append(found, Found[Request]{s, text[s.Start:s.End], rule, score, Request{c.words(verb), c.due()}})
-				return
-			}
+		if r, ok := c.request(); ok {
+			found = append(found, r)
 		}
 	})
 	return found
+}
+
+// request reads the first request of a clause.
+func (c clause) request() (f Found[Request], ok bool) {
+	for i := c.first; i < c.last; i++ {
+		if c.tokens[i].shape != word {
+			continue
+		}
+		if verb, rule, score := c.asking(i); rule != "" && verb < c.last {
+			s := c.span()
+			return Found[Request]{s, c.text[s.Start:s.End], rule, score, Request{c.words(verb), c.due()}}, true
+		}
+	}
+	return f, false
 }
 
 // courtesies stand behind "please" and ask for nothing.
