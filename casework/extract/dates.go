@@ -92,7 +92,7 @@ func (d *dater) block(tokens []token) {
 			continue
 		}
 		first := i
-		for first+1 < next && d.is(first, "on", "at", "am", "um", "the", "\n") && !d.is(first+1, "or") {
+		for first+1 < next && (r.rule != "range" && d.is(first, "vom", "from") || d.is(first, "on", "at", "am", "um", "the", "\n") && !d.is(first+1, "or")) {
 			first++
 		}
 		span := Span{tokens[first].start, tokens[next-1].end}
@@ -318,6 +318,11 @@ func (d *dater) atClock(r reading, c clock) reading {
 	}
 	r.rule += ".time"
 	if r.other != nil {
+		if r.rule == "weekday.time" && r.from.Before(d.sent) { // Today it is over.
+			swapped := *r.other
+			swapped.rule, swapped.score, swapped.direction = "weekday", r.score, r.direction
+			return d.atClock(swapped, c)
+		}
 		other := *r.other
 		day := other.from.Truncate(24 * time.Hour)
 		other.from, other.to, other.grain = day.Add(c.from), day.Add(c.to), r.grain

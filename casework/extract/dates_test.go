@@ -165,6 +165,8 @@ func TestESC21_Dates(t *testing.T) {
 		{"What this MAY break", ""},
 		{"once in a week", ""},
 		{"finished after 00:30:30", ""},
+		{"We call on [Wednesday 9:30].", "2026-11-25T09:30+01 minute"},
+		{"on the November invoice", ""},
 		{"You may 3 times retry", ""},
 		{"we march 24 miles", ""},
 		{"he sat 5 rows behind", ""},

@@ -626,6 +626,9 @@ func (d *dater) withArticle(i int, said bool) (r reading, next int, ok bool) {
 		return d.day(j, true)
 	case (d.is(i, "on", "am", "from", "vom", "zum") || said) && (t.lex.class == weekday || t.lex.class == month || t.lex.class == relative):
 		r, next, ok = d.day(j, true)
+		if r.rule == "month" {
+			return r, i, false // "on the November invoice"
+		}
 		if ok && r.rule == "weekday" && d.past(i) && !said {
 			r.from, r.to, r.rule, r.other = r.from.AddDate(0, 0, -7), r.to.AddDate(0, 0, -7), "weekday.past", nil
 		}

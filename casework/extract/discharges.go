@@ -97,7 +97,7 @@ func (c clause) done(i int) (kind, rule string, score float64) {
 			return "attached", "attached", .85
 		}
 	case "here", "here's":
-		if i == c.first && (c.is(i, "here's") || c.is(i+1, "is", "are")) && !c.question {
+		if i == c.first && (c.is(i, "here's") || c.is(i+1, "is", "are")) && !c.question && !c.is(i+1, "where", "what", "how", "why") && !c.is(i+2, "where", "what", "how", "why") {
 			return "attached", "here", .65
 		}
 	case "anbei", "beigefügt", "beiliegend", "angehängt":

@@ -78,7 +78,7 @@ func (c clause) asks(i int) bool {
 // conditional reports whether a condition stands in the clause whose subject is at i.
 func (c clause) conditional(i, verb int) bool {
 	for j := i - 1; j >= c.first && !c.turns(j); j-- {
-		if conditions[c.tokens[j].text] && !c.is(j-1, "every", "even", "at") {
+		if c.condition(j) {
 			return true
 		}
 	}
@@ -88,18 +88,26 @@ func (c clause) conditional(i, verb int) bool {
 	// "I'll check if it works" is no condition.
 	if c.is(verb, "check", "see", "test", "ask", "find", "look", "verify", "investigate", "confirm", "decide", "try", "prüfe", "prüfen", "schaue", "schauen") {
 		for j := verb; j < c.last; j++ {
-			if c.is(j, "once", "unless", "sobald", "provided", "sofern") || c.is(j, "as") && c.is(j+1, "soon") && c.is(j+2, "as") && !c.is(j+3, "possible") {
+			if !c.is(j, "if", "when", "wenn") && c.condition(j) {
 				return true
 			}
 		}
 		return false
 	}
 	for j := verb; j < c.last && !c.turns(j); j++ {
-		if conditions[c.tokens[j].text] && !c.is(j-1, "every", "even", "at") || c.is(j, "as") && c.is(j+1, "soon") && c.is(j+2, "as") && !c.is(j+3, "possible") {
+		if c.condition(j) {
 			return true
 		}
 	}
 	return false
+}
+
+// condition reports whether one begins at token j.
+func (c clause) condition(j int) bool {
+	if c.is(j, "as") {
+		return c.is(j+1, "soon") && c.is(j+2, "as") && !c.is(j+3, "possible")
+	}
+	return conditions[c.tokens[j].text] && !c.is(j-1, "every", "even", "at")
 }
 
 // turns reports whether another thought begins at token j: ", so", ", but".
@@ -149,6 +157,10 @@ func (c clause) promising(i int) (p promising, ok bool) {
 		if i == c.first && c.is(i+1, "it", "this") && c.is(i+2, "done") {
 			return promising{who: I, verb: i, rule: "leave", score: .85}, true
 		}
+	case "techniker", "technikerin", "monteur", "kollege", "kollegin", "kollegen", "team":
+		if i < c.first+3 && !c.question && c.is(i+1, "kommt", "kommen", "meldet", "melden", "ruft", "rufen", "schickt", "liefert", "tauscht") {
+			return promising{who: Third, verb: i + 1, rule: "german.third", score: .5, unsure: true, dated: true}, true
+		}
 	case "ich", "wir", "sie", "du", "ihr":
 		return c.german(i)
 	case "melde":
@@ -174,6 +186,8 @@ func (c clause) firstPerson(i int) (p promising, ok bool) {
 		j = c.adverbs(j)
 	}
 	switch {
+	case c.is(i-1, "otherwise", "else") && c.is(j, "will", "shall") && c.at(j+1).shape == word && !c.is(j+1, "not", "never"):
+		return promising{who: p.who, verb: j + 1, rule: "ultimatum", score: .6}, true
 	case c.is(i-1, "will", "shall", "can", "should", "could", "do", "did", "would") && c.question:
 		return p, false
 	case c.is(i-1, "if", "whether", "unless"), c.is(i-1, "think", "believe", "sure", "that") && c.is(i-2, "don't", "not", "think"):
@@ -262,9 +276,9 @@ func verbs() map[string]int {
 		"ask", "ensure", "follow", "discuss", "dig", "cook", "redo", "double", "complete", "reproduce", "debug", "tackle", "fold", "email", "mail", "phone", "ring", "commit", "attend", "visit", "pay", "reimburse", "credit", "apply", "queue", "try", "help", "bring", "checkin", "quote", "expedite", "clarify", "rewrite", "refactor", "retry", "bisect", "integrate", "retrieve")
 	add(doing, "get", "call", "add", "change", "remove", "write", "work", "take", "make", "do", "find", "implement", "merge", "push", "pick", "drop", "split", "replace", "rename", "set", "give", "put", "create", "open", "file", "handle", "return", "attach", "include",
 		"clean", "move", "run", "start", "begin", "think", "talk", "speak", "join", "sign", "order", "process", "revert", "release", "install", "deploy", "migrate", "close", "go", "see", "hand", "show", "tell", "use", "modify", "throw", "adjust", "extend", "convert", "switch",
-		"have", "be", "let", "keep", "come", "sort", "collect", "focus", "continue", "explain", "meet", "buy", "read", "mention", "revisit", "reach", "propose", "suggest", "optimize", "improve", "need")
+		"have", "be", "let", "keep", "come", "sort", "collect", "focus", "continue", "explain", "meet", "buy", "read", "mention", "revisit", "reach", "pass", "propose", "suggest", "optimize", "improve", "need")
 	add(idle, "admit", "say", "bet", "assume", "agree", "feel", "wait", "leave", "notice", "miss", "lose", "end", "hit", "fail", "become", "require", "like", "love", "know", "never", "not", "want", "believe", "accept", "spare", "grant", "assure", "remember", "forget", "enter", "all", "both", "always", "each",
-		"probably", "suppose", "gain", "win", "die", "hate", "appreciate", "consider", "only", "first", "eventually", "no", "still", "ever", "learn", "spend", "enjoy", "stick", "pass", "refer", "stay", "cause", "trigger", "presume", "risk", "defer", "understand", "refrain", "stop", "vote", "guess", "argue", "paraphrase", "ignore", "skip", "concede", "live", "happily")
+		"probably", "suppose", "gain", "win", "die", "hate", "appreciate", "consider", "only", "first", "eventually", "no", "still", "ever", "learn", "spend", "enjoy", "stick", "refer", "stay", "cause", "trigger", "presume", "risk", "defer", "understand", "refrain", "stop", "vote", "guess", "argue", "paraphrase", "ignore", "skip", "concede", "live", "happily")
 	return all
 }
 
@@ -350,6 +364,8 @@ func (c clause) light(p promising, i int) (promising, bool) {
 	case "use", "think", "need", "mention", "suggest", "explain", "propose", "read", "buy", "meet":
 		p.dated = p.who == We || c.is(i, "need", "mention", "suggest", "explain", "buy")
 		return p, p.who == I && !c.is(i, "need") || p.dated && !c.is(i, "need")
+	case "pass":
+		return p, c.is(i+1, "it", "this", "that", "them", "on", "your", "along")
 	case "come":
 		return p, c.is(i+1, "back", "to", "up", "by", "over")
 	}
@@ -408,14 +424,18 @@ var passives = set("sent", "shipped", "delivered", "fixed", "released", "done", 
 // youGet reads "you will get … by Friday", "you'll hear from us".
 func (c clause) youGet(i int) (p promising, ok bool) {
 	j := i + 1
+	should := c.is(j, "should", "can") && c.is(i, "you")
 	if c.is(i, "you") {
-		if !c.is(j, "will", "shall") {
+		if !should && !c.is(j, "will", "shall") {
 			return p, false
 		}
 		j++
 	}
 	v := c.adverbs(j)
-	p = promising{who: We, verb: v, rule: "youget", score: .7, dated: true}
+	p = promising{who: We, verb: v, rule: "youget", score: .7, dated: true, unsure: should}
+	if should {
+		return p, c.is(v, "receive", "expect", "hear")
+	}
 	switch c.at(v).text {
 	case "get", "receive", "have", "find":
 		for k := v; k < min(v+12, c.last); k++ {
@@ -498,6 +518,13 @@ func (c clause) germanPassive(i int) (p promising, ok bool) {
 	p = promising{who: Third, verb: c.first, rule: "german.passive", score: .55, dated: true}
 	if c.question || c.is(i-1, "ich", "wir") || c.is(i+1, "ich", "wir") || i == c.first {
 		return p, false
+	}
+	if c.is(i-1, "und") && c.is(i, "werden") && c.is(c.first, "wir") { // "Wir haben … und werden ihn beheben."
+		for k := i + 1; k < min(i+30, c.last); k++ {
+			if germanVerbs[c.at(k).text] && !c.is(k-1, "nicht") {
+				return promising{who: We, verb: i + 1, rule: "german", score: .8}, true
+			}
+		}
 	}
 	if c.is(i, "erfolgt") {
 		return p, true
