@@ -168,8 +168,12 @@ func (d *dater) weekday(i int, said bool) (r reading, next int, ok bool) {
 		return r, i + 2, true
 	}
 	if d.is(i+1, "after") && d.is(i+2, "next") {
-		r = days(d.monday().AddDate(0, 0, 14+int(day+6)%7), 1, "weekday.afternext", .8)
+		r = days(d.coming(day).AddDate(0, 0, 7), 1, "weekday.afternext", .8)
 		r.relative = true
+		if other := days(d.monday().AddDate(0, 0, 14+int(day+6)%7), 1, "weekday.of", .5); !other.from.Equal(r.from) {
+			other.relative = true
+			r.other = &other
+		}
 		return r, i + 3, true
 	}
 	if w := d.at(i + 1); w.lex.class == which && w.lex.n != 0 && d.is(i+2, "week", "woche") {
@@ -372,6 +376,18 @@ func (d *dater) onWeekday(n int, day time.Weekday) (r reading, ok bool) {
 	return r, false
 }
 
+// nthWeekday reads the month of "first Tuesday of October".
+func (d *dater) nthWeekday(n int, day time.Weekday, i int) (r reading, next int, ok bool) {
+	m, next, ok := d.day(d.skip(i, "the"), true)
+	if !ok || m.grain != Month {
+		return r, i, false
+	}
+	first := int(day-m.from.Weekday()+7) % 7
+	r = days(m.from.AddDate(0, 0, first+7*(n-1)), 1, "weekday.of", .9)
+	r.relative = m.relative
+	return r, next, true
+}
+
 // lastWeekday reads the month of "last Monday of March".
 func (d *dater) lastWeekday(day time.Weekday, i int) (r reading, next int, ok bool) {
 	m, next, ok := d.day(i, true)
@@ -549,6 +565,8 @@ func (d *dater) quarter(i int) (r reading, next int, ok bool) {
 	n, next := d.at(i).lex.n, i+1
 	if d.is(i, "q") {
 		n, next = d.at(i+1).n, i+2
+	} else if w := d.at(next); w.lex.class == weekday && !w.lex.weak && d.is(next+1, "of", "in", "im") {
+		return d.nthWeekday(n, time.Weekday(w.lex.n), next+2)
 	} else if d.at(next).lex.class != unit || d.at(next).lex.n != unitQuarter {
 		return r, i, false
 	} else {

@@ -53,6 +53,7 @@ func (d *dater) versionBefore(i int) bool {
 func (d *dater) numeric(i int, said bool) (r reading, next int, ok bool) {
 	a, b := d.at(i), d.at(i+2)
 	sep := d.at(i + 1).text
+	said = said || d.is(i+3, "at", "@")
 	if b.shape != number || sep != "." && sep != "/" && sep != "-" || a.end-a.start > 2 || b.end-b.start > 2 || d.versionBefore(i) {
 		return r, i, false
 	}
@@ -116,7 +117,7 @@ func (d *dater) ordered(a, b, year int, sep string, next int) (r reading, after 
 	dayFirst, ok1 := make(a, b)
 	monthFirst, ok2 := make(b, a)
 	switch {
-	case sep == "." || ok1 && !ok2:
+	case sep == "." && (ok1 || year == 0) || ok1 && !ok2:
 		return dayFirst, next, ok1
 	case ok2 && !ok1:
 		return monthFirst, next, true

@@ -97,7 +97,7 @@ func buildLexicon() map[string]lexeme {
 	add(which, 0, false, "this", "current", "diese", "diesen", "diesem", "dieser", "dieses", "laufenden")
 	add(which, 1, false, "next", "coming", "upcoming", "nächste", "nächsten", "nächster", "nächstes", "nächstem", "naechste", "naechsten", "kommende", "kommenden", "kommender", "kommendes", "kommendem")
 	add(which, 2, false, "übernächste", "übernächsten", "übernächster", "übernächstes")
-	add(which, -1, false, "last", "previous", "letzte", "letzten", "letzter", "letztes", "vergangene", "vergangenen", "vorige", "vorigen")
+	add(which, -1, false, "last", "previous", "past", "letzte", "letzten", "letzter", "letztes", "vergangene", "vergangenen", "vorige", "vorigen")
 	for i, z := range zones {
 		add(zone, i, z.weak, z.words...)
 	}
