@@ -103,8 +103,10 @@ func (y *tally) spans(found, there []Span, exactly bool) {
 // How good the rules are is told by sentences of files whose names have an odd
 // SHA-256; while the rules were written, only files with an even one were
 // looked at. The first sample was annotated before, by who wrote the rules and
-// so knew its sentences, the second once the rules stood: it is the one to
-// trust. The collection is in the directory that POLYTRACE_CORPUS_LARGE names.
+// so knew its sentences, the second once the rules stood. Only what the second
+// told at its first run was not known to anybody: for promises precision 0.94
+// and recall 0.75, for dates both 0.94, for requests 1.00 and 0.88. Rules that
+// came later may owe it something; to judge those, annotate a third. The collection is in the directory that POLYTRACE_CORPUS_LARGE names.
 func TestAnnotatedSentences(t *testing.T) {
 	all := annotations(t)
 	labelled := 0
