@@ -467,6 +467,9 @@ func (s *Server) citeForm(r *http.Request, refused *citeForm) *citeForm {
 		return nil
 	}
 	f := &citeForm{}
+	if r.Method == http.MethodGet && r.FormValue("as") != "" { // A proposal that somebody wants to keep.
+		f = &citeForm{Chosen: number0(r.FormValue("case")), Quote: r.FormValue("quote"), As: r.FormValue("as"), Due: r.FormValue("due")}
+	}
 	if refused != nil {
 		f = refused
 	}

@@ -122,3 +122,33 @@ func TestStatementsThroughTheAPI(t *testing.T) {
 		t.Errorf("%+v", out)
 	}
 }
+
+// What a message says is proposed on its page, with the day that it names, and kept by nobody but
+// a person; what is quoted is not proposed.
+func TestAC4_ProposalsWaitForAPerson(t *testing.T) {
+	f := newFixture(t)
+	escalation(f)
+	at := f.mail("From: Kim <kim@support.journal.example>\nTo: jane@acme.example\nSubject: Firmware\nDate: Mon, 2 Nov 2026 11:00:00 +0100\nMessage-ID: <p1@northwind.example>\n\nHello Jane,\n\nI will send you the firmware by Friday.\n\nKim\n\nOn Mon, 2 Nov 2026, Jane Doe wrote:\n> We will pay the invoice by Tuesday.\n")
+	page := f.as("agent").get(recordPath(at)).body
+	for _, want := range []string{"our promise", "I will send you the firmware by Friday.", "2026-11-06", "as=ours"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("not proposed: %q", want)
+		}
+	}
+	if strings.Contains(between(page, `class="missing proposals"`, "</details>"), "invoice") {
+		t.Error("what is quoted is proposed")
+	}
+	link := strings.ReplaceAll(between(page, `<a href="`+recordPath(at)+`?as=ours`, `#cite"`), "&amp;", "&")
+	form := f.as("agent").get(recordPath(at) + "?as=ours" + link).body
+	if !strings.Contains(form, `<details class="cite" id="cite" open>`) || !strings.Contains(form, `value="2026-11-06"`) {
+		t.Error("the form is not filled")
+	}
+	var n int
+	f.desk.Read(func(s *casework.State) { n = len(s.Promises()) })
+	if n != 2 {
+		t.Errorf("%d promises are kept, 2 before anybody kept one", n)
+	}
+	if r := f.as("compliance").get(recordPath(at)); strings.Contains(r.body, "our promise") {
+		t.Error("proposed to who does not work on cases")
+	}
+}

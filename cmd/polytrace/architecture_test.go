@@ -72,7 +72,7 @@ var mayImport = map[string][]string{
 	"casework":                      {"archive", "message"},
 	"casework/extract":              {"message"},
 	"index":                         {"archive", "burst", "casework", "document", "message", "message/auth"},
-	"webui":                         {"archive", "archive/evidence", "casework", "index", "message", "message/auth"},
+	"webui":                         {"archive", "archive/evidence", "casework", "casework/extract", "index", "message", "message/auth"},
 	"cmd/polytrace":                 {"archive", "archive/dirstore", "archive/evidence", "archive/s3store", "archive/tsa", "document/child", "outbound", "burst", "message", "gateway", "casework", "index", "webui"},
 }
 
