@@ -51,7 +51,6 @@ type Proxy struct {
 
 	mu    sync.Mutex
 	fault func(*http.Request) (Fault, bool) // Nil: none.
-	count int
 }
 
 // StartProxy starts a proxy in front of a server.
@@ -85,24 +84,13 @@ func (p *Proxy) Set(fault func(*http.Request) (Fault, bool)) {
 	p.fault = fault
 }
 
-// Faults is how many requests met a fault.
-func (p *Proxy) Faults() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.count
-}
-
 func (p *Proxy) ask(r *http.Request) (Fault, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.fault == nil {
 		return 0, false
 	}
-	f, ok := p.fault(r)
-	if ok {
-		p.count++
-	}
-	return f, ok
+	return p.fault(r)
 }
 
 func (p *Proxy) serve(w http.ResponseWriter, r *http.Request, forward http.Handler) {
