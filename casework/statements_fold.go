@@ -200,14 +200,20 @@ func (w *When) words() string {
 	return w.To.AddDate(0, 0, -1).Format("2 January 2006")
 }
 
+// going is a promise that has not ended, about which something is said that rests on citations.
+func (c *caseFile) going(id int, cites []int) (*Commitment, error) {
+	p, err := nth(c.Commitments, id, "promise")
+	switch {
+	case err != nil:
+		return nil, err
+	case p.End != nil:
+		return nil, fmt.Errorf("promise %d has ended", id)
+	}
+	return p, c.cited(cites)
+}
+
 func (s *State) commitmentMoved(c *caseFile, d decision, data CommitmentMovedData) (Entry, error) {
-	p, err := nth(c.Commitments, data.ID, "promise")
-	if err == nil && p.End != nil {
-		err = fmt.Errorf("promise %d has ended", data.ID)
-	}
-	if err == nil {
-		err = c.cited(data.Cites)
-	}
+	p, err := c.going(data.ID, data.Cites)
 	if err != nil {
 		return Entry{}, err
 	}
@@ -224,13 +230,7 @@ func (s *State) commitmentMoved(c *caseFile, d decision, data CommitmentMovedDat
 }
 
 func (s *State) commitmentEnded(c *caseFile, d decision, data CommitmentEndedData) (Entry, error) {
-	p, err := nth(c.Commitments, data.ID, "promise")
-	if err == nil && p.End != nil {
-		err = fmt.Errorf("promise %d has ended", data.ID)
-	}
-	if err == nil {
-		err = c.cited(data.Cites)
-	}
+	p, err := c.going(data.ID, data.Cites)
 	if err != nil {
 		return Entry{}, err
 	}
