@@ -21,7 +21,7 @@ const (
 	MessageRead EventType = "message.read" // somebody was shown messages
 	SearchRun   EventType = "search.run"   // a page of answers
 	ExportMade  EventType = "export.made"  // once before the first byte, once more behind the last
-	CaseRead    EventType = "case.read"    // a case with the words of mail in it; Event.Case
+	CaseRead    EventType = "case.read"    // a case with the words of mail in it; Event.Case, or AuditData.Cases for a list of what several say
 	AuditRead   EventType = "audit.read"   // a page of this log
 )
 
@@ -36,6 +36,7 @@ type (
 	// is 0.
 	AuditData struct {
 		Records  []archive.Address `json:"records,omitempty"` // message.read: all that were shown. search.run: the one that a query was explained for.
+		Cases    []int             `json:"cases,omitempty"`   // case.read: all that a list was made of.
 		How      string            `json:"how,omitempty"`     // message.read: page, source, raw, html, text, part 3, api, thread, proof or test.
 		Query    string            `json:"query,omitempty"`   // search.run, export.made
 		Total    int               `json:"total,omitempty"`   // search.run: hits. export.made: hits before, messages that went out behind.
@@ -59,7 +60,7 @@ type (
 
 // LogValue tells the facts without the words that somebody searched for.
 func (d AuditData) LogValue() slog.Value {
-	return slog.GroupValue(slog.Any("records", d.Records), slog.String("how", d.How), slog.Int("total", d.Total), slog.String("format", d.Format), slog.Bool("finished", d.Finished))
+	return slog.GroupValue(slog.Any("records", d.Records), slog.Any("cases", d.Cases), slog.String("how", d.How), slog.Int("total", d.Total), slog.String("format", d.Format), slog.Bool("finished", d.Finished))
 }
 
 // AuditArchive is what the Audit needs of the archive.
@@ -228,6 +229,8 @@ func (e AuditEntry) Text() string {
 		return fmt.Sprintf("finished an export of %s (%s), SHA-256 %s", count(d.Total, "message"), d.Format, d.SHA256)
 	case e.Type == ExportMade:
 		return "began an export of " + count(d.Total, "message") + " (" + d.Format + ")"
+	case e.Type == CaseRead && e.Case == 0:
+		return "read what was promised in " + count(len(d.Cases), "case")
 	case e.Type == CaseRead:
 		return fmt.Sprintf("read the case C-%d", e.Case)
 	case e.Type == AuditRead:

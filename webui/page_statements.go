@@ -318,19 +318,17 @@ func (p promiseRow) fits(filter, actor string) bool {
 	return p.End == nil
 }
 
-// notePromises notes the cases whose promises are shown: they say what mail says.
+// notePromises notes the cases whose promises are shown, all in one event: they say what mail says.
 func (s *Server) notePromises(ctx context.Context, rows []promiseRow) error {
-	noted := map[int]bool{}
+	var cases []int
 	for _, p := range rows {
-		if noted[p.Case] {
-			continue
-		}
-		noted[p.Case] = true
-		if err := s.noteCase(ctx, p.Case); err != nil {
-			return err
-		}
+		cases = append(cases, p.Case)
 	}
-	return nil
+	slices.Sort(cases)
+	if cases = slices.Compact(cases); len(cases) == 0 {
+		return nil
+	}
+	return s.note(ctx, casework.CaseRead, 0, casework.AuditData{Cases: cases})
 }
 
 // dueIn is how a time stands on a page: the day, or the minute; "" for none.

@@ -1,7 +1,6 @@
 package webui
 
 import (
-	"encoding/json"
 	"net/url"
 	"slices"
 	"strings"
@@ -34,23 +33,17 @@ func (s *Server) proposals(m *opened) (list []proposalView) {
 	}
 	ours := s.ours(m.doc.From.Address)
 	said := map[string]bool{}
-	for _, p := range extract.All(m.original, extract.Reference{Sent: m.original.Date}) {
+	for _, p := range extract.All(m.text, m.original.From, extract.Reference{Sent: m.original.Date}) {
 		v, as := proposalView{Kind: string(p.Kind), Quote: oneLine(p.Quote)}, "fact"
 		var due *extract.When
-		switch p.Kind {
-		case extract.PromiseKind:
-			var x extract.Promise
-			_ = json.Unmarshal(p.Value, &x) // It was marshalled a moment ago.
+		switch x := p.Value.(type) {
+		case extract.Promise:
 			if due, as, v.Kind = x.Due, "theirs", "their promise"; ours {
 				as, v.Kind = "ours", "our promise"
 			}
-		case extract.RequestKind:
-			var x extract.Request
-			_ = json.Unmarshal(p.Value, &x)
+		case extract.Request:
 			due = x.Due
-		case extract.DateKind:
-			var x extract.When
-			_ = json.Unmarshal(p.Value, &x)
+		case extract.When:
 			if due, as = &x, "date"; x.Due().Before(m.original.Date) {
 				continue // It was over when it was written.
 			}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"polytrace/archive"
 	"polytrace/casework"
 )
 
@@ -150,5 +151,29 @@ func TestAC4_ProposalsWaitForAPerson(t *testing.T) {
 	}
 	if r := f.as("compliance").get(recordPath(at)); strings.Contains(r.body, "our promise") {
 		t.Error("proposed to who does not work on cases")
+	}
+}
+
+// Who looks at a list of promises is noted once, with all cases that it was made of.
+func TestListOfPromisesIsNotedOnce(t *testing.T) {
+	f := newFixture(t)
+	at := escalation(f)
+	f.do(casework.OpenCase{Title: "Another one", Owner: "manager"})
+	b := f.as("agent")
+	if r := b.post(recordPath(at)+"/cite", url.Values{"case": {"102"}, "quote": {"firmware by Friday"}, "as": {"theirs"}}); r.code != http.StatusSeeOther {
+		t.Fatalf("%d %s", r.code, r.body)
+	}
+	p := f.program(casework.Agent)
+	for name, look := range map[string]func() answer{"the page": func() answer { return b.get("/promises") }, "the API": func() answer { return p.ask("GET", "/commitments", nil) }} {
+		before := f.archive.Next(archive.Audit)
+		if r := look(); r.code != http.StatusOK {
+			t.Errorf("%s: %d", name, r.code)
+		}
+		if n := f.archive.Next(archive.Audit) - before; n != 1 {
+			t.Errorf("%s is noted %d times", name, n)
+		}
+	}
+	if log := f.as("compliance").get("/audit").body; !strings.Contains(log, "read what was promised in 2 cases") || !strings.Contains(log, `href="/cases/102"`) {
+		t.Error("the log does not tell which cases")
 	}
 }

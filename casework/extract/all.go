@@ -2,7 +2,6 @@ package extract
 
 import (
 	"cmp"
-	"encoding/json"
 	"slices"
 
 	"polytrace/message"
@@ -22,23 +21,19 @@ const (
 
 // Proposal is something that a person may confirm, correct or reject.
 type Proposal struct {
-	Kind    Kind            `json:"kind"`
-	Part    int             `json:"part"` // As message.Text.Part.
-	Span                    // In message.Text.Body.
-	Quote   string          `json:"quote"` // The words in the span.
-	Value   json.RawMessage `json:"value"` // By the kind.
-	Rule    string          `json:"rule"`
-	Score   float64         `json:"score"`   // From 0 to 1.
-	Version int             `json:"version"` // Of the rules.
+	Kind    Kind    `json:"kind"`
+	Part    int     `json:"part"` // As message.Text.Part.
+	Span            // In message.Text.Body.
+	Quote   string  `json:"quote"` // The words in the span.
+	Value   any     `json:"value"` // By the kind.
+	Rule    string  `json:"rule"`
+	Score   float64 `json:"score"`   // From 0 to 1.
+	Version int     `json:"version"` // Of the rules.
 }
 
-// All proposes what the author of a message says, in the order of the text.
-// Without a time in the reference, dates are counted from the Date field.
-func All(m *message.Message, ref Reference) []Proposal {
-	if ref.Sent.IsZero() {
-		ref.Sent = m.Date
-	}
-	t := m.Text()
+// All proposes what the author of a message says, in the order of its text; from
+// are its senders.
+func All(t message.Text, from []message.Mailbox, ref Reference) []Proposal {
 	within := Author(t)
 	p := proposals{part: t.Part}
 	dates := eachClause(t.Body, within, ref, func(c clause) {
@@ -54,9 +49,9 @@ func All(m *message.Message, ref Reference) []Proposal {
 	})
 	collect(&p, DateKind, dates...)
 	collect(&p, DetailKind, Details(t.Body, within)...)
-	if len(m.From) > 0 {
+	if len(from) > 0 {
 		for _, s := range signatures(t) {
-			if person, ok := Signatory(t.Body, s, m.From[0]); ok {
+			if person, ok := Signatory(t.Body, s, from[0]); ok {
 				collect(&p, PersonKind, Found[Person]{s, t.Body[s.Start:s.End], "signature", .7, person})
 				break
 			}
@@ -74,11 +69,7 @@ type proposals struct {
 
 func collect[T any](p *proposals, kind Kind, found ...Found[T]) {
 	for _, f := range found {
-		value, err := json.Marshal(f.Value)
-		if err != nil {
-			continue // A year that JSON cannot write; nobody meant it.
-		}
-		p.all = append(p.all, Proposal{kind, p.part, f.Span, f.Quote, value, f.Rule, f.Score, Version})
+		p.all = append(p.all, Proposal{kind, p.part, f.Span, f.Quote, f.Value, f.Rule, f.Score, Version})
 	}
 }
 

@@ -47,6 +47,6 @@ func BenchmarkAll(b *testing.B) {
 	m := mail(prose())
 	b.SetBytes(int64(len(m.Raw)))
 	for b.Loop() {
-		All(m, Reference{Sent: time.Date(2026, 11, 18, 10, 30, 0, 0, time.UTC)})
+		All(m.Text(), m.From, Reference{Sent: time.Date(2026, 11, 18, 10, 30, 0, 0, time.UTC)})
 	}
 }

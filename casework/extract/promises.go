@@ -354,7 +354,7 @@ func (c clause) light(p promising, i int) (promising, bool) {
 		p.dated = true
 		return p, true
 	case "let":
-		return p, c.is(i+1, "you", "them", "him", "her", "everyone", "jane", "kim") && c.is(i+2, "know") || c.is(i+2, "know")
+		return p, c.is(i+2, "know")
 	case "keep":
 		return p, c.is(i+1, "you", "an", "this", "it") || strings.HasSuffix(c.at(i+1).text, "ing")
 	case "see":
@@ -456,6 +456,9 @@ var germanVerbs = set("schicke", "schicken", "sende", "senden", "melde", "melden
 	"rufe", "rufen", "bestätige", "bestätigen", "veranlasse", "veranlassen", "leite", "leiten", "übernehme", "übernehmen", "stelle", "stellen", "komme", "kommen", "mache", "machen", "erstelle", "erstellen", "schaue", "schauen", "versuche", "versuchen", "beheben", "behebe",
 	"antworte", "antworten", "informiere", "informieren", "zurückrufen", "nachreichen", "weiterleiten", "zusenden", "zuschicken", "übersenden", "zukommen", "anrufen", "mitteilen", "bearbeiten", "austauschen", "ersetzen", "verschicken", "versenden", "zurückmelden", "einspielen", "untersuchen", "lösen", "reparieren", "erstatten", "überweisen", "lassen", "besorgen", "bereitstellen", "nachliefern")
 
+// negations say that it is not so.
+var negations = set("nicht", "nie")
+
 // germanWeak are those that need an object or a date to promise.
 var germanWeak = set("gebe", "geben", "teile", "teilen", "stelle", "stellen", "komme", "kommen", "mache", "machen", "lassen", "leite", "leiten", "bringe", "bringen", "reiche", "reichen")
 
@@ -506,7 +509,7 @@ func (c clause) german(i int) (p promising, ok bool) {
 	default:
 		return p, false
 	}
-	if c.has(i, set("nicht", "nie")) {
+	if c.has(i, negations) {
 		return p, false
 	}
 	p.unsure = p.unsure || c.is(j, "versuche", "versuchen")
