@@ -520,11 +520,20 @@ func TestGuestIsLoggedOnceAnHourForAnAddress(t *testing.T) {
 	o.refused(OpenShare{101, 1, "203.0.113.5"}, Gone, "ID")
 }
 
+// spoilPromise changes all that a promise refers to.
+func spoilPromise(c Commitment) {
+	c.Cites[0], c.Due.Text = 99, "spoilt"
+	c.Moves[0].Cites[0], c.Moves[0].Due.Text = 99, "spoilt"
+	c.End.Cites[0], c.End.How = 99, "spoilt"
+}
+
 // Whoever reads may do what they like with what they got.
 func TestReadersCannotChangeTheState(t *testing.T) {
 	o := shared(t)
 	o.as("kim", Cite{101, cited("offline", 30)})
 	o.as("kim", RemoveCitation{101, 2, ""})
+	o.as("kim", OpenIssue{Case: 101, Title: "Links"}, StateFact{Case: 101, Text: "Offline.", Cites: []int{1}, When: onDay(1)}, MakeDecision{Case: 101, Text: "Wait", Why: "Firmware", Alternatives: []string{"replace"}, Cites: []int{1}},
+		MakeCommitment{Case: 101, What: "call", Due: onDay(2), Cites: []int{1}}, MoveCommitment{Case: 101, ID: 1, Due: onDay(3), Cites: []int{1}}, EndCommitment{Case: 101, ID: 1, How: Met, Cites: []int{1}}, SetKeyDate{Case: 101, Label: "Audit", When: *onDay(4), Cites: []int{1}})
 	o.do(SetLogin{"mx", SecretHash("pw")})
 	o.do(SetSources{"relays", networks("192.0.2.0/24")})
 	o.do(AddQueue{Name: "support", Local: "s-1", Sources: DefaultSources(), QueueTerms: QueueTerms{Sets: []string{"relays"}, Logins: []string{"mx"}, Certificates: []string{"mx.example"}, Tenants: []string{"acme.example"}}})
@@ -552,6 +561,21 @@ func TestReadersCannotChangeTheState(t *testing.T) {
 			for i := range c.Shares {
 				c.Shares[i].Title, c.Shares[i].Citations[0], c.Shares[i].Notes[0] = "spoilt", 99, 99
 			}
+			for i := range c.Issues {
+				c.Issues[i].Title = "spoilt"
+			}
+			for i := range c.Facts {
+				c.Facts[i].Cites[0], c.Facts[i].When.Text = 99, "spoilt"
+			}
+			for i := range c.Decisions {
+				c.Decisions[i].Cites[0], c.Decisions[i].Alternatives[0] = 99, "spoilt"
+			}
+			for i := range c.Commitments {
+				spoilPromise(c.Commitments[i])
+			}
+			for i := range c.KeyDates {
+				c.KeyDates[i].Cites[0] = 99
+			}
 		}
 	}
 	c, _ := s.Case(101)
@@ -575,6 +599,7 @@ func TestReadersCannotChangeTheState(t *testing.T) {
 	for _, set := range s.SourceSets() {
 		set.Networks[0] = netip.Prefix{}
 	}
+	spoilPromise(s.Promises()[0].Commitment)
 	s.Logins()[0].Name = "spoilt"
 	s.Tokens()[0].Name = "spoilt"
 	s.CasesCiting(cited("", 0).Record)[0] = 99
