@@ -78,7 +78,8 @@ func (w *termWriter) headerKind(name string) headerKind {
 
 // fieldTerms adds the terms of a header.
 func (w *termWriter) fieldTerms(header []message.Field) {
-	places := map[uint32]uint32{}
+	places := w.places
+	clear(places)
 	for i := range header {
 		f := &header[i]
 		k := w.headerKind(f.Name)

@@ -174,6 +174,9 @@ func (l *looking) next() (at archive.Address, ok bool, err error) {
 		return at, false, err
 	}
 	defer release()
+	if s.counts.Waiting == 0 {
+		return at, false, nil
+	}
 	it, err := l.x.db.NewIter(&pebble.IterOptions{LowerBound: []byte{famWaiting}, UpperBound: l.below})
 	if err != nil {
 		return at, false, err

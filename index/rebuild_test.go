@@ -14,6 +14,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sync/semaphore"
 
 	"polytrace/archive"
 	"polytrace/casework"
@@ -254,6 +255,7 @@ func TestReadersFinishOnTheDatabaseBefore(t *testing.T) {
 	defer stop()
 	settled(t, x, g)
 	want := addresses(t, x, Request{Query: "disk"})
+	x.turns = semaphore.NewWeighted(2) // This one looks while the others do, on one processor too.
 	err := x.look(context.Background(), func(f *finder) error {
 		x.want("test")
 		until(x, func() bool {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -521,5 +522,31 @@ func TestMailWaitsForABurst(t *testing.T) {
 	urgent.Store(false)
 	if err := x.WaitFor(ctx, at); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// Only as many questions are answered at a time as there are processors. Who waits for a turn and leaves is told
+// why.
+func TestQuestionsTakeTurns(t *testing.T) {
+	x := follow(t, newMemArchive())
+	turns := int64(runtime.GOMAXPROCS(0))
+	if !x.turns.TryAcquire(turns) || x.turns.TryAcquire(1) {
+		t.Fatal("there are other turns than processors")
+	}
+	ctx, leave := context.WithCancelCause(t.Context())
+	gone := errors.New("gone")
+	leave(gone)
+	if _, err := x.Search(ctx, Request{Query: "pump"}); !errors.Is(err, gone) {
+		t.Errorf("who left is told %v", err)
+	}
+	x.turns.Release(turns)
+	err := x.look(t.Context(), func(*finder) error {
+		if x.turns.TryAcquire(turns) {
+			return errors.New("it is answered without a turn")
+		}
+		return nil
+	})
+	if err != nil || !x.turns.TryAcquire(turns) {
+		t.Errorf("%v; or its turn is not given back", err)
 	}
 }

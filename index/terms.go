@@ -42,6 +42,7 @@ type termWriter struct {
 	pairs     map[[2]uint32]uint32 // ids of pairs of frequent words, by those of the words
 	common    []bool               // by id: a frequent word of a body
 	headers   map[string]headerKind
+	places    map[uint32]uint32 // Behind the last word of each field of a header, by its id.
 	buf, term []byte
 
 	present []uint32 // ids in this document, in order of appearance
@@ -69,7 +70,7 @@ const (
 )
 
 func newTermWriter() *termWriter {
-	w := &termWriter{cutter: newWordCutter()}
+	w := &termWriter{cutter: newWordCutter(), places: map[uint32]uint32{}}
 	w.forget()
 	return w
 }
