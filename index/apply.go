@@ -200,6 +200,7 @@ type applier struct {
 	fragments map[docID]fragment
 	numbered  map[string]uint32
 	torn      map[node]bool // Messages of which fragments came or went.
+	uneven    []docID       // Documents whose copies were not read alike, see even.
 
 	corrections corrections
 	strained    map[docID]bool // Documents whose thread is to be divided anew.

@@ -204,6 +204,11 @@ func (a *applier) bytes(doc docID, s *stored, e *analysis) error {
 	first := a.hidden.Contains(doc)
 	earlier := e.summary.received < s.received ||
 		e.summary.received == s.received && compareAddress(e.summary.at, s.at) < 0
+	if !first {
+		if err := a.even(doc, e); err != nil {
+			return err
+		}
+	}
 	if !first && !earlier {
 		return nil
 	}

@@ -86,7 +86,7 @@ type analysis struct {
 	words      uint32   // How long the text is.
 	thread     links
 	fragment   *fragment       // It is a part of a message; nil as a rule.
-	joined     *archive.Digest // Of the fragments that it was read with, see digestOf.
+	joined     *archive.Digest // Of the other fragments that it was read with, see digestOf.
 	whole      bool            // They fit together: words and text are of the whole message.
 }
 

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cockroachdb/pebble/v2"
+
 	"polytrace/archive"
 	"polytrace/message"
 )
@@ -22,7 +24,7 @@ import (
 // after a removal. So it has the words of what is there, and of nothing else.
 //
 //	'f' message(16) number(4) doc(4) -> total(4) received(8) sha256(32) stream 0x00 position(8)
-//	'i' message(16) -> doc(4) ok(1) sha256(32)   the first fragment, and of which fragments it has the words;
+//	'i' message(16) -> doc(4) ok(1) sha256(32)   the first fragment, and of which others it has the words;
 //	                                             ok is 0 when they do not fit together
 //
 // Whoever knows the identifier could add a fragment, so those of one message have to be of one author.
@@ -104,7 +106,7 @@ func assemble(all []piece) (parts []piece, whole bool) {
 	return parts, whole
 }
 
-// digestOf names what is joined.
+// digestOf names the fragments that a first one is joined with.
 func digestOf(parts []piece) archive.Digest {
 	h := sha256.New()
 	for _, p := range parts {
@@ -134,11 +136,11 @@ func (j *joined) whole() *message.Message {
 
 // join finds what a first fragment is to be read with; nil while others are missing.
 func (r *reader) join(e *analysis, body []byte) (*joined, error) {
-	parts, whole, err := r.parts(piece{*e.fragment, 0, e.summary.received, e.summary.sha256, e.summary.at})
-	if err != nil || !whole || parts[0].at != e.summary.at {
+	parts, leads, err := r.parts(e)
+	if err != nil || !leads {
 		return nil, err
 	}
-	j, size := &joined{of: digestOf(parts)}, int64(0)
+	j, size := &joined{of: digestOf(parts[1:])}, int64(0)
 	records := []archive.Record{{Meta: e.meta, Body: body}}
 	for _, p := range parts[1:] {
 		rec, err := r.x.archive.Read(r.ctx, p.at)
@@ -157,13 +159,15 @@ func (r *reader) join(e *analysis, body []byte) (*joined, error) {
 	return j, nil
 }
 
-// parts are the fragments that the index has, with one that it is about to have.
-func (r *reader) parts(own piece) (parts []piece, whole bool, err error) {
+// parts are the fragments that the index has, with one that it is about to have. That one leads when they
+// are whole and it is their first, or a copy of that: all copies are read with the others, or none.
+func (r *reader) parts(e *analysis) (parts []piece, leads bool, err error) {
 	s, snap, release, err := r.x.sight()
 	if err != nil {
 		return nil, false, err
 	}
 	defer release()
+	own := piece{*e.fragment, 0, e.summary.received, e.summary.sha256, e.summary.at}
 	all := []piece{own}
 	err = eachIn(snap, own.prefix(), func(key, value []byte) error {
 		p, err := decodePiece(key, value)
@@ -172,8 +176,47 @@ func (r *reader) parts(own piece) (parts []piece, whole bool, err error) {
 		}
 		return err
 	})
-	parts, whole = assemble(all)
-	return parts, whole, errors.Join(err, snap.Close())
+	parts, whole := assemble(all)
+	switch {
+	case err != nil || !whole:
+	case parts[0].at == own.at:
+		leads = true
+	default:
+		leads, err = leadsTo(snap, e, parts[0].doc)
+	}
+	return parts, leads, errors.Join(err, snap.Close())
+}
+
+// leadsTo reports whether a record is of a document.
+func leadsTo(snap pebble.Reader, e *analysis, doc docID) (bool, error) {
+	keys := [][]byte{digestKey(famDigest, e.meta.SHA256)}
+	if e.same != nil {
+		keys = append(keys, digestKey(famSame, *e.same))
+	}
+	for _, key := range keys {
+		value, err := getCopy(snap, key)
+		if err != nil || len(value) == 4 && binary.BigEndian.Uint32(value) == doc {
+			return err == nil, err
+		}
+	}
+	return false, nil
+}
+
+// even has a document read again of which one copy was read with other fragments than the copies before: each adds
+// its words. They differ where one was read before a fragment came, and is applied behind it.
+func (a *applier) even(doc docID, e *analysis) error {
+	if e.fragment == nil {
+		return nil
+	}
+	value, err := a.get(joinedKey(e.fragment.Of))
+	if err != nil {
+		return err
+	}
+	with := len(value) > 5 && binary.BigEndian.Uint32(value) == doc
+	if with != (e.joined != nil) || with && archive.Digest(value[5:]) != *e.joined {
+		a.uneven = append(a.uneven, doc)
+	}
+	return nil
 }
 
 // fragment notes of which message a document is a part, as it is shown now.
@@ -224,6 +267,13 @@ func (a *applier) unjoin(of node, but docID) error {
 // settle has what was joined agree with what there is to join, for all messages of which
 // fragments came or went.
 func (a *applier) settle() error {
+	for _, doc := range a.uneven {
+		if !a.dead.Contains(doc) {
+			if err := a.readAgain(doc); err != nil {
+				return err
+			}
+		}
+	}
 	byName := func(a, b node) int { return bytes.Compare(a[:], b[:]) }
 	for len(a.torn) > 0 {
 		for _, of := range slices.SortedFunc(maps.Keys(a.torn), byName) {
@@ -249,7 +299,7 @@ func (a *applier) settleOne(of node) error {
 	if value != nil && len(value) != 4+1+32 {
 		return errCorrupt
 	}
-	agree := whole && value != nil && binary.BigEndian.Uint32(value) == parts[0].doc && archive.Digest(value[5:]) == digestOf(parts)
+	agree := whole && value != nil && binary.BigEndian.Uint32(value) == parts[0].doc && archive.Digest(value[5:]) == digestOf(parts[1:])
 	if !agree {
 		if err := a.unjoin(of, ^docID(0)); err != nil {
 			return err

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
@@ -14,6 +15,51 @@ import (
 	"polytrace/casework"
 	"polytrace/message"
 )
+
+// All copies of a first fragment are read with the others or none: also one that was read while the others
+// were missing, and is applied when they are here.
+func TestCopiesOfAFragmentAreReadAlike(t *testing.T) {
+	first := fixture(t, "55-message-partial-1of2.eml")
+	a := newMemArchive()
+	a.append(archive.Meta{Stream: "copies", Received: day(2026, 11, 5)}, first)
+	a.append(archive.Meta{Stream: "second", Received: day(2026, 11, 4)}, mail("second halfway\n", "From: a@vendor.example", "Message-ID: <part2@vendor.example>", "Subject: split (2/2)",
+		"Content-Type: message/partial; id=\"abc@vendor.example\"; number=2; total=2"))
+	a.append(archive.Meta{Stream: "first", Received: day(2026, 11, 4)}, first)
+	x, err := openOn(vfs.NewMem(), a, Config{Dir: "index"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newReader(x, t.Context())
+	read := func(s archive.Stream) run {
+		u, err := r.run(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return u
+	}
+	take := func(u run) {
+		if err := x.take(u); err != nil {
+			t.Fatal(err)
+		}
+	}
+	early := read("copies")
+	take(read("second"))
+	take(read("first"))
+	take(early)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- x.Run(ctx) }()
+	settled(t, x, a)
+	if diff := cmp.Diff(rebuilt(t, a), saysAll(t, x, a)); diff != "" {
+		t.Errorf("rebuilt and followed (-want +got):\n%s", diff)
+	}
+	finds(t, x, map[string]string{"has:attachment": "second/0"}) // Which is joined to the first.
+	cancel()
+	<-ended
+	if err := x.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
 
 // While parts of a message are missing those that are here are unsearchable, and say why. When the
 // last comes, the words of the whole are found at the first part; when one is
