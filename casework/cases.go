@@ -13,8 +13,9 @@ type (
 	// OpenCase opens a case with the next number.
 	OpenCase struct {
 		Title, Account, Owner string
-		Severity              int  // 1 (worst) to 4; default 3.
-		Number                *int // *Number receives the number when not nil. It counts when Do succeeds.
+		Severity              int     // 1 (worst) to 4; default 3.
+		Messages              []Named // Whose conversations are of it from the beginning.
+		Number                *int    // *Number receives the number when not nil. It counts when Do succeeds.
 	}
 	// ChangeCase changes what is not nil. With a Revision it is refused when
 	// somebody else decided something about the case since.
@@ -57,7 +58,7 @@ func (c OpenCase) Check(s *State, _ time.Time) ([]Event, error) {
 	if severity == 0 {
 		severity = usualSeverity
 	}
-	for _, err := range []error{checkTitle(title), checkAccount(account), checkSeverity(severity), s.checkOwner(c.Owner)} {
+	for _, err := range []error{checkTitle(title), checkAccount(account), checkSeverity(severity), s.checkOwner(c.Owner), checkMessages(c.Messages)} {
 		if err != nil {
 			return nil, err
 		}
@@ -66,7 +67,7 @@ func (c OpenCase) Check(s *State, _ time.Time) ([]Event, error) {
 	if c.Number != nil {
 		*c.Number = number
 	}
-	return newEvent(CaseOpened, number, "", CaseOpenedData{title, account, severity, c.Owner})
+	return newEvent(CaseOpened, number, "", CaseOpenedData{Title: title, Account: account, Severity: severity, Owner: c.Owner, Links: c.Messages})
 }
 
 func checkTitle(title string) error {

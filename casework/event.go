@@ -175,6 +175,9 @@ type (
 		Account  string `json:"account,omitempty"`
 		Severity int    `json:"severity"`
 		Owner    string `json:"owner,omitempty"`
+
+		Links     []Named `json:"links,omitempty"`      // Messages whose conversations are of it from the beginning.
+		SplitFrom int     `json:"split_from,omitempty"` // The case that had them before.
 	}
 	// CaseChangedData is the data of CaseChanged. Absent is unchanged.
 	CaseChangedData struct {

@@ -83,8 +83,8 @@ type (
 )
 
 var (
-	folds     = together(userFolds, queueFolds, retentionFolds, threadFolds, accountFolds, searchFolds)
-	caseFolds = together(fileFolds, statementFolds)
+	folds     = together(userFolds, queueFolds, retentionFolds, threadFolds, accountFolds, searchFolds, companyFolds)
+	caseFolds = together(fileFolds, statementFolds, conversationFolds)
 )
 
 // together brings the folds of several areas into one table.
@@ -282,6 +282,7 @@ func (s *State) caseOpened(d decision, data CaseOpenedData) error {
 	}}
 	s.cases = append(s.cases, c)
 	s.record(c, d, s.sayOpened(d, data))
+	s.splitOff(c, d, data)
 	return nil
 }
 

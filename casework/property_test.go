@@ -38,6 +38,13 @@ func anyCommand(t *rapid.T) Command {
 		RemoveQueue{name, text},
 		OpenCase{Title: text, Owner: name, Severity: severity},
 		OpenCase{Title: "T"},
+		OpenCase{Title: "T", Messages: []Named{named(archive.Position(id))}},
+		LinkConversation{Case: number, Message: named(archive.Position(id)), Reason: text, Revision: revision},
+		UnlinkConversation{Case: number, Message: named(archive.Position(id)), Revision: revision},
+		MergeCase{Case: number, Into: 101 + id, Reason: text, Revision: revision},
+		UnmergeCase{Case: number, Revision: revision},
+		SplitCase{Case: number, Title: "S", Messages: []Named{named(archive.Position(id))}, Reason: text, Revision: revision},
+		SetCompany{Own: []string{name + ".example", text}},
 		ChangeCase{Case: number, Status: &status, Reason: text, Revision: revision},
 		ChangeCase{Case: number, Title: &text, Severity: &severity},
 		AssignCase{Case: number, Owner: name, Revision: revision},
@@ -213,6 +220,7 @@ func checkReferences(t *rapid.T, s *State) {
 			t.Fatalf("case %d is owned by %q, who does not exist", c.Number, c.Owner)
 		}
 		checkCase(t, c)
+		checkFamily(t, s, c)
 		for _, x := range c.Citations {
 			citing[x.Record] = append(citing[x.Record], c.Number)
 		}
@@ -315,4 +323,19 @@ func FuzzApplyRecord(f *testing.F) {
 			t.Fatal("an event that does not fit changed something")
 		}
 	})
+}
+
+// checkFamily checks that what is part of a case knows it, and that no case is part of itself.
+func checkFamily(t *rapid.T, s *State, c Case) {
+	for _, n := range c.Parts {
+		if part := s.file(n); part == nil || part.Into != c.Number {
+			t.Fatalf("case %d has part %d, which is none", c.Number, n)
+		}
+	}
+	if into := s.file(c.Into); c.Into != 0 && (into == nil || !slices.Contains(into.Parts, c.Number)) {
+		t.Fatalf("case %d is part of %d, which does not have it", c.Number, c.Into)
+	}
+	if all := s.Family(c.Number); slices.ContainsFunc(all[1:], func(part Case) bool { return part.Number == c.Number }) {
+		t.Fatalf("case %d is part of itself", c.Number)
+	}
 }

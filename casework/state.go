@@ -142,6 +142,10 @@ type Case struct {
 	Commitments []Commitment `json:"commitments,omitempty"`
 	KeyDates    []KeyDate    `json:"key_dates,omitempty"`
 
+	Links []Link `json:"links,omitempty"` // Which conversations are of it, in the order in which that was said.
+	Into  int    `json:"into,omitempty"`  // The case that it is part of; 0 as a rule.
+	Parts []int  `json:"parts,omitempty"` // The cases that are part of it.
+
 	Shares []Share `json:"shares"`
 	Log    []Entry `json:"log"` // Every event of the case, oldest first.
 }

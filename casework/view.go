@@ -47,6 +47,8 @@ type State struct {
 
 	corrections []Correction // Of conversations, in order of their positions; never changed in place.
 
+	company Company
+
 	searches Searches
 	seen     map[seenBy]Positions
 }
@@ -211,6 +213,7 @@ func (s *State) Overview() []Case {
 		head := c.Case
 		head.Citations, head.Withdrawn, head.Notes, head.Shares, head.Log = nil, nil, nil, nil, nil
 		head.Issues, head.Facts, head.Decisions, head.Commitments, head.KeyDates = nil, nil, nil, nil, nil
+		head.Links, head.Parts = nil, nil
 		return head
 	})
 }
@@ -309,7 +312,7 @@ func (c *Case) clone() Case {
 	for i := range d.Shares {
 		d.Shares[i] = d.Shares[i].clone()
 	}
-	d.Issues = slices.Clone(c.Issues)
+	d.Issues, d.Links, d.Parts = slices.Clone(c.Issues), slices.Clone(c.Links), slices.Clone(c.Parts)
 	d.Facts, d.Decisions = each(c.Facts, Fact.clone), each(c.Decisions, Decision.clone)
 	d.Commitments, d.KeyDates = each(c.Commitments, Commitment.clone), each(c.KeyDates, KeyDate.clone)
 	return d
