@@ -186,8 +186,12 @@ func (r Reader) Thread(ctx context.Context, id string) (*Thread, error) {
 		}
 		slices.SortFunc(docs, f.v.compare)
 		t.ID = threadID(c.lowest)
-		if t.Missing, err = f.missing(c, docs); err != nil {
+		lost, err := f.missing(c, docs)
+		if err != nil {
 			return err
+		}
+		for _, l := range lost {
+			t.Missing = append(t.Missing, l.MessageID)
 		}
 		t.Messages, err = f.summaries(docs, newHighlighter(newWordCutter(), &All{}))
 		return err

@@ -22,6 +22,7 @@ type docSet []uint64
 
 func (s docSet) has(doc docID) bool { return s[doc/64]&(1<<(doc%64)) != 0 }
 func (s docSet) add(doc docID)      { s[doc/64] |= 1 << (doc % 64) }
+func (s docSet) remove(doc docID)   { s[doc/64] &^= 1 << (doc % 64) }
 
 func (s docSet) and(o docSet) {
 	for i := range s {
@@ -377,6 +378,9 @@ func (f *finder) evalUnsearchable() docSet {
 }
 
 func (f *finder) evalCase(n *Case) (docSet, error) {
+	if n.Mail != nil {
+		return f.mailOf(n.Mail)
+	}
 	s := f.none()
 	prefix := citedKey(n.Number, 0)
 	err := eachIn(f.snap, prefix[:5], func(_, value []byte) error {

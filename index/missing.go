@@ -4,12 +4,13 @@ import (
 	"slices"
 
 	"polytrace/archive"
+	"polytrace/casework"
 )
 
-// missing lists the Message-IDs that documents of a conversation answer and that no document
-// has, in the order in which they are named. Within limits a message that may not be told of is
+// missing lists the messages that documents of a conversation answer and that are not here, in the
+// order in which they are named, each with the first that answers it. Within limits a message that may not be told of is
 // missing like one that never came: nobody can tell which of the two it is.
-func (f *finder) missing(c conversation, docs []docID) (ids []string, err error) {
+func (f *finder) missing(c conversation, docs []docID) (lost []casework.Lost, err error) {
 	of := map[docID][]correction{}
 	if c.split {
 		if of, err = f.corrections(); err != nil {
@@ -43,11 +44,11 @@ func (f *finder) missing(c conversation, docs []docID) (ids []string, err error)
 		for _, id := range m.names {
 			if !known[id] && keeps(m, id) {
 				known[id] = true
-				ids = append(ids, id)
+				lost = append(lost, casework.Lost{MessageID: id, By: f.v.address(m.doc)})
 			}
 		}
 	}
-	return ids, nil
+	return lost, nil
 }
 
 // corrections are those of all documents.

@@ -4,8 +4,9 @@ import "time"
 
 // Names are what queries may refer to by name; the zero value knows none.
 type Names struct {
-	Accounts map[string][]Belonging // By name, folded.
-	Saved    map[string]string      // Queries, by name, folded.
+	Accounts map[string][]Belonging      // By name, folded.
+	Saved    map[string]string           // Queries, by name, folded.
+	Cases    func(number int) []CaseMail // Which mail is of a case, and of those merged with it; nil: what it cites alone.
 }
 
 // Belonging says that mail to and from an address, or a domain, is of an account.

@@ -38,7 +38,7 @@ func operators() []*operator {
 		{name: "before", example: "before:2026-11-03", help: "sent before a day, or 7d ago", parse: parseBefore},
 		{name: "after", example: "after:7d", help: "sent since a day, or 7d ago", parse: parseAfter},
 		choice("kind", "kind:message", "message, page or file", fieldKind, "message", "page", "file"),
-		{name: "case", example: "case:C-104", help: "cited in a case", parse: parseCase},
+		{name: "case", example: "case:C-104", help: "of a case: its conversations, and what it cites", parse: parseCase},
 		{name: "account", example: "account:contoso", help: "from or to somebody of an account; none for those of no account", parse: parseAccount},
 		people("cc", "cc:jane@contoso.example", "who got it in copy", fieldCc),
 		people("bcc", "bcc:jane@contoso.example", "who got it in blind copy", fieldBcc),
@@ -289,7 +289,11 @@ func parseCase(p *parser, op *operator, v value) (Node, error) {
 	if err != nil {
 		return nil, p.errorf(v.start, "%s is not the number of a case; write for example %s or case:104.", shown(v.text), op.example)
 	}
-	return &Case{int(n)}, nil
+	c := &Case{Number: int(n)}
+	if p.names.Cases != nil {
+		c.Mail = p.names.Cases(c.Number)
+	}
+	return c, nil
 }
 
 func parseThread(p *parser, op *operator, v value) (Node, error) {

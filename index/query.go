@@ -65,8 +65,11 @@ type (
 	Size struct{ Over, Under int64 }
 	// Unsearchable holds for documents of which not all text could be read.
 	Unsearchable struct{ _ byte }
-	// Case holds for what a case cites.
-	Case struct{ Number int }
+	// Case holds for the mail of a case; where that was not said, for what it cites.
+	Case struct {
+		Number int
+		Mail   []CaseMail
+	}
 	// ThreadID holds for the messages of a conversation.
 	ThreadID struct{ ID string }
 	// InThread holds for the messages of conversations in which it holds for one.
