@@ -257,11 +257,16 @@ func customerDomain(address string) string {
 	return domain
 }
 
-// ownDomains are those that are known to be the company's own: that in which
-// its queues are.
-func (s *Server) ownDomains() []string {
+// ownDomains are the domains that are the company's own.
+func (s *Server) ownDomains() (domains []string) {
+	s.config.Desk.Read(func(state *casework.State) { domains = s.company(state).Own })
+	return slices.DeleteFunc(domains, func(own string) bool { return strings.Contains(own, "@") })
+}
+
+// queueDomains are those in which the queues are.
+func (s *Server) queueDomains() []string {
 	own := []string{s.config.MailDomain}
-	if domain, err := publicsuffix.EffectiveTLDPlusOne(s.config.MailDomain); err == nil {
+	if domain, err := publicsuffix.EffectiveTLDPlusOne(s.config.MailDomain); err == nil && domain != s.config.MailDomain {
 		own = append(own, domain)
 	}
 	return own

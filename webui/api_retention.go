@@ -212,7 +212,7 @@ func (s *Server) holdMatches(ctx context.Context, c casework.PlaceHold) error {
 func (s *Server) spelledOut(ctx context.Context, query string) error {
 	who, _ := callerFrom(ctx)
 	names := s.namesFor(who.actor)
-	_, alone := index.Parse(query, s.config.Now(), index.Names{Accounts: names.Accounts})
+	_, alone := index.Parse(query, s.config.Now(), index.Names{Accounts: names.Accounts, Cases: names.Cases})
 	_, named := index.Parse(query, s.config.Now(), names)
 	if alone != nil && named == nil {
 		return &statusError{http.StatusUnprocessableEntity, "A hold does not change with a saved search: write the query out instead of naming it.", nil}

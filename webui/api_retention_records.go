@@ -71,6 +71,7 @@ func (r Records) Matches(ctx context.Context, query string, after map[archive.St
 
 func (r Records) names() (n index.Names) {
 	r.Desk.Read(func(state *casework.State) { n.Accounts = accountNames(state) })
+	n.Cases = caseNames(r.Desk)
 	return n
 }
 

@@ -26,7 +26,7 @@ var noon = time.Date(2026, 11, 3, 12, 0, 0, 0, time.UTC)
 
 // fixture is a whole appliance but the gateway, with a clock that tests move.
 type fixture struct {
-	t       *testing.T
+	t       testing.TB
 	archive *archive.Archive
 	index   *index.Index
 	desk    *casework.Desk
@@ -58,7 +58,7 @@ var testPassword = sync.OnceValue(func() string {
 	return phc
 })
 
-func newFixture(t *testing.T) *fixture {
+func newFixture(t testing.TB) *fixture {
 	t.Helper()
 	dir := t.TempDir()
 	store, err := dirstore.Open(filepath.Join(dir, "bucket"))

@@ -79,7 +79,7 @@ func (s *Server) noteRead(ctx context.Context, records ...archive.Address) error
 	return s.note(ctx, casework.MessageRead, 0, casework.AuditData{Records: records, How: string(h)})
 }
 
-// noteCase notes that a case is shown, with the words of mail that it cites.
+// noteCase notes that a case is shown, with the words of mail that it cites and the first words of its mail.
 func (s *Server) noteCase(ctx context.Context, number int) error {
 	return s.note(ctx, casework.CaseRead, number, casework.AuditData{})
 }
@@ -105,6 +105,7 @@ func (s *Server) namesFor(actor string) (n index.Names) {
 		n = s.names.of(state)
 		n.Saved = state.Queries(actor)
 	})
+	n.Cases = caseNames(s.config.Desk)
 	return n
 }
 

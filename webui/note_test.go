@@ -30,7 +30,7 @@ const words = "irmware by"
 // Think again before you add one.
 var silentOnes = []string{
 	"GET /cases", "POST /cases",
-	"POST /cases/{number}/citations/{id}/withdraw", "GET /shares", "POST /cases/{number}/shares/{id}/revoke",
+	"POST /cases/{number}/citations/{id}/withdraw", "POST /record/{stream}/{position}/link", "GET /shares", "POST /cases/{number}/shares/{id}/revoke",
 	"GET /retention", "POST /retention/classes/{class}", "POST /retention/holds/{name}/release", "POST /retention/erasures",
 	"POST /retention/erasures/{id}/approve", "POST /retention/erasures/{id}/refuse", "POST /retention/policy", "POST /thread/decisions/{decision}/undo",
 
@@ -66,6 +66,9 @@ var forms = map[string]url.Values{
 	"POST /cases/{number}/share":                {"title": {"x"}, "until": {"2026-11-05"}, "cite": {"1"}, "whole": {"1"}, "do": {"preview"}},
 	"POST /cases/{number}":                      {"severity": {"9"}},
 	"POST /cases/{number}/owner":                {"owner": {"nobody"}},
+	"POST /cases/{number}/mail":                 {"record": {"nothing"}},
+	"POST /cases/{number}/merge":                {"into": {"101"}},
+	"POST /cases/{number}/unmerge":              {"revision": {"0"}},
 	"POST /cases/{number}/facts/{id}":           {"status": {"lost"}},
 	"POST /cases/{number}/promises/{id}/reopen": {"revision": {"0"}},
 	"POST /cases/{number}/dates/{id}/remove":    {"revision": {"0"}},
@@ -94,6 +97,9 @@ func (f *fixture) visits(at archive.Address, do func(name string, visit func() a
 var bodies = map[string]any{
 	"patch-cases-number":          map[string]any{"severity": 2},
 	"post-cases-number-notes":     map[string]any{"text": "x"},
+	"post-cases-number-mail":      map[string]any{"record": "mail/0"},
+	"post-cases-number-merge":     map[string]any{"into": 102},
+	"post-cases-number-split":     map[string]any{"title": "x", "records": []string{"mail/0"}},
 	"post-cases-number-citations": map[string]any{"record": "mail/0", "quote": "firmware"},
 
 	"post-cases-number-issues":                map[string]any{"title": "x"},
@@ -113,6 +119,7 @@ var bodies = map[string]any{
 // calls is visits for the API.
 func (f *fixture) calls(at archive.Address, do func(name string, call func() answer)) {
 	f.gateway()
+	f.do(casework.OpenCase{Title: "Another one"})
 	who := map[casework.Role]*program{casework.Manager: f.program(casework.Manager), casework.Compliance: f.program(casework.Compliance), casework.Admin: f.program(casework.Admin)}
 	f.web.newAPI().each(func(op *huma.Operation) {
 		asks := f.web.newAPI().asks[op.OperationID]

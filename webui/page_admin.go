@@ -28,6 +28,10 @@ type adminView struct {
 	Of      string // Whom the secret belongs to.
 
 	LoginError string // What was wrong with the form for logins.
+
+	Own      []string // The company's own domains and addresses.
+	Guessed  bool     // Nobody has said which they are.
+	OwnError string   // What was wrong with the form for them.
 }
 
 var allRoles = []casework.Role{casework.Agent, casework.Specialist, casework.Manager, casework.Observer, casework.Compliance, casework.Admin}
@@ -60,8 +64,23 @@ func (s *Server) renderQueues(w http.ResponseWriter, r *http.Request, code int, 
 	}
 	v.Queues = status.Queues
 	v.Formats = message.Formats()
-	s.config.Desk.Read(func(state *casework.State) { v.Removed, v.Logins = state.RemovedQueues(), state.Logins() })
+	s.config.Desk.Read(func(state *casework.State) {
+		v.Removed, v.Logins = state.RemovedQueues(), state.Logins()
+		v.Own, v.Guessed = s.company(state).Own, len(state.Company().Own) == 0
+	})
 	return s.render(w, r, code, "queues", view{Title: "Queues", Nav: "queues", Page: v})
+}
+
+// setCompany says which domains and addresses are the company's own.
+func (s *Server) setCompany(w http.ResponseWriter, r *http.Request) error {
+	err := s.do(r, casework.SetCompany{Own: typedWords(r.FormValue("own"))})
+	if err != nil {
+		return s.refused(w, r, err, func(code int, v adminView) error {
+			v.OwnError, v.Error = v.Error, ""
+			return s.renderQueues(w, r, code, v)
+		})
+	}
+	return s.done(w, r, "/queues#own", "Kept. Which direction mail has is told by that now, also of what came before.")
 }
 
 func (s *Server) addQueue(w http.ResponseWriter, r *http.Request) error {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"html/template"
 	"net/http"
 	"net/url"
 	"slices"
@@ -26,6 +25,7 @@ type chip struct {
 	Date   time.Time
 	Gone   bool // Withdrawn.
 	Absent bool // Not in the index, for now.
+	Log    bool // It is a decision, and no message.
 
 	Removed string // By a decision: which, when and why. "" when it is there.
 }
@@ -44,17 +44,6 @@ type noteView struct {
 	Chips []chip
 }
 
-// timelineItem is something that happened: a message that is cited, or a
-// decision.
-type timelineItem struct {
-	At       time.Time
-	Icon     string
-	Decision bool
-	Who      string
-	Text     string
-	Chips    []chip
-}
-
 type shareView struct {
 	casework.Share
 	ByName string
@@ -66,8 +55,8 @@ type caseView struct {
 	Owner      string
 	Evidence   []evidenceView
 	Notes      []noteView
-	Timeline   []timelineItem
-	Density    template.HTML
+	Brief      []briefSection
+	Mail       int // Messages of the case.
 	Shares     []shareView
 	Owners     []casework.User // Who could own it.
 	Statuses   []casework.Status
@@ -80,13 +69,9 @@ type caseView struct {
 	Facts      []statement // Of no issue.
 	Decisions  []statement // The last one first.
 	Promises   []statement
-	Promised   []statement // Not ended.
-	Accepted   []statement // Facts.
 	Dates      []statement
-	Kinds      []string      // Of dates.
-	Held       *heldForm     // A form that was refused; nil as a rule.
-	Latest     *evidenceView // The newest cited message.
-	Unsource   int           // Notes without a source.
+	Kinds      []string  // Of dates.
+	Held       *heldForm // A form that was refused; nil as a rule.
 	Links      accountLinks
 }
 
@@ -177,9 +162,6 @@ func (s *Server) caseView(r *http.Request, snap snapshot) (*caseView, error) {
 				view.Chips = append(view.Chips, c)
 			}
 		}
-		if len(view.Chips) == 0 {
-			v.Unsource++
-		}
 		v.Notes = append(v.Notes, view)
 	}
 	v.fillStatements(chips, s.config.Now())
@@ -187,9 +169,7 @@ func (s *Server) caseView(r *http.Request, snap snapshot) (*caseView, error) {
 		v.Shares = append(v.Shares, shareView{x, snap.names.Of(x.By), x.Live(s.config.Now())})
 	}
 	slices.Reverse(v.Shares)
-	v.Timeline = timeline(snap, chips, subjects)
-	v.Density = density(v.Timeline)
-	return v, nil
+	return v, s.fillBrief(r.Context(), v, snap, chips)
 }
 
 // chips makes the chip of every citation of a case, by ID, and finds the
@@ -233,9 +213,6 @@ func (s *Server) fillEvidence(r *http.Request, v *caseView, chips map[int]chip, 
 		v.Evidence = append(v.Evidence, evidenceView{c, chips[c.ID], titleOf(subjects[c.Record]), c.ID == open, shared[c.ID]})
 	}
 	slices.SortStableFunc(v.Evidence, func(a, b evidenceView) int { return a.Chip.Date.Compare(b.Chip.Date) })
-	if n := len(v.Evidence); n > 0 {
-		v.Latest = &v.Evidence[n-1]
-	}
 	i := slices.IndexFunc(v.Evidence, func(e evidenceView) bool { return e.Open })
 	if i < 0 {
 		return nil
@@ -250,64 +227,6 @@ func (s *Server) fillEvidence(r *http.Request, v *caseView, chips map[int]chip, 
 	shown := m.show(&v.Evidence[i].Citation)
 	v.Source, v.Quote = &shown, v.Evidence[i].Quote
 	return nil
-}
-
-// timeline brings the messages that are cited and the decisions into one
-// order of time.
-func timeline(snap snapshot, chips map[int]chip, subjects map[archive.Address]string) []timelineItem {
-	var items []timelineItem
-	cited := map[archive.Address]int{}
-	for _, c := range snap.c.Citations {
-		k := chips[c.ID]
-		if i, ok := cited[c.Record]; ok {
-			items[i].Chips = append(items[i].Chips, k)
-			continue
-		}
-		cited[c.Record] = len(items)
-		items = append(items, timelineItem{At: k.Date, Icon: "mail", Who: k.From, Text: titleOf(subjects[c.Record]), Chips: []chip{k}})
-	}
-	for _, e := range snap.c.Log {
-		item := timelineItem{At: e.At, Icon: iconOf(e.Type), Decision: true, Who: snap.names.Of(e.Actor), Text: e.Text}
-		if k, ok := chips[e.Citation]; ok && e.Type == casework.CitationAdded {
-			item.Chips = []chip{k}
-		}
-		items = append(items, item)
-	}
-	slices.SortStableFunc(items, func(a, b timelineItem) int { return a.At.Compare(b.At) })
-	return items
-}
-
-func iconOf(t casework.EventType) string {
-	switch t {
-	case casework.NoteAdded:
-		return "note"
-	case casework.CitationAdded, casework.CitationRemoved:
-		return "clip"
-	case casework.ShareCreated, casework.ShareRevoked, casework.ShareOpened:
-		return "share"
-	case casework.CaseOwned:
-		return "user"
-	}
-	return "flag"
-}
-
-// density is the strip above a timeline: how much happened when.
-func density(items []timelineItem) template.HTML {
-	if len(items) < 2 {
-		return ""
-	}
-	first, last := items[0].At, items[len(items)-1].At
-	const bars = 60
-	width := last.Sub(first)/bars + time.Hour
-	buckets := make([]index.Bucket, bars)
-	for i := range buckets {
-		buckets[i].Start = first.Add(time.Duration(i) * width)
-		buckets[i].End = buckets[i].Start.Add(width)
-	}
-	for _, it := range items {
-		buckets[min(int(it.At.Sub(first)/width), bars-1)].Count++
-	}
-	return chart(buckets, "entry", "entries", nil)
 }
 
 // showCases lists the cases, the one that was changed last first.

@@ -186,7 +186,7 @@ func (s *Server) showThread(w http.ResponseWriter, r *http.Request) error {
 	}
 	page := windowOf(r, len(thread.Messages))
 	var messages []messageView
-	shown := map[archive.Address]bool{}
+	shown, cite := map[archive.Address]bool{}, s.citeForm(r, nil)
 	if err := s.noteRead(r.Context(), addresses(thread.Messages[page.From:page.End])...); err != nil {
 		return err
 	}
@@ -196,7 +196,7 @@ func (s *Server) showThread(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 		v := o.show(nil)
-		v.Cite, v.Correct = s.citeForm(r, nil), s.correctForm(r.Context(), len(thread.Messages) < 2, nil)
+		v.Cite, v.Correct = cite, s.correctForm(r.Context(), len(thread.Messages) < 2, nil)
 		if v.Corrections, err = s.correctionsOf(r.Context(), o.doc); err != nil {
 			return err
 		}
@@ -210,5 +210,7 @@ func (s *Server) showThread(w http.ResponseWriter, r *http.Request) error {
 		window
 		Thread   *index.Thread
 		Messages []messageView
-	}{page, thread, messages}})
+		First    archive.Address
+		Link     *citeForm // The cases that it can be brought into; nil for those who work on none.
+	}{page, thread, messages, thread.Messages[0].Address, cite}})
 }

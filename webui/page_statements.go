@@ -45,6 +45,13 @@ func (h *heldForm) Picked(id int) bool {
 
 // onCase carries out what the form of a name on the page of a case asks for, and goes on to a part of it.
 func (s *Server) onCase(w http.ResponseWriter, r *http.Request, form, part, done string, command func(snapshot) (casework.Command, error)) error {
+	return s.onForm(w, r, form, "#"+part, done, command, s.caseHeld)
+}
+
+// onForm carries out what the form of a name asks for on a page about a case, and goes on to a place below the case; what
+// is refused is shown again with that page.
+func (s *Server) onForm(w http.ResponseWriter, r *http.Request, form, to, done string, command func(snapshot) (casework.Command, error),
+	again func(http.ResponseWriter, *http.Request, int, *heldForm) error) error {
 	if err := r.ParseForm(); err != nil {
 		return &statusError{http.StatusBadRequest, "The form could not be read. Go back and try again.", err}
 	}
@@ -59,11 +66,11 @@ func (s *Server) onCase(w http.ResponseWriter, r *http.Request, form, part, done
 	var refusal *casework.Refusal
 	switch {
 	case errors.As(err, &refusal):
-		return s.caseHeld(w, r, asStatus(err).code, &heldForm{form, refusal.Text, r.PostForm})
+		return again(w, r, asStatus(err).code, &heldForm{form, refusal.Text, r.PostForm})
 	case err != nil:
 		return err
 	}
-	return s.done(w, r, casePath(snap.c.Number)+"#"+part, done)
+	return s.done(w, r, casePath(snap.c.Number)+to, done)
 }
 
 // statement is a fact, decision, promise or date with its sources.
@@ -107,9 +114,6 @@ func (v *caseView) fillStatements(chips map[int]chip, now time.Time) {
 	}
 	for _, f := range v.Case.Facts {
 		x := statement{Fact: f, Chips: of(f.Cites)}
-		if f.Status == casework.FactAccepted {
-			v.Accepted = append(v.Accepted, x)
-		}
 		if f.Issue > 0 && f.Issue <= len(v.Issues) {
 			v.Issues[f.Issue-1].Facts = append(v.Issues[f.Issue-1].Facts, x)
 		} else {
@@ -128,11 +132,6 @@ func (v *caseView) fillStatements(chips map[int]chip, now time.Time) {
 			x.Ended = of(c.End.Cites)
 		}
 		v.Promises = append(v.Promises, x)
-	}
-	for _, p := range v.Promises {
-		if p.Commitment.End == nil {
-			v.Promised = append(v.Promised, p)
-		}
 	}
 	for _, d := range v.Case.KeyDates {
 		if d.Removed.IsZero() {

@@ -19,6 +19,7 @@ func escalation(f *fixture) (at archive.Address) {
 	if _, err := f.desk.Do(f.t.Context(), "manager", casework.SaveSearch{Name: "agent", Query: "firmware", Shared: true, Watch: true}); err != nil {
 		f.t.Fatal(err)
 	}
+	f.do(casework.SetCompany{Own: []string{"northwind.example"}})
 	at = f.mail(letter(1))
 	f.mail(letter(2))
 	f.mail("From: Kim <kim@northwind.example>\nTo: jane@acme.example\nSubject: Re: Delivery of the second batch 1\nDate: Mon, 2 Nov 2026 10:00:00 +0100\nMessage-ID: <r1@northwind.example>\nIn-Reply-To: <batch-1@acme.example>\n\nRoot cause by Friday.\n\nOn Mon, 2 Nov 2026, Jane Doe wrote:\n> We need the firmware by Friday, batch 1.\n")
@@ -65,7 +66,9 @@ func TestPagesShowWhatTheyPromise(t *testing.T) {
 		{manager, recordPath(at) + "/source", []string{"Message-ID: &lt;batch-1@acme.example&gt;"}},
 		{manager, "/thread/mail-0", []string{"2 messages, oldest first", "Root cause by Friday", "··· "}},
 		{manager, "/cases", []string{"C-101", "Second batch delayed", "The manager"}},
-		{manager, "/cases/101", []string{"Second batch delayed", "firmware by Friday", "their deadline", "They need the firmware.", "Timeline", "ledger/"}},
+		{manager, "/cases/101", []string{"Second batch delayed", "firmware by Friday", "their deadline", "They need the firmware.", "Timeline", "Latest customer update", "Our last answer"}},
+		{manager, "/cases/101/mail", []string{"Mail of the case", "Delivery of the second batch 1", "1 cited", "Put aside"}},
+		{manager, "/cases/101/timeline", []string{"Root cause by Friday", "opened the case", "ledger/"}},
 		{manager, "/cases/101?source=1", []string{`<mark id="quote" tabindex="-1">firmware by Friday</mark>`}},
 		{manager, "/cases/101/share", []string{"Opens until the end of", "2026-11-17", "firmware by Friday"}},
 		{manager, "/shares", []string{"Nothing is shared"}},

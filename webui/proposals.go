@@ -3,9 +3,9 @@ package webui
 import (
 	"net/url"
 	"slices"
-	"strings"
 	"time"
 
+	"polytrace/casework"
 	"polytrace/casework/extract"
 )
 
@@ -73,7 +73,7 @@ func proposalRank(v proposalView) int {
 func lastDay(w extract.When) string { return w.Due().Add(-time.Nanosecond).Format(time.DateOnly) }
 
 // ours reports whether an address is of us.
-func (s *Server) ours(address string) bool {
-	_, domain, _ := strings.Cut(strings.ToLower(address), "@")
-	return slices.ContainsFunc(s.ownDomains(), func(own string) bool { return domain == own || strings.HasSuffix(domain, "."+own) })
+func (s *Server) ours(address string) (is bool) {
+	s.config.Desk.Read(func(state *casework.State) { is = s.company(state).Has(address) })
+	return is
 }

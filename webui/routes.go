@@ -58,6 +58,13 @@ func (s *Server) routes() []route {
 		{"POST /cases", mayWork, silent, s.openCase},
 		{"GET /cases/{number}", mayRead, asPage, s.showCase},
 		{"POST /cases/{number}", mayWork, asPage, s.changeCase}, // A form that is refused comes back on the page.
+		{"GET /cases/{number}/mail", mayRead, asPage, s.showMail},
+		{"POST /cases/{number}/mail", mayWork, asPage, s.linkMail},
+		{"POST /cases/{number}/merge", mayWork, asPage, s.mergeCase},
+		{"POST /cases/{number}/unmerge", mayWork, asPage, s.unmergeCase},
+		{"POST /cases/{number}/split", mayWork, asPage, s.splitCase},
+		{"POST /record/{stream}/{position}/link", mayWork, silent, s.linkRecord},
+		{"GET /cases/{number}/timeline", mayRead, asPage, s.showTimeline},
 		{"POST /cases/{number}/owner", mayWork, asPage, s.assignCase},
 		{"POST /cases/{number}/notes", mayWork, asPage, s.addNote},
 		{"POST /cases/{number}/issues", mayWork, asPage, s.openIssue},
@@ -111,6 +118,7 @@ func (s *Server) routes() []route {
 		{"GET /queues/{name}/test", mayManage, asTest, s.testQueue}, // Of a message all but its words.
 		{"POST /queues/{name}", mayManage, silent, s.changeQueue},
 		{"POST /queues/{name}/address", mayManage, silent, s.rotateQueue},
+		{"POST /company", mayManage, silent, s.setCompany},
 		{"POST /logins", mayManage, silent, s.setLogin},
 		{"POST /logins/{name}/remove", mayManage, silent, s.removeLogin},
 		{"POST /queues/{name}/remove", mayManage, silent, s.removeQueue},

@@ -129,7 +129,7 @@ func TestStatementsThroughTheAPI(t *testing.T) {
 func TestAC4_ProposalsWaitForAPerson(t *testing.T) {
 	f := newFixture(t)
 	escalation(f)
-	at := f.mail("From: Kim <kim@support.journal.example>\nTo: jane@acme.example\nSubject: Firmware\nDate: Mon, 2 Nov 2026 11:00:00 +0100\nMessage-ID: <p1@northwind.example>\n\nHello Jane,\n\nI will send you the firmware by Friday.\n\nKim\n\nOn Mon, 2 Nov 2026, Jane Doe wrote:\n> We will pay the invoice by Tuesday.\n")
+	at := f.mail("From: Kim <kim@support.northwind.example>\nTo: jane@acme.example\nSubject: Firmware\nDate: Mon, 2 Nov 2026 11:00:00 +0100\nMessage-ID: <p1@northwind.example>\n\nHello Jane,\n\nI will send you the firmware by Friday.\n\nKim\n\nOn Mon, 2 Nov 2026, Jane Doe wrote:\n> We will pay the invoice by Tuesday.\n")
 	page := f.as("agent").get(recordPath(at)).body
 	for _, want := range []string{"our promise", "I will send you the firmware by Friday.", "2026-11-06", "as=ours"} {
 		if !strings.Contains(page, want) {

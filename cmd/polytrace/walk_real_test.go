@@ -224,8 +224,9 @@ func TestFromSearchToShareAndBack(t *testing.T) {
 	guest.open("/cases/101")
 	guest.says("body", "Sign in")
 
+	kim.open("/cases/101/timeline?kind=share")
+	kim.says(".timeline", "guest")
 	kim.open("/cases/101")
-	kim.says("#log", "guest")
 	kim.do("revoke", chromedp.Click("#shares button"), chromedp.WaitVisible(".flash"))
 	kim.says("#shares", "revoked")
 	guest.open(strings.TrimPrefix(link, base))

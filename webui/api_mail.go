@@ -1,0 +1,170 @@
+package webui
+
+import (
+	"context"
+	"time"
+
+	"polytrace/archive"
+	"polytrace/casework"
+)
+
+// Operations of the API about the mail of cases.
+
+type briefOut struct {
+	Brief casework.Brief `json:"brief"`
+}
+
+func (s *Server) apiBrief(ctx context.Context, in *caseIn) (*body[briefOut], error) {
+	d, err := s.shownDossier(ctx, in.Number, false)
+	if err != nil {
+		return nil, err
+	}
+	brief, err := s.brief(ctx, d, s.callNames())
+	if err != nil {
+		return nil, err
+	}
+	brief.Sections = list(brief.Sections)
+	return reply(briefOut{brief}), nil
+}
+
+// shownDossier is dossier for somebody who is shown it.
+func (s *Server) shownDossier(ctx context.Context, number int, snippets bool) (*dossier, error) {
+	if _, err := s.shownCase(ctx, number); err != nil {
+		return nil, err
+	}
+	return s.dossier(ctx, number, snippets)
+}
+
+func (s *Server) callNames() (n names) {
+	s.config.Desk.Read(func(state *casework.State) { n = namesOf(state.Users()) })
+	return n
+}
+
+type caseMailOut struct {
+	Mail    []casework.Mail `json:"mail" doc:"Oldest first, with the mail of cases that were merged into this one."`
+	Missing []casework.Lost `json:"missing" doc:"Messages that they answer and that are not here, or not among what the caller may read."`
+}
+
+func (s *Server) apiCaseMail(ctx context.Context, in *caseIn) (*body[caseMailOut], error) {
+	d, err := s.shownDossier(ctx, in.Number, true)
+	if err != nil {
+		return nil, err
+	}
+	return reply(caseMailOut{list(d.Mail), list(d.Missing)}), nil
+}
+
+type timelineOut struct {
+	Items []timelineItemOut `json:"items" doc:"Oldest first."`
+}
+
+type timelineItemOut struct {
+	At    time.Time             `json:"at" doc:"When it happened."`
+	Kind  casework.TimelineKind `json:"kind" doc:"inbound, outbound, internal or automatic of mail; evidence, statement, note, status, owner or share of decisions."`
+	Case  int                   `json:"case,omitempty" doc:"Whose decision it is."`
+	Mail  *casework.Mail        `json:"mail,omitempty"`
+	Entry *casework.Entry       `json:"entry,omitempty"`
+}
+
+func (s *Server) apiTimeline(ctx context.Context, in *caseIn) (*body[timelineOut], error) {
+	d, err := s.shownDossier(ctx, in.Number, true)
+	if err != nil {
+		return nil, err
+	}
+	out := timelineOut{[]timelineItemOut{}}
+	for _, it := range casework.Timeline(d.Cases, d.Mail) {
+		out.Items = append(out.Items, timelineItemOut{it.At.UTC(), it.Kind, it.Case, it.Mail, it.Entry})
+	}
+	return reply(out), nil
+}
+
+type linkMailIn struct {
+	StatementIn
+	Body struct {
+		Record string `json:"record" doc:"A message of the conversation, e.g. mail/17."`
+		Aside  bool   `json:"aside,omitempty" doc:"The conversation is not of the case; what is cited of it stays evidence."`
+		Reason string `json:"reason,omitempty"`
+	}
+}
+
+func (s *Server) apiLinkMail(ctx context.Context, in *linkMailIn) (*caseOut, error) {
+	named, err := s.typedRecord(ctx, in.Body.Record)
+	if err != nil {
+		return nil, err
+	}
+	return s.commandOn(ctx, in.StatementIn, func(seen *archive.Position) casework.Command {
+		link := casework.LinkConversation{Case: in.Number, Message: named, Reason: in.Body.Reason, Revision: seen}
+		if in.Body.Aside {
+			return casework.UnlinkConversation(link)
+		}
+		return link
+	})
+}
+
+type mergeCaseIn struct {
+	StatementIn
+	Body struct {
+		Into   int    `json:"into" doc:"Number of the case that this one becomes part of; 0 takes the merge back."`
+		Reason string `json:"reason,omitempty"`
+	}
+}
+
+func (s *Server) apiMergeCase(ctx context.Context, in *mergeCaseIn) (*caseOut, error) {
+	return s.commandOn(ctx, in.StatementIn, func(seen *archive.Position) casework.Command {
+		if in.Body.Into == 0 {
+			return casework.UnmergeCase{Case: in.Number, Reason: in.Body.Reason, Revision: seen}
+		}
+		return casework.MergeCase{Case: in.Number, Into: in.Body.Into, Reason: in.Body.Reason, Revision: seen}
+	})
+}
+
+type splitCaseIn struct {
+	StatementIn
+	Body struct {
+		Title   string   `json:"title"`
+		Records []string `json:"records" doc:"One message of each conversation that is to be of the new case."`
+		Reason  string   `json:"reason,omitempty"`
+	}
+}
+
+// apiSplitCase answers with the new case.
+func (s *Server) apiSplitCase(ctx context.Context, in *splitCaseIn) (*caseOut, error) {
+	var all []casework.Named
+	for _, text := range in.Body.Records {
+		named, err := s.typedRecord(ctx, text)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, named)
+	}
+	number := 0
+	if _, err := s.commandOn(ctx, in.StatementIn, func(seen *archive.Position) casework.Command {
+		return casework.SplitCase{Case: in.Number, Title: in.Body.Title, Messages: all, Reason: in.Body.Reason, Number: &number, Revision: seen}
+	}); err != nil {
+		return nil, err
+	}
+	return s.caseOut(ctx, number)
+}
+
+type companyBody struct {
+	Own []string `json:"own" doc:"Domains, with all below them, and single addresses that are the company's own."`
+}
+
+func (s *Server) apiCompany(context.Context, *none) (*body[companyBody], error) {
+	var c casework.Company
+	s.config.Desk.Read(func(state *casework.State) { c = s.company(state) })
+	return reply(companyBody{list(c.Own)}), nil
+}
+
+type setCompanyIn struct {
+	Body struct {
+		companyBody
+		Reason string `json:"reason,omitempty"`
+	}
+}
+
+func (s *Server) apiSetCompany(ctx context.Context, in *setCompanyIn) (*body[companyBody], error) {
+	if err := s.act(ctx, casework.SetCompany{Own: in.Body.Own, Reason: in.Body.Reason}); err != nil {
+		return nil, err
+	}
+	return s.apiCompany(ctx, nil)
+}
