@@ -74,6 +74,6 @@ func (c SetCompany) Check(s *State, _ time.Time) ([]Event, error) {
 var companyFolds = map[EventType]fold{CompanySet: folding((*State).companySet)}
 
 func (s *State) companySet(_ decision, data CompanySetData) error {
-	s.company = Company{data.Own}
+	s.company = Company(data)
 	return nil
 }
