@@ -129,6 +129,18 @@ func (b *briefing) now() {
 		}
 		lines = append(lines, BriefLine{Text: "With " + enumerate(parts), Sources: c.decided(CaseMerged)})
 	}
+	if level := c.RiskAt(b.Now); level != RiskLow {
+		line := BriefLine{State: string(level), Text: "Risk", Sources: c.decided(RiskChanged, RiskOverridden)}
+		if o := c.Override; o != nil && b.Now.Before(o.Until) {
+			line.Text = "Risk, as " + b.Name(o.By) + " set it: " + o.Reason
+		} else {
+			for i, x := range c.Risk.Why {
+				line.Text += []string{": ", "; "}[min(i, 1)] + x.Text
+				line.Sources = append(line.Sources, x.Sources...)
+			}
+		}
+		lines = append(lines[:1], append([]BriefLine{line}, lines[1:]...)...)
+	}
 	b.section(BriefNow, lines)
 }
 

@@ -534,7 +534,9 @@ func TestReadersCannotChangeTheState(t *testing.T) {
 	o.as("kim", RemoveCitation{101, 2, ""})
 	o.as("kim", OpenIssue{Case: 101, Title: "Links"}, StateFact{Case: 101, Text: "Offline.", Cites: []int{1}, When: onDay(1)}, MakeDecision{Case: 101, Text: "Wait", Why: "Firmware", Alternatives: []string{"replace"}, Cites: []int{1}},
 		MakeCommitment{Case: 101, What: "call", Due: onDay(2), Cites: []int{1}}, MoveCommitment{Case: 101, ID: 1, Due: onDay(3), Cites: []int{1}}, EndCommitment{Case: 101, ID: 1, How: Met, Cites: []int{1}}, SetKeyDate{Case: 101, Label: "Audit", When: *onDay(4), Cites: []int{1}})
-	o.as("kim", OpenCase{Title: "Twin", Messages: []Named{named(5)}}, MergeCase{Case: 102, Into: 101}, SetCompany{Own: []string{"contoso.example"}})
+	o.as("kim", OpenCase{Title: "Twin", Messages: []Named{named(5)}}, MergeCase{Case: 102, Into: 101}, SetCompany{Own: []string{"contoso.example"}},
+		NoteRisk{Case: 101, Change: RiskChange{At: start, To: RiskHigh, Because: []Signal{{Rule: RiskWords, Evidence: archive.Digest{1}, Sources: []Source{{Case: 101, Citation: 1}}}}}}, JudgeSignal{Case: 101, Evidence: archive.Digest{1}, Say: "acknowledge"}, OverrideRisk{Case: 101, Level: RiskLow, Until: start.AddDate(0, 0, 1), Reason: "x"},
+		SetRiskRules{Rules: RiskRules{Points: map[RiskRule]int{RiskTone: 2}, Levels: [3]int{1, 2, 3}, People: []string{"boss@acme.example"}}})
 	o.do(SetLogin{"mx", SecretHash("pw")})
 	o.do(SetSources{"relays", networks("192.0.2.0/24")})
 	o.do(AddQueue{Name: "support", Local: "s-1", Sources: DefaultSources(), QueueTerms: QueueTerms{Sets: []string{"relays"}, Logins: []string{"mx"}, Certificates: []string{"mx.example"}, Tenants: []string{"acme.example"}}})
@@ -571,6 +573,15 @@ func TestReadersCannotChangeTheState(t *testing.T) {
 			for i := range c.Parts {
 				c.Parts[i] = 99
 			}
+			if c.Risk != nil {
+				c.Risk.Level, c.Risk.Why[0].Text, c.Risk.Why[0].Sources[0].Case = "spoilt", "spoilt", 99
+			}
+			if c.Override != nil {
+				c.Override.Reason = "spoilt"
+			}
+			for i := range c.Judgements {
+				c.Judgements[i].By = "spoilt"
+			}
 			for i := range c.Facts {
 				c.Facts[i].Cites[0], c.Facts[i].When.Text = 99, "spoilt"
 			}
@@ -588,6 +599,7 @@ func TestReadersCannotChangeTheState(t *testing.T) {
 	c, _ := s.Case(101)
 	spoil(append(append(append(s.Cases(), s.Overview()...), s.Family(101)...), c)...)
 	s.Company().Own[0] = "spoilt"
+	s.RiskRules().Points[RiskTone], s.RiskRules().People[0] = 99, "spoilt"
 	one, _ := s.ShareByHash(SecretHash("first"))
 	for _, x := range append(s.Shares(), one) {
 		x.Citations[0], x.Notes[0] = 99, 99

@@ -83,8 +83,8 @@ type (
 )
 
 var (
-	folds     = together(userFolds, queueFolds, retentionFolds, threadFolds, accountFolds, searchFolds, companyFolds)
-	caseFolds = together(fileFolds, statementFolds, conversationFolds)
+	folds     = together(userFolds, queueFolds, retentionFolds, threadFolds, accountFolds, searchFolds, companyFolds, riskRulesFolds)
+	caseFolds = together(fileFolds, statementFolds, conversationFolds, riskFolds)
 )
 
 // together brings the folds of several areas into one table.
@@ -126,7 +126,7 @@ var fileFolds = map[EventType]caseFold{
 }
 
 // quiet are events that nobody who changes a case has to see first: they decide nothing about it.
-var quiet = map[EventType]bool{ShareOpened: true}
+var quiet = map[EventType]bool{ShareOpened: true, RiskChanged: true}
 
 // apply calls the fold of the event's type.
 func (s *State) apply(d decision) error {

@@ -111,11 +111,12 @@ const (
 	TimelineStatus    TimelineKind = "status"
 	TimelineOwner     TimelineKind = "owner"
 	TimelineShare     TimelineKind = "share"
+	TimelineRisk      TimelineKind = "risk"
 )
 
 // TimelineKinds lists all kinds, mail first.
 func TimelineKinds() []TimelineKind {
-	return []TimelineKind{TimelineInbound, TimelineOutbound, TimelineInternal, TimelineAutomatic, TimelineEvidence, TimelineStatement, TimelineNote, TimelineStatus, TimelineOwner, TimelineShare}
+	return []TimelineKind{TimelineInbound, TimelineOutbound, TimelineInternal, TimelineAutomatic, TimelineEvidence, TimelineStatement, TimelineNote, TimelineStatus, TimelineOwner, TimelineRisk, TimelineShare}
 }
 
 // TimelineItem is something that happened to a case: a message, or a decision. One of Mail and Entry is set.
@@ -173,6 +174,8 @@ func kindOf(e *Entry) TimelineKind {
 		return TimelineNote
 	case e.Item != "":
 		return TimelineStatement
+	case e.Type == RiskChanged, e.Type == SignalJudged, e.Type == RiskOverridden, e.Type == RiskCleared:
+		return TimelineRisk
 	case e.Type == CaseOwned, e.Type == UserDisabled, e.Type == UserChanged:
 		return TimelineOwner
 	}

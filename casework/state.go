@@ -146,6 +146,10 @@ type Case struct {
 	Into  int    `json:"into,omitempty"`  // The case that it is part of; 0 as a rule.
 	Parts []int  `json:"parts,omitempty"` // The cases that are part of it.
 
+	Risk       *RiskNoted  `json:"risk,omitempty"`       // As it was noted last; nil: low, from the beginning.
+	Override   *Override   `json:"override,omitempty"`   // The level that somebody set; it counts until its time is over.
+	Judgements []Judgement `json:"judgements,omitempty"` // What was said last about each signal.
+
 	Shares []Share `json:"shares"`
 	Log    []Entry `json:"log"` // Every event of the case, oldest first.
 }

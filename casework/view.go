@@ -47,7 +47,8 @@ type State struct {
 
 	corrections []Correction // Of conversations, in order of their positions; never changed in place.
 
-	company Company
+	company   Company
+	riskRules *RiskRules // That somebody set.
 
 	searches Searches
 	seen     map[seenBy]Positions
@@ -213,7 +214,8 @@ func (s *State) Overview() []Case {
 		head := c.Case
 		head.Citations, head.Withdrawn, head.Notes, head.Shares, head.Log = nil, nil, nil, nil, nil
 		head.Issues, head.Facts, head.Decisions, head.Commitments, head.KeyDates = nil, nil, nil, nil, nil
-		head.Links, head.Parts = nil, nil
+		head.Links, head.Parts, head.Judgements = nil, nil, slices.Clone(c.Judgements)
+		head.Risk, head.Override = c.Risk.clone(), clonePointer(c.Override)
 		return head
 	})
 }
@@ -312,7 +314,8 @@ func (c *Case) clone() Case {
 	for i := range d.Shares {
 		d.Shares[i] = d.Shares[i].clone()
 	}
-	d.Issues, d.Links, d.Parts = slices.Clone(c.Issues), slices.Clone(c.Links), slices.Clone(c.Parts)
+	d.Issues, d.Links, d.Parts, d.Judgements = slices.Clone(c.Issues), slices.Clone(c.Links), slices.Clone(c.Parts), slices.Clone(c.Judgements)
+	d.Risk, d.Override = c.Risk.clone(), clonePointer(c.Override)
 	d.Facts, d.Decisions = each(c.Facts, Fact.clone), each(c.Decisions, Decision.clone)
 	d.Commitments, d.KeyDates = each(c.Commitments, Commitment.clone), each(c.KeyDates, KeyDate.clone)
 	return d

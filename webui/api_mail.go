@@ -157,8 +157,8 @@ func (s *Server) apiCompany(context.Context, *none) (*body[companyBody], error) 
 
 type setCompanyIn struct {
 	Body struct {
-		companyBody
-		Reason string `json:"reason,omitempty"`
+		Own    []string `json:"own" doc:"All of them: domains, with all below them, and single addresses."`
+		Reason string   `json:"reason,omitempty"`
 	}
 }
 

@@ -215,6 +215,7 @@ func TestCompanyDecidesTheDirection(t *testing.T) {
 	if got.Mail[0].Direction != casework.Outbound || got.Mail[1].Direction != casework.Inbound {
 		t.Errorf("directions are %s and %s", got.Mail[0].Direction, got.Mail[1].Direction)
 	}
+	tell[companyBody](f.program(casework.Admin), http.StatusOK, "PUT", "/company", map[string]any{"own": []string{"ACME.example"}, "reason": "the same"})
 	if own := tell[companyBody](f.program(casework.Admin), http.StatusOK, "GET", "/company", nil).Own; !slices.Equal(own, []string{"acme.example"}) {
 		t.Errorf("own is %v", own)
 	}

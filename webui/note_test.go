@@ -39,6 +39,8 @@ var silentOnes = []string{
 	"POST /accounts", "POST /accounts/{id}", "POST /accounts/{id}/mappings", "POST /accounts/{id}/mappings/{mapping}",
 	"get-accounts", "post-accounts", "patch-accounts-id", "post-accounts-id-mappings", "post-accounts-id-mappings-mapping-end", "delete-accounts-id-mappings-mapping",
 
+	"GET /escalations", "GET /riskrules", "POST /riskrules", "get-escalations", "get-riskrules", "put-riskrules",
+
 	"get-suggest", "get-cases", "post-cases", "delete-cases-number-citations-id", "delete-cases-number-keydates-id", "get-cases-number-shares", "post-cases-number-shares", "delete-cases-number-shares-id",
 	"get-classes", "put-classes-class", "get-retention", "get-holds", "post-holds", "post-holds-name-release",
 	"get-erasures", "post-erasures", "put-erasures-policy", "post-erasures-id-approve", "post-erasures-id-refuse",
@@ -68,6 +70,8 @@ var forms = map[string]url.Values{
 	"POST /cases/{number}/owner":                {"owner": {"nobody"}},
 	"POST /cases/{number}/mail":                 {"record": {"nothing"}},
 	"POST /cases/{number}/merge":                {"into": {"101"}},
+	"POST /cases/{number}/risk":                 {"level": {"lost"}, "until": {"2026-11-05"}},
+	"POST /cases/{number}/signals":              {"say": {"perhaps"}},
 	"POST /cases/{number}/unmerge":              {"revision": {"0"}},
 	"POST /cases/{number}/facts/{id}":           {"status": {"lost"}},
 	"POST /cases/{number}/promises/{id}/reopen": {"revision": {"0"}},
@@ -99,6 +103,8 @@ var bodies = map[string]any{
 	"post-cases-number-notes":     map[string]any{"text": "x"},
 	"post-cases-number-mail":      map[string]any{"record": "mail/0"},
 	"post-cases-number-merge":     map[string]any{"into": 102},
+	"put-cases-number-risk":       map[string]any{"level": "high", "until": "2026-11-20T00:00:00Z", "reason": "x"},
+	"post-cases-number-signals":   map[string]any{"evidence": strings.Repeat("ab", 32), "say": "acknowledge"},
 	"post-cases-number-split":     map[string]any{"title": "x", "records": []string{"mail/0"}},
 	"post-cases-number-citations": map[string]any{"record": "mail/0", "quote": "firmware"},
 

@@ -56,6 +56,7 @@ type caseView struct {
 	Evidence   []evidenceView
 	Notes      []noteView
 	Brief      []briefSection
+	Level      casework.RiskLevel
 	Mail       int // Messages of the case.
 	Shares     []shareView
 	Owners     []casework.User // Who could own it.
@@ -145,7 +146,7 @@ func (s *Server) caseHeld(w http.ResponseWriter, r *http.Request, code int, held
 }
 
 func (s *Server) caseView(r *http.Request, snap snapshot) (*caseView, error) {
-	v := &caseView{Case: snap.c, Owner: snap.names.Of(snap.c.Owner), Statuses: casework.Statuses(), Severities: []int{1, 2, 3, 4}, Names: snap.names, Links: snap.links, Kinds: casework.KeyDateKinds}
+	v := &caseView{Case: snap.c, Level: snap.c.RiskAt(s.config.Now()), Owner: snap.names.Of(snap.c.Owner), Statuses: casework.Statuses(), Severities: []int{1, 2, 3, 4}, Names: snap.names, Links: snap.links, Kinds: casework.KeyDateKinds}
 	for _, u := range snap.users {
 		if !u.Disabled && slices.ContainsFunc(u.Roles, casework.Role.Works) {
 			v.Owners = append(v.Owners, u)

@@ -76,6 +76,7 @@ type Server struct {
 	doors   doors
 	pages   pages
 	names   naming
+	traits  traits
 	handler http.Handler
 	local   http.Handler
 }

@@ -245,6 +245,7 @@ func (s *server) taking() []part {
 		{"gateway", func(ctx context.Context) error { return s.gateway.Serve(ctx, s.mail()...) }},
 		{"relay", s.relay.Run},
 		{"retention", s.keeper.Run},
+		{"risk", s.watchRisk},
 		{"doctor", s.lookThrough},
 		{"sources", s.refreshSources},
 	}
@@ -409,6 +410,22 @@ func (s *server) follow(ctx context.Context) error {
 		<-ctx.Done()
 	}
 	return nil
+}
+
+// watchRisk notes how much cases are at risk, once there is an index. A machine that cannot read its mail knows nothing of it.
+func (s *server) watchRisk(ctx context.Context) error {
+	for tick := time.NewTicker(10 * time.Second); s.index.Load() == nil; {
+		select {
+		case <-ctx.Done():
+			tick.Stop()
+			return nil
+		case <-tick.C:
+		}
+	}
+	if !s.archive.Readable() {
+		return nil
+	}
+	return s.app.web.Load().WatchRisk(ctx)
 }
 
 // reload reads the certificate again at SIGHUP.

@@ -55,6 +55,7 @@ document.addEventListener("keydown", (e) => {
     case "gh": location = "/"; return;
     case "gc": location = "/cases"; return;
     case "gp": location = "/promises"; return;
+    case "ge": location = "/escalations"; return;
     case "ga": location = "/accounts"; return;
     case "gs": location = "/status"; return;
     default: return;

@@ -1,0 +1,596 @@
+package casework
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"polytrace/archive"
+)
+
+// RiskLevel is how near a case is to being lost.
+type RiskLevel string
+
+// The levels of risk.
+const (
+	RiskLow      RiskLevel = "low"
+	RiskElevated RiskLevel = "elevated"
+	RiskHigh     RiskLevel = "high"
+	RiskCritical RiskLevel = "critical"
+)
+
+// RiskLevels lists all levels, the lowest first.
+func RiskLevels() []RiskLevel { return []RiskLevel{RiskLow, RiskElevated, RiskHigh, RiskCritical} }
+
+func (l RiskLevel) rank() int { return max(0, slices.Index(RiskLevels(), l)) }
+
+// Valid reports whether l is a level.
+func (l RiskLevel) Valid() bool { return slices.Contains(RiskLevels(), l) }
+
+// RiskRule names a rule that gives points.
+type RiskRule string
+
+// The rules.
+const (
+	RiskFollowUps   RiskRule = "follow-ups"        // the customer writes again and again, and nobody answers
+	RiskMissed      RiskRule = "missed-promise"    // a promise of ours is past its time
+	RiskExecutive   RiskRule = "executive"         // somebody who decides is new in the conversation
+	RiskWords       RiskRule = "words"             // escalation, leaving, law
+	RiskTone        RiskRule = "tone"              // the customer sounds worse than before
+	RiskSpread      RiskRule = "spread"            // more and more of us are written to about it
+	RiskOwners      RiskRule = "owners"            // it goes from one owner to the next
+	RiskReopened    RiskRule = "reopened"          // it was resolved, and was not
+	RiskContactLost RiskRule = "contact-lost"      // whom we know there is gone
+	RiskDeadline    RiskRule = "customer-deadline" // a deadline of the case is near
+	RiskRenewal     RiskRule = "renewal"           // a renewal is near, and something else is wrong
+	RiskNotice      RiskRule = "notice"            // a formal notice
+)
+
+// RiskRules say how many points each rule gives, and from how many on a level holds. The zero value is
+// DefaultRiskRules.
+type RiskRules struct {
+	Version    int              `json:"version"` // 0: as it came with the program.
+	Points     map[RiskRule]int `json:"points"`
+	Levels     [3]int           `json:"levels"`     // From how many points on a case is elevated, high and critical.
+	Hysteresis int              `json:"hysteresis"` // How far below that it has to fall to leave the level again.
+	HalfLife   int              `json:"half_life"`  // Days after which what is not so any more counts half; 0 at once for nothing.
+	People     []string         `json:"people"`     // Addresses of executives, besides those whose title says so.
+}
+
+// DefaultRiskRules are what counts while nobody has said anything else.
+func DefaultRiskRules() RiskRules {
+	return RiskRules{
+		Points: map[RiskRule]int{RiskFollowUps: 2, RiskMissed: 3, RiskExecutive: 2, RiskWords: 2, RiskTone: 1, RiskSpread: 2, RiskOwners: 1, RiskReopened: 1, RiskContactLost: 2, RiskDeadline: 2, RiskRenewal: 1, RiskNotice: 3},
+		Levels: [3]int{3, 6, 9}, Hysteresis: 1, HalfLife: 7,
+	}
+}
+
+// What the rules take as many, long and near.
+const (
+	followUps   = 2 // Messages in a row; one more point from one more on.
+	ownerMoves  = 3
+	reopenings  = 2
+	spreadTo    = 3 // Of us, in a week.
+	toneFall    = 0.4
+	toneOf      = 3 // Messages.
+	renewalNear = 60 * 24 * time.Hour
+	week        = 7 * 24 * time.Hour
+)
+
+// Traits are what a message says about the mood of its author, from what the author wrote himself.
+type Traits struct {
+	Alarms    []Wording
+	Tone      float64 // From -1 to 1.
+	Title     string  // Of who signed.
+	Executive bool    // The title is of somebody who decides.
+	Part      int     // Whose text Alarms are in.
+}
+
+// Wording is a phrase that tells of trouble, and where it stands.
+type Wording struct {
+	Kind       string // urgency, escalation, leaving, legal, notice or left.
+	Weight     int
+	Quote      string
+	Start, End int
+}
+
+// RiskInput is what the risk of a case follows from.
+type RiskInput struct {
+	Cases  []Case // The case, and those that were merged into it.
+	Mail   []Mail
+	Traits map[archive.Digest]Traits // Of the messages, by SHA-256.
+	Us     Company
+	Rules  RiskRules
+	Now    time.Time
+}
+
+// Signal is a reason to worry, with what it rests on.
+type Signal struct {
+	Rule      RiskRule       `json:"rule"`
+	Text      string         `json:"text"`            // Without words of mail: it is noted in the ledger, from which nothing can be erased.
+	Full      int            `json:"full"`            // Points while it is so.
+	From      time.Time      `json:"from"`            // Since when it is so.
+	Until     time.Time      `json:"until,omitzero"`  // Until when it was; zero while it is.
+	Sources   []Source       `json:"sources"`         // One or more.
+	Quote     string         `json:"quote,omitempty"` // Words of a message that say it.
+	Evidence  archive.Digest `json:"evidence"`        // Names the rule and what it rests on: who disagrees disagrees with that.
+	Points    int            `json:"points"`          // That it gives at the time that was asked for.
+	Judgement *Judgement     `json:"judgement,omitempty"`
+}
+
+// Judgement is what somebody said about a signal.
+type Judgement struct {
+	Evidence archive.Digest `json:"evidence"`
+	Rule     RiskRule       `json:"rule"`
+	Say      string         `json:"say"`            // One of JudgementSays.
+	Until    time.Time      `json:"until,omitzero"` // Of snooze.
+	Reason   string         `json:"reason,omitempty"`
+	By       string         `json:"by"`
+	At       time.Time      `json:"at"`
+}
+
+// JudgementSays are what can be said about a signal: it is seen to, it is none, or it can wait.
+var JudgementSays = []string{"acknowledge", "disagree", "snooze"}
+
+// holds reports whether a verdict counts at a time.
+func (v *Judgement) holds(now time.Time) bool {
+	return v != nil && (v.Say != "snooze" || now.Before(v.Until))
+}
+
+// Override is a level that somebody set for a time.
+type Override struct {
+	Level  RiskLevel `json:"level"`
+	Until  time.Time `json:"until"`
+	Reason string    `json:"reason"`
+	By     string    `json:"by"`
+	At     time.Time `json:"at"`
+}
+
+// Risk is how much a case is at risk at a time, and why: Points is the sum of those of Signals.
+type Risk struct {
+	Level   RiskLevel `json:"level"`
+	Points  int       `json:"points"`
+	Signals []Signal  `json:"signals"`            // Those with points first, then those somebody disagrees with.
+	Set     *Override `json:"override,omitempty"` // By whom Level was set instead of following from the points.
+}
+
+// points are what is left of a signal at a time: half of them after each half-life since it is not so any more.
+func (s *Signal) points(rules RiskRules, now time.Time) int {
+	if s.Until.IsZero() || now.Before(s.Until) {
+		return s.Full
+	}
+	if rules.HalfLife <= 0 {
+		return 0
+	}
+	halvings := now.Sub(s.Until) / (time.Duration(rules.HalfLife) * 24 * time.Hour)
+	return s.Full >> min(halvings, 30)
+}
+
+// levelOf is the level for points, from a level before: one that was reached is left only a bit below where it begins.
+func (r RiskRules) levelOf(points int, before RiskLevel) RiskLevel {
+	level := RiskLow
+	for i, from := range r.Levels {
+		if points >= from || before.rank() > i && points >= from-r.Hysteresis {
+			level = RiskLevels()[i+1]
+		}
+	}
+	return level
+}
+
+// RiskChange is a change of the level.
+type RiskChange struct {
+	At      time.Time `json:"at"`
+	From    RiskLevel `json:"from"`
+	To      RiskLevel `json:"to"`
+	Points  int       `json:"points"`
+	Because []Signal  `json:"because"` // That have points then.
+}
+
+// Noted is the change that a risk is noted as: the last one of its history, with what is so now.
+func (r Risk) Noted(changes []RiskChange, now time.Time) RiskChange {
+	c := RiskChange{At: now, From: RiskLow, To: RiskLow}
+	if n := len(changes); n > 0 {
+		c = changes[n-1]
+	}
+	c.Points, c.Because = r.Points, slices.DeleteFunc(slices.Clone(r.Signals), func(s Signal) bool { return s.Points == 0 })
+	return c
+}
+
+// RiskOf says how much a case is at risk, and how that came: every change of the level by the points, oldest
+// first. It is a pure function of its input, and what it says about a time follows from what had happened then.
+func RiskOf(in RiskInput) (Risk, []RiskChange) {
+	if in.Rules.Points == nil {
+		in.Rules = DefaultRiskRules()
+	}
+	r := &risking{RiskInput: in}
+	r.collect()
+	level, changes := r.trace()
+	now := Risk{Level: level, Points: r.sum(in.Now)}
+	for _, s := range r.at(in.Now) {
+		if s.Points > 0 || s.Judgement != nil {
+			now.Signals = append(now.Signals, s)
+		}
+	}
+	slices.SortStableFunc(now.Signals, func(a, b Signal) int { return cmp.Compare(b.Points, a.Points) })
+	if o := in.Cases[0].Override; o != nil && in.Now.Before(o.Until) {
+		now.Level, now.Set = o.Level, o
+	}
+	return now, changes
+}
+
+// risking collects signals.
+type risking struct {
+	RiskInput
+	signals []Signal
+}
+
+// add notes a signal of a rule, with the points that the rule gives.
+func (r *risking) add(rule RiskRule, from, until time.Time, quote, text string, sources ...Source) {
+	r.addPoints(rule, r.Rules.Points[rule], from, until, quote, text, sources...)
+}
+
+// addPoints is add with points of its own, if the rule gives any.
+func (r *risking) addPoints(rule RiskRule, full int, from, until time.Time, quote, text string, sources ...Source) {
+	if r.Rules.Points[rule] <= 0 || full <= 0 || len(sources) == 0 {
+		return
+	}
+	if until.After(r.Now) {
+		until = time.Time{}
+	}
+	s := Signal{Rule: rule, Text: text, Full: full, From: from, Until: until, Sources: sources, Quote: quote}
+	s.Evidence = r.evidence(rule, sources)
+	for i := range r.Cases {
+		for j := range r.Cases[i].Judgements {
+			if v := &r.Cases[i].Judgements[j]; v.Evidence == s.Evidence {
+				s.Judgement = v
+			}
+		}
+	}
+	r.signals = append(r.signals, s)
+}
+
+// evidence names a rule and what it rests on: messages by their bytes, so that it stays what it is.
+func (r *risking) evidence(rule RiskRule, sources []Source) archive.Digest {
+	h := sha256.New()
+	h.Write([]byte(rule))
+	for _, x := range sources {
+		if x.Record != nil {
+			for i := range r.Mail {
+				if r.Mail[i].Record == *x.Record {
+					h.Write(r.Mail[i].SHA256[:])
+				}
+			}
+			continue
+		}
+		h.Write(binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, uint64(x.Case)), uint64(x.Citation)))
+		h.Write(binary.BigEndian.AppendUint64(nil, uint64(x.Event)))
+	}
+	return archive.Digest(h.Sum(nil))
+}
+
+// at are the signals at a time, with the points that they give then.
+func (r *risking) at(now time.Time) (list []Signal) {
+	for _, s := range r.signals {
+		if s.From.After(now) {
+			continue
+		}
+		if s.Points = s.points(r.Rules, now); s.Judgement != nil && s.Judgement.Say == "disagree" && !now.Before(s.Judgement.At) {
+			s.Points = 0
+		}
+		list = append(list, s)
+	}
+	return list
+}
+
+func (r *risking) sum(now time.Time) (points int) {
+	for _, s := range r.at(now) {
+		points += s.Points
+	}
+	return points
+}
+
+// trace goes through the times at which points change.
+func (r *risking) trace() (level RiskLevel, changes []RiskChange) {
+	var times []time.Time
+	for _, s := range r.signals {
+		times = append(times, s.From)
+		if s.Judgement != nil {
+			times = append(times, s.Judgement.At)
+		}
+		if s.Until.IsZero() {
+			continue
+		}
+		times = append(times, s.Until)
+		if r.Rules.HalfLife > 0 {
+			for i := 1; s.Full>>(i-1) > 0; i++ {
+				times = append(times, s.Until.Add(time.Duration(i*r.Rules.HalfLife)*24*time.Hour))
+			}
+		}
+	}
+	slices.SortFunc(times, time.Time.Compare)
+	level = RiskLow
+	for _, t := range slices.CompactFunc(times, time.Time.Equal) {
+		if t.After(r.Now) {
+			break
+		}
+		points := r.sum(t)
+		if to := r.Rules.levelOf(points, level); to != level {
+			because := slices.DeleteFunc(r.at(t), func(s Signal) bool { return s.Points == 0 })
+			changes = append(changes, RiskChange{t, level, to, points, because})
+			level = to
+		}
+	}
+	return level, changes
+}
+
+// collect brings together all signals, in the order of when they began.
+func (r *risking) collect() {
+	slices.SortFunc(r.Mail, func(a, b Mail) int { return a.compare(&b) })
+	r.followUps()
+	r.promises()
+	r.people()
+	r.words()
+	r.tone()
+	r.spread()
+	for i := range r.Cases {
+		r.moves(&r.Cases[i])
+		r.deadlines(&r.Cases[i])
+	}
+	r.renewals()
+	slices.SortStableFunc(r.signals, func(a, b Signal) int { return a.From.Compare(b.From) })
+}
+
+// followUps finds runs of messages of the customer that nobody answers. Automatic mail neither counts nor ends one.
+func (r *risking) followUps() {
+	var run []*Mail
+	end := func(until time.Time) {
+		if len(run) < followUps {
+			return
+		}
+		var sources []Source
+		for _, m := range run {
+			sources = append(sources, letter(m))
+		}
+		r.add(RiskFollowUps, run[followUps-1].When(), until, "", fmt.Sprintf("%d messages in a row without an answer", followUps), sources[:followUps]...)
+		if len(run) > followUps {
+			r.addPoints(RiskFollowUps, 1, run[followUps].When(), until, "", fmt.Sprintf("and %d more", len(run)-followUps), sources[followUps:]...)
+		}
+	}
+	for i := range r.Mail {
+		switch m := &r.Mail[i]; {
+		case m.human(Inbound):
+			run = append(run, m)
+		case m.human(Outbound):
+			end(m.When())
+			run = nil
+		}
+	}
+	end(time.Time{})
+}
+
+// promises finds promises of ours that are past their time. One that is kept late counts until it was.
+func (r *risking) promises() {
+	for i := range r.Cases {
+		c := &r.Cases[i]
+		for _, p := range c.Commitments {
+			if p.Direction != Ours || p.Due == nil {
+				continue
+			}
+			var until time.Time
+			if p.End != nil {
+				if until = p.End.When; !p.Due.To.Before(until) && p.End.How != Missed {
+					continue
+				}
+			}
+			if p.End != nil && p.End.How == Missed && until.Before(p.Due.To) {
+				until = p.Due.To
+			}
+			r.add(RiskMissed, p.Due.To, until, "", "Promised “"+p.What+"”, and it is past its time", c.cited(p.Cites, fmt.Sprint("promise-", p.ID))...)
+		}
+	}
+}
+
+// people finds those who decide and write, or are written to, for the first time. Each counts once.
+func (r *risking) people() {
+	seen, first := map[string]bool{}, true
+	for i := range r.Mail {
+		m := &r.Mail[i]
+		if m.Automatic {
+			continue
+		}
+		address := strings.ToLower(m.From.Address)
+		t := r.Traits[m.SHA256]
+		if !r.Us.Has(address) && !seen[address] && (t.Executive || r.listed(address)) && !first {
+			who := or(m.From.Name, m.From.Address)
+			if t.Title != "" {
+				who += ", " + t.Title
+			}
+			r.add(RiskExecutive, m.When(), m.When(), who, "Somebody who decides is new in the conversation", letter(m))
+			seen[address] = true
+		}
+		for _, to := range m.To {
+			if a := strings.ToLower(to.Address); r.listed(a) && !seen[a] && !first {
+				r.add(RiskExecutive, m.When(), m.When(), or(to.Name, to.Address), "Somebody who decides is written to", letter(m))
+				seen[a] = true
+			} else if first {
+				seen[a] = true
+			}
+		}
+		if first {
+			seen[address] = true
+		}
+		first = false
+	}
+}
+
+func (r *risking) listed(address string) bool { return slices.Contains(r.Rules.People, address) }
+
+// wordingWords are the kinds of wording in a sentence.
+var wordingWords = map[string]string{"escalation": "escalation", "leaving": "leaving", "legal": "legal steps"}
+
+// words finds what the customer says: the heaviest wording of each message.
+func (r *risking) words() {
+	for i := range r.Mail {
+		m := &r.Mail[i]
+		t := r.Traits[m.SHA256]
+		if m.Direction != Inbound {
+			continue
+		}
+		var worst, notice, left *Wording
+		for j := range t.Alarms {
+			switch w := &t.Alarms[j]; {
+			case w.Kind == "left":
+				left = w
+			case w.Kind == "notice" && notice == nil:
+				notice = w
+			case w.Kind != "notice" && w.Weight > 1 && (worst == nil || w.Weight > worst.Weight):
+				worst = w
+			}
+		}
+		if left != nil {
+			r.add(RiskContactLost, m.When(), m.When(), left.Quote, "A contact is gone", letter(m))
+		}
+		if m.Automatic {
+			continue
+		}
+		if worst != nil {
+			r.addPoints(RiskWords, r.Rules.Points[RiskWords]+worst.Weight-2, m.When(), m.When(), worst.Quote, "The customer writes of "+wordingWords[worst.Kind], letter(m))
+		}
+		if notice != nil {
+			r.add(RiskNotice, m.When(), m.When(), notice.Quote, "The customer gives formal notice", letter(m))
+		}
+	}
+}
+
+// tone finds where the last messages of the customer sound worse than those before.
+func (r *risking) tone() {
+	var all []*Mail
+	for i := range r.Mail {
+		if m := &r.Mail[i]; m.human(Inbound) {
+			all = append(all, m)
+		}
+	}
+	mean := func(list []*Mail) (sum float64) {
+		for _, m := range list {
+			sum += r.Traits[m.SHA256].Tone
+		}
+		return sum / float64(len(list))
+	}
+	for i := toneOf; i+1 <= len(all); i++ {
+		before, after := mean(all[max(0, i-2*toneOf):i-toneOf+1]), mean(all[i-toneOf+1:i+1])
+		if i >= toneOf && before-after >= toneFall {
+			var sources []Source
+			for _, m := range all[i-toneOf+1 : i+1] {
+				sources = append(sources, letter(m))
+			}
+			r.add(RiskTone, all[i].When(), all[i].When(), "", "The last messages sound worse than those before", sources...)
+			return // Once; it decays, and words tell the rest.
+		}
+	}
+}
+
+// spread finds the week in which many of us are written to for the first time.
+func (r *risking) spread() {
+	first := map[string]*Mail{}
+	var order []string
+	for i := range r.Mail {
+		m := &r.Mail[i]
+		if m.Automatic {
+			continue
+		}
+		for _, to := range m.To {
+			if a := strings.ToLower(to.Address); r.Us.Has(a) && first[a] == nil {
+				first[a] = m
+				order = append(order, a)
+			}
+		}
+	}
+	for i := spreadTo; i < len(order); i++ { // The first one is where it began.
+		a, b := first[order[i-spreadTo+1]], first[order[i]]
+		if b.When().Sub(a.When()) <= week {
+			r.add(RiskSpread, b.When(), b.When(), "", fmt.Sprintf("%d more of us were written to in a week", spreadTo), letter(a), letter(b))
+			return
+		}
+	}
+}
+
+// moves finds a case that goes from one owner to the next, and one that is reopened again and again.
+func (r *risking) moves(c *Case) {
+	var owners, reopened []Source
+	for i := range c.Log {
+		e := &c.Log[i]
+		at := Source{Case: c.Number, Event: e.Position, At: e.At}
+		switch {
+		case e.Type == CaseOwned:
+			owners = append(owners, at)
+		case e.Type == CaseChanged && strings.Contains(e.Text, "reopened the case"):
+			reopened = append(reopened, at)
+		}
+	}
+	for _, found := range []struct {
+		rule    RiskRule
+		all     []Source
+		from    int
+		wording string
+	}{{RiskOwners, owners, ownerMoves, "The owner changed %d times"}, {RiskReopened, reopened, reopenings, "It was reopened %d times"}} {
+		if len(found.all) >= found.from {
+			at := found.all[found.from-1].At
+			r.add(found.rule, at, at, "", fmt.Sprintf(found.wording, len(found.all)), found.all[:found.from]...)
+		}
+	}
+}
+
+// deadlines finds deadlines that are less than two working days away, Saturday and Sunday left out.
+func (r *risking) deadlines(c *Case) {
+	for _, k := range c.KeyDates {
+		if k.Kind != "deadline" {
+			continue
+		}
+		from := k.When.To
+		for days := 0; days < 2; {
+			from = from.AddDate(0, 0, -1)
+			if w := from.Weekday(); w != time.Saturday && w != time.Sunday {
+				days++
+			}
+		}
+		until := k.When.To
+		if !k.Removed.IsZero() && k.Removed.Before(until) {
+			until = k.Removed
+		}
+		if k.At.After(from) {
+			from = k.At
+		}
+		if from.Before(until) {
+			r.add(RiskDeadline, from, until, "", "Deadline: "+k.Label, c.cited(k.Cites, fmt.Sprint("date-", k.ID))...)
+		}
+	}
+}
+
+// renewals finds renewals that are near while something else is wrong.
+func (r *risking) renewals() {
+	if len(r.signals) == 0 {
+		return
+	}
+	first := slices.MinFunc(r.signals, func(a, b Signal) int { return a.From.Compare(b.From) }).From
+	for i := range r.Cases {
+		c := &r.Cases[i]
+		for _, k := range c.KeyDates {
+			if k.Kind != "renewal" || !k.Removed.IsZero() {
+				continue
+			}
+			from := k.When.From.Add(-renewalNear)
+			for _, other := range []time.Time{first, k.At} {
+				if other.After(from) {
+					from = other
+				}
+			}
+			if from.Before(k.When.To) {
+				r.add(RiskRenewal, from, k.When.To, "", "Renewal: "+k.Label, c.cited(k.Cites, fmt.Sprint("date-", k.ID))...)
+			}
+		}
+	}
+}

@@ -1,0 +1,160 @@
+package webui
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"polytrace/archive"
+	"polytrace/casework"
+	"polytrace/casework/extract"
+	"polytrace/message"
+)
+
+// traits keeps what was found out about the mood of messages, by their bytes; it is forgotten when there is much of it.
+type traits struct {
+	mu    sync.Mutex
+	known map[archive.Digest]casework.Traits
+}
+
+// maxTraits is for how many messages traits are kept, of about 200 bytes each.
+const maxTraits = 50_000
+
+// of reads a message unless it is known.
+func (t *traits) of(digest archive.Digest, read func() (*message.Message, error)) (casework.Traits, error) {
+	t.mu.Lock()
+	known, ok := t.known[digest]
+	t.mu.Unlock()
+	if ok {
+		return known, nil
+	}
+	m, err := read()
+	if err != nil {
+		return casework.Traits{}, err
+	}
+	found := traitsOf(m)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.known == nil || len(t.known) >= maxTraits {
+		t.known = map[archive.Digest]casework.Traits{}
+	}
+	t.known[digest] = found
+	return found, nil
+}
+
+// traitsOf reads what an author wrote himself, and how he signs.
+func traitsOf(m *message.Message) casework.Traits {
+	text := m.Text()
+	within := extract.Author(text)
+	t := casework.Traits{Tone: extract.Tone(text.Body, within), Part: text.Part}
+	for _, a := range extract.Alarms(text.Body, within) {
+		t.Alarms = append(t.Alarms, casework.Wording{Kind: string(a.Value.Kind), Weight: a.Value.Weight, Quote: a.Quote, Start: a.Start, End: a.End})
+	}
+	if len(m.From) == 0 {
+		return t
+	}
+	for _, z := range text.Zones {
+		if z.Kind != "signature" {
+			continue
+		}
+		if p, ok := extract.Signatory(text.Body, extract.Span{Start: z.Start, End: z.End}, m.From[0]); ok && p.Title != "" {
+			t.Title, t.Executive = p.Title, extract.Executive(p.Title)
+			break
+		}
+	}
+	return t
+}
+
+// riskInput is what the risk of a case follows from. Messages that cannot be read say nothing.
+func (s *Server) riskInput(ctx context.Context, d *dossier) (casework.RiskInput, error) {
+	in := casework.RiskInput{Cases: d.Cases, Mail: d.Mail, Traits: map[archive.Digest]casework.Traits{}, Now: s.config.Now()}
+	s.config.Desk.Read(func(state *casework.State) { in.Us, in.Rules = s.company(state), state.RiskRules() })
+	for _, m := range d.Mail {
+		found, err := s.traits.of(m.SHA256, func() (*message.Message, error) {
+			r, err := s.config.Archive.Read(ctx, m.Record)
+			if err != nil {
+				return nil, err
+			}
+			return message.Read(r.Body, delivery(r.Meta)).Original, nil
+		})
+		switch {
+		case ctx.Err() != nil:
+			return in, ctx.Err()
+		case unreadable(err) || errors.Is(err, archive.ErrDamaged):
+		case err != nil:
+			return in, err
+		default:
+			in.Traits[m.SHA256] = found
+		}
+	}
+	return in, nil
+}
+
+// WatchRisk notes how much each open case is at risk as mail comes and time passes, until ctx ends.
+func (s *Server) WatchRisk(ctx context.Context) error {
+	w := riskWatch{s: s, seen: map[int]archive.Position{}}
+	for {
+		wait := riskEvery
+		if err := w.round(ctx); err != nil && ctx.Err() == nil {
+			s.config.Log.WarnContext(ctx, "the risk of cases is not known", "error", err, "again_in", wait)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(wait):
+		}
+	}
+}
+
+// How often it is looked whether something came that changes a risk, and in how many rounds every open case is looked at
+// whether or not: promises pass their time, and what was fades.
+const (
+	riskEvery  = 20 * time.Second
+	riskRounds = 15
+)
+
+// riskWatch is what was looked at.
+type riskWatch struct {
+	s      *Server
+	rounds int
+	mail   int64                    // Records that the index had.
+	rules  int                      // Version of the rules.
+	seen   map[int]archive.Position // Revision of each case that was looked at.
+}
+
+// round looks at the open cases of which something may have changed.
+func (w *riskWatch) round(ctx context.Context) error {
+	records := w.s.config.Index.Status().Records
+	var open []casework.Case
+	var rules int
+	w.s.config.Desk.Read(func(state *casework.State) { open, rules = state.Overview(), state.RiskRules().Version })
+	all := records != w.mail || rules != w.rules || w.rounds%riskRounds == 0
+	for _, c := range open {
+		if c.Status == casework.Closed || c.Into != 0 || !all && w.seen[c.Number] == c.Revision {
+			continue
+		}
+		if err := w.look(ctx, c.Number); err != nil {
+			return err
+		}
+		w.seen[c.Number] = c.Revision
+	}
+	w.mail, w.rules = records, rules
+	w.rounds++
+	return nil
+}
+
+// look notes the risk of a case. Nobody is shown anything of it, so that no limits hold and nothing is noted as read.
+func (w *riskWatch) look(ctx context.Context, number int) error {
+	d, err := w.s.dossier(ctx, number, false)
+	if err != nil {
+		return err
+	}
+	in, err := w.s.riskInput(ctx, d)
+	if err != nil {
+		return err
+	}
+	risk, changes := casework.RiskOf(in)
+	_, err = w.s.config.Desk.Do(ctx, casework.System, casework.NoteRisk{Case: number, Change: risk.Noted(changes, in.Now), Rules: in.Rules.Version})
+	return err
+}
