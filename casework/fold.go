@@ -68,6 +68,7 @@ func (s *State) prepare() {
 	s.accounts, s.accountNames = make(map[string]*accountFile), make(map[string]*accountFile)
 	s.claims = make(map[string][]claim)
 	s.searches, s.seen = make(Searches), make(map[seenBy]Positions)
+	s.visits = make(map[visitKey]Visit)
 }
 
 // decision is an event and where it is in the ledger.
@@ -83,7 +84,7 @@ type (
 )
 
 var (
-	folds     = together(userFolds, queueFolds, retentionFolds, threadFolds, accountFolds, searchFolds, companyFolds, riskRulesFolds)
+	folds     = together(userFolds, queueFolds, retentionFolds, threadFolds, accountFolds, searchFolds, companyFolds, riskRulesFolds, visitFolds)
 	caseFolds = together(fileFolds, statementFolds, conversationFolds, riskFolds)
 )
 

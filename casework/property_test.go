@@ -45,6 +45,7 @@ func anyCommand(t *rapid.T) Command {
 		UnmergeCase{Case: number, Revision: revision},
 		SplitCase{Case: number, Title: "S", Messages: []Named{named(archive.Position(id))}, Reason: text, Revision: revision},
 		SetCompany{Own: []string{name + ".example", text}},
+		SeeCase{Case: number, Upto: Positions{archive.Mail: archive.Position(id)}},
 		NoteRisk{Case: number, Change: RiskChange{At: start, To: RiskLevels()[id%4], Points: id, Because: []Signal{{Rule: RiskWords, Text: text, Points: id, Evidence: secret, Sources: []Source{{Case: number, Event: 3}}}}}},
 		JudgeSignal{Case: number, Evidence: secret, Say: rapid.SampledFrom(append(JudgementSays[:2:2], "perhaps")).Draw(t, "say"), Reason: text, Revision: revision},
 		JudgeSignal{Case: number, Evidence: secret, Say: "snooze", Until: start.AddDate(0, 0, id)},

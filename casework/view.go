@@ -52,6 +52,7 @@ type State struct {
 
 	searches Searches
 	seen     map[seenBy]Positions
+	visits   map[visitKey]Visit
 }
 
 // caseFile is a case as the fold keeps it.

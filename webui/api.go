@@ -117,6 +117,8 @@ func (a *api) operations() {
 	add(a, mayRead, asAPI, get, "/cases/{number}/brief", "What there is to know about a case, each line with what it rests on", s.apiBrief)
 	add(a, mayRead, asAPI, get, "/cases/{number}/mail", "The mail of a case", s.apiCaseMail)
 	add(a, mayRead, asAPI, get, "/cases/{number}/timeline", "Mail and decisions of a case in the order in which they happened", s.apiTimeline)
+	add(a, mayRead, asAPI, get, "/cases/{number}/changes", "What happened to a case since the caller said that all is seen", s.apiChanges)
+	add(a, mayRead, silent, post, "/cases/{number}/seen", "Say that what there is of a case is seen", s.apiSeeCase)
 	add(a, mayRead, asAPI, get, "/cases/{number}/risk", "How much a case is at risk, with every signal and what it rests on", s.apiRisk)
 	add(a, mayWork, asAPI, put, "/cases/{number}/risk", "Set the level of a case for a time, or take that back", s.apiOverrideRisk)
 	add(a, mayWork, asAPI, post, "/cases/{number}/signals", "Say that a signal is seen, is none, or can wait", s.apiJudgeSignal)

@@ -168,3 +168,41 @@ func (s *Server) apiSetCompany(ctx context.Context, in *setCompanyIn) (*body[com
 	}
 	return s.apiCompany(ctx, nil)
 }
+
+type changesOut struct {
+	Since   time.Time          `json:"since,omitzero" doc:"When the caller said last that all is seen; absent: never."`
+	Upto    casework.Positions `json:"upto" doc:"To be sent back when what there is now is seen."`
+	Changes []changeOut        `json:"changes" doc:"In the order in which they happened; mail from before, which came later, behind."`
+}
+
+type changeOut struct {
+	At    time.Time             `json:"at"`
+	Kind  casework.TimelineKind `json:"kind"`
+	Known bool                  `json:"newly_known,omitempty" doc:"Mail that was sent before the caller looked, and came later."`
+	Mail  *casework.Mail        `json:"mail,omitempty"`
+	Entry *casework.Entry       `json:"entry,omitempty"`
+}
+
+func (s *Server) apiChanges(ctx context.Context, in *caseIn) (*body[changesOut], error) {
+	d, err := s.shownDossier(ctx, in.Number, true)
+	if err != nil {
+		return nil, err
+	}
+	changes, visit := s.changes(ctx, d)
+	out := changesOut{visit.At, casework.SeenOf(d.Cases, d.Mail), []changeOut{}}
+	for _, c := range changes {
+		out.Changes = append(out.Changes, changeOut{c.At.UTC(), c.Kind, c.Old, c.Mail, c.Entry})
+	}
+	return reply(out), nil
+}
+
+type seeCaseIn struct {
+	Number int `path:"number" example:"104"`
+	Body   struct {
+		Upto casework.Positions `json:"upto" doc:"As the changes came with it."`
+	}
+}
+
+func (s *Server) apiSeeCase(ctx context.Context, in *seeCaseIn) (*none, error) {
+	return nil, s.act(ctx, casework.SeeCase{Case: in.Number, Upto: in.Body.Upto})
+}

@@ -200,6 +200,49 @@ func TestMailOfACaseIsChangedByItsPage(t *testing.T) {
 	says("/cases/103", "Another pump", "Thank you, it runs")
 }
 
+// A case says what has changed since its reader said that all is seen, and old mail that came later apart.
+func TestAC8_ChangesOfACaseAreShown(t *testing.T) {
+	f := newFixture(t)
+	hopping(f)
+	b := f.as("manager")
+	page := b.get("/cases/101/timeline").body
+	form := map[string][]string{}
+	for part := range strings.SplitSeq(page, `name="upto" value="`) {
+		if value, _, ok := strings.Cut(part, `"`); ok && (strings.HasPrefix(value, "mail ") || strings.HasPrefix(value, "ledger ")) {
+			form["upto"] = append(form["upto"], value)
+		}
+	}
+	if strings.Contains(b.get("/cases/101").body, "since you last looked") || len(form["upto"]) != 2 {
+		t.Fatalf("before the first visit: %v", form)
+	}
+	if r := b.post("/cases/101/seen", form); r.code != http.StatusSeeOther {
+		t.Fatalf("%d %s", r.code, r.body)
+	}
+	if strings.Contains(b.get("/cases/101").body, "since you last looked") {
+		t.Error("something is new right after the visit")
+	}
+	f.later(time.Hour)
+	f.store(hop(6, 5, "Jane Doe <jane@acme.example>", "support@northwind.example", "One more question."), archive.Source{})
+	f.do(casework.AddNote{Case: 101, Text: "They asked again."})
+	if page := b.get("/cases/101").body; !strings.Contains(page, "2 changes since you last looked") {
+		t.Error("the case does not say that it has changed")
+	}
+	if page := b.get("/cases/101/timeline?new=1").body; !strings.Contains(page, "One more question") || !strings.Contains(page, "newly known") || !strings.Contains(page, "added a note") || strings.Contains(page, "Thank you, it runs") {
+		t.Errorf("the changes are %s", page)
+	}
+	p := f.program(casework.Agent)
+	got := tell[changesOut](p, http.StatusOK, "GET", "/cases/101/changes", nil)
+	if !got.Since.IsZero() || len(got.Changes) < 7 {
+		t.Errorf("who never looked sees %+v", got)
+	}
+	if r := p.ask("POST", "/cases/101/seen", map[string]any{"upto": got.Upto}); r.code != http.StatusNoContent && r.code != http.StatusCreated {
+		t.Errorf("%d %s", r.code, r.body)
+	}
+	if got := tell[changesOut](p, http.StatusOK, "GET", "/cases/101/changes", nil); len(got.Changes) != 0 || got.Since.IsZero() {
+		t.Errorf("after that %+v", got)
+	}
+}
+
 // Which mail is the customer's follows from what an administrator says is ours, also of mail that came before.
 func TestCompanyDecidesTheDirection(t *testing.T) {
 	f := newFixture(t)

@@ -39,7 +39,7 @@ var silentOnes = []string{
 	"POST /accounts", "POST /accounts/{id}", "POST /accounts/{id}/mappings", "POST /accounts/{id}/mappings/{mapping}",
 	"get-accounts", "post-accounts", "patch-accounts-id", "post-accounts-id-mappings", "post-accounts-id-mappings-mapping-end", "delete-accounts-id-mappings-mapping",
 
-	"GET /escalations", "GET /riskrules", "POST /riskrules", "get-escalations", "get-riskrules", "put-riskrules",
+	"POST /cases/{number}/seen", "post-cases-number-seen", "GET /escalations", "GET /riskrules", "POST /riskrules", "get-escalations", "get-riskrules", "put-riskrules",
 
 	"get-suggest", "get-cases", "post-cases", "delete-cases-number-citations-id", "delete-cases-number-keydates-id", "get-cases-number-shares", "post-cases-number-shares", "delete-cases-number-shares-id",
 	"get-classes", "put-classes-class", "get-retention", "get-holds", "post-holds", "post-holds-name-release",

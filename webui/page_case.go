@@ -58,6 +58,8 @@ type caseView struct {
 	Brief      []briefSection
 	Level      casework.RiskLevel
 	Mail       int // Messages of the case.
+	News       int // Changes since the caller looked.
+	Visit      casework.Visit
 	Shares     []shareView
 	Owners     []casework.User // Who could own it.
 	Statuses   []casework.Status

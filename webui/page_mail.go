@@ -44,6 +44,8 @@ func (s *Server) fillBrief(ctx context.Context, v *caseView, snap snapshot, chip
 		return err
 	}
 	v.Mail = len(d.Mail)
+	changes, visit := s.changes(ctx, d)
+	v.News, v.Visit = len(changes), visit
 	all := map[citationKey]chip{}
 	for id, k := range chips {
 		all[citationKey{snap.c.Number, id}] = k
@@ -286,6 +288,7 @@ func (s *Server) splitCase(w http.ResponseWriter, r *http.Request) error {
 // timelineRow is what happened, as it is shown.
 type timelineRow struct {
 	casework.TimelineItem
+	Old   bool // It is old, and came here after the caller looked.
 	Icon  string
 	Who   string
 	Chips []chip
@@ -294,6 +297,10 @@ type timelineRow struct {
 
 type timelineView struct {
 	window
+	News    int            // Changes since the caller looked.
+	Visit   casework.Visit // When that was.
+	Upto    []string       // Of what there is now, for the form that says that it is seen.
+	New     bool           // The changes alone are shown.
 	Case    casework.Case
 	Names   names
 	Rows    []timelineRow
@@ -322,19 +329,61 @@ func (s *Server) showTimeline(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	v := timelineView{Case: snap.c, Names: snap.names, Kind: r.FormValue("kind")}
-	items := casework.Timeline(d.Cases, d.Mail)
+	v := timelineView{Case: snap.c, Names: snap.names, Kind: r.FormValue("kind"), New: r.FormValue("new") != "", Upto: spelled(casework.SeenOf(d.Cases, d.Mail))}
+	items, old := casework.Timeline(d.Cases, d.Mail), map[archive.Address]bool{}
 	v.Density = density(items)
 	v.Kinds = countKinds(items, v.Kind)
+	changes, visit := s.changes(r.Context(), d)
+	v.News, v.Visit = len(changes), visit
+	if v.New {
+		items = nil
+		for _, c := range changes {
+			items = append(items, c.TimelineItem)
+			if c.Old {
+				old[c.Mail.Record] = true
+			}
+		}
+	}
 	if v.Kind != "" {
 		items = slices.DeleteFunc(items, func(it casework.TimelineItem) bool { return !inKind(it, v.Kind) })
 	}
 	v.Total, v.window = len(items), windowOf(r, len(items))
 	chips, _ := s.chips(r.Context(), snap)
 	for _, it := range items[v.From:v.End] {
-		v.Rows = append(v.Rows, timelineRowOf(it, snap, chips))
+		row := timelineRowOf(it, snap, chips)
+		row.Old = it.Mail != nil && old[it.Mail.Record]
+		v.Rows = append(v.Rows, row)
 	}
 	return s.render(w, r, http.StatusOK, "timeline", view{Title: "Timeline of C-" + strconv.Itoa(snap.c.Number), Nav: "cases", Page: v})
+}
+
+// changes are what happened to a case since the caller said that he has seen it.
+func (s *Server) changes(ctx context.Context, d *dossier) (list []casework.Change, visit casework.Visit) {
+	who, _ := callerFrom(ctx)
+	s.config.Desk.Read(func(state *casework.State) { visit = state.Visit(who.actor, d.Cases[0].Number) })
+	return casework.Changes(casework.Timeline(d.Cases, d.Mail), visit, who.actor), visit
+}
+
+// spelled are positions as a form sends them.
+func spelled(upto casework.Positions) (list []string) {
+	for stream, p := range upto {
+		list = append(list, string(stream)+" "+strconv.FormatUint(uint64(p), 10))
+	}
+	slices.Sort(list)
+	return list
+}
+
+// seeCase says that the caller has seen what there is of a case.
+func (s *Server) seeCase(w http.ResponseWriter, r *http.Request) error {
+	snap, err := s.snapshot(r)
+	if err != nil {
+		return err
+	}
+	r.ParseForm() // What cannot be read is not there.
+	if err := s.do(r, casework.SeeCase{Case: snap.c.Number, Upto: positions(r.PostForm["upto"])}); err != nil {
+		return err
+	}
+	return s.done(w, r, casePath(snap.c.Number), "All of it is marked as seen. What changes from now on is shown here.")
 }
 
 // lateAfter is how much later than it was sent mail has to come for both times to be told.

@@ -70,6 +70,7 @@ func (s *Server) routes() []route {
 		{"GET /escalations", mayRead, silent, s.showEscalations},
 		{"GET /riskrules", mayRead, silent, s.showRiskRules},
 		{"POST /riskrules", mayWork, silent, s.setRiskRules},
+		{"POST /cases/{number}/seen", mayRead, silent, s.seeCase},
 		{"GET /cases/{number}/timeline", mayRead, asPage, s.showTimeline},
 		{"POST /cases/{number}/owner", mayWork, asPage, s.assignCase},
 		{"POST /cases/{number}/notes", mayWork, asPage, s.addNote},
