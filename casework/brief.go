@@ -95,6 +95,17 @@ func BriefOf(in BriefInput) Brief {
 	return b.brief
 }
 
+// StandingOf is what is open between a customer and us, in all of some cases: promises, dates, issues, decisions. It
+// has the lines of a brief, those of all cases in one order.
+func StandingOf(in BriefInput) Brief {
+	b := briefing{BriefInput: in}
+	b.promises()
+	b.dates()
+	b.issues()
+	b.decisions()
+	return b.brief
+}
+
 type briefing struct {
 	BriefInput
 	brief Brief

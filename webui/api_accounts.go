@@ -30,6 +30,9 @@ type accountOut struct {
 	People   []accountPerson `json:"people" doc:"Who is in the newest messages, at most 25."`
 	Sampled  int             `json:"people_from" doc:"In how many of the newest messages people were looked for."`
 	Cases    []caseHead      `json:"cases" doc:"The one that was changed last first."`
+
+	Risk     casework.RiskLevel `json:"risk" doc:"The worst of its open cases: low, elevated, high or critical."`
+	Standing casework.Brief     `json:"standing" doc:"What is open in its cases: promises, dates, issues, decisions; each line with what it rests on."`
 }
 
 func (s *Server) apiAccount(ctx context.Context, in *accountIn) (*body[accountOut], error) {
@@ -42,11 +45,16 @@ func (s *Server) apiAccount(ctx context.Context, in *accountIn) (*body[accountOu
 		return nil, err
 	}
 	out := accountOut{Account: a, Messages: m.Total(), First: m.First, Last: m.Last, People: list(m.People), Sampled: m.Sampled(), Cases: []caseHead{}}
-	s.config.Desk.Read(func(state *casework.State) {
-		for _, c := range casesOf(state, a) {
-			out.Cases = append(out.Cases, headOf(c))
-		}
-	})
+	var heads []casework.Case
+	s.config.Desk.Read(func(state *casework.State) { heads = casesOf(state, a) })
+	for _, c := range heads {
+		out.Cases = append(out.Cases, headOf(c))
+	}
+	out.Risk = worstOf(heads, s.config.Now())
+	if _, out.Standing, err = s.standing(ctx, heads, s.callNames()); err != nil {
+		return nil, err
+	}
+	out.Standing.Sections = list(out.Standing.Sections)
 	return reply(out), nil
 }
 

@@ -117,6 +117,46 @@ func authored(m *opened) string {
 	return b.String()
 }
 
+// standing is what is open between a customer and us in all cases of an account that are not done.
+func (s *Server) standing(ctx context.Context, heads []casework.Case, called names) (*dossier, casework.Brief, error) {
+	d := &dossier{}
+	var numbers []int
+	for _, head := range heads {
+		if done(head) {
+			continue
+		}
+		c, err := s.caseOf(ctx, head.Number)
+		if err != nil {
+			return nil, casework.Brief{}, err
+		}
+		d.Cases, numbers = append(d.Cases, c), append(numbers, c.Number)
+	}
+	b := casework.StandingOf(casework.BriefInput{Cases: d.Cases, Now: s.config.Now(), Name: called.Of})
+	if len(b.Sections) == 0 {
+		return d, b, nil
+	}
+	return d, b, s.noteCases(ctx, numbers)
+}
+
+// sections are a brief with where its lines lead; all is where what did not fit stands.
+func (s *Server) sections(ctx context.Context, d *dossier, b casework.Brief, all func(section string) string) (list []briefSection) {
+	chips := map[citationKey]chip{}
+	for _, c := range d.Cases {
+		of, _ := s.chips(ctx, snapshot{c: c})
+		for id, k := range of {
+			chips[citationKey{c.Number, id}] = k
+		}
+	}
+	for _, section := range b.Sections {
+		view := briefSection{Name: section.Name, More: section.More, Link: all(section.Name)}
+		for _, line := range section.Lines {
+			view.Lines = append(view.Lines, briefLine{line, d.sources(line, chips)})
+		}
+		list = append(list, view)
+	}
+	return list
+}
+
 // sources are the chips of a line, each leading to what it rests on.
 func (d *dossier) sources(line casework.BriefLine, chips map[citationKey]chip) (list []chip) {
 	for _, x := range line.Sources {

@@ -292,3 +292,43 @@ func BenchmarkCasePage(b *testing.B) {
 		})
 	}
 }
+
+// The page of an account says what is open in all of its cases, each line with its source, how much they are at risk, and nothing
+// of cases that are done.
+func TestAC1_AccountSaysWhatIsOpen(t *testing.T) {
+	f := newFixture(t)
+	escalation(f)
+	f.do(casework.ChangeCase{Case: 101, Account: new("1")})
+	f.do(casework.OpenCase{Title: "An old one", Account: "1"})
+	at := f.complaint("roy", 0, "It was wrong.")
+	f.do(casework.Cite{Case: 102, Citation: casework.Citation{Record: at, SHA256: f.digest(at), Part: -1}})
+	f.do(casework.OpenIssue{Case: 102, Title: "An issue that nobody has any more"})
+	f.do(casework.ChangeCase{Case: 102, Status: new(casework.Closed)})
+	f.do(casework.OverrideRisk{Case: 101, Level: casework.RiskHigh, Until: noon.AddDate(0, 0, 5), Reason: "their board meets"})
+	page := f.as("agent").get("/accounts/1").body
+	for _, want := range []string{"What is open", "No date for the firmware", "Plant starts", "firmware, The manager to Acme", "▲ high", "/cases/101?source=1#source"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page does not say %q", want)
+		}
+	}
+	if strings.Contains(page, "nobody has any more") {
+		t.Error("it says what is done")
+	}
+	var got struct {
+		Risk     casework.RiskLevel
+		Standing casework.Brief
+	}
+	f.program(casework.Agent).ok("GET", "/accounts/1", "", &got)
+	names := ""
+	for _, s := range got.Standing.Sections {
+		names += s.Name + "; "
+		for _, l := range s.Lines {
+			if len(l.Sources) == 0 {
+				t.Errorf("%q rests on nothing", l.Text)
+			}
+		}
+	}
+	if got.Risk != casework.RiskHigh || names != "open promises; dates ahead; open issues; " {
+		t.Errorf("%s, %s", got.Risk, names)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"polytrace/archive"
@@ -82,6 +83,15 @@ func (s *Server) noteRead(ctx context.Context, records ...archive.Address) error
 // noteCase notes that a case is shown, with the words of mail that it cites and the first words of its mail.
 func (s *Server) noteCase(ctx context.Context, number int) error {
 	return s.note(ctx, casework.CaseRead, number, casework.AuditData{})
+}
+
+// noteCases is noteCase for some cases, all in one event.
+func (s *Server) noteCases(ctx context.Context, cases []int) error {
+	slices.Sort(cases)
+	if cases = slices.Compact(cases); len(cases) == 0 {
+		return nil
+	}
+	return s.note(ctx, casework.CaseRead, 0, casework.AuditData{Cases: cases})
 }
 
 // within is the index as the caller may read it: without the mail of queues that

@@ -199,6 +199,9 @@ type customerView struct {
 	Names    names
 	Form     accountForm
 	Statuses []casework.AccountStatus
+	Standing []briefSection     // What is open in all of its cases.
+	Level    casework.RiskLevel // The worst of its open cases.
+	Now      time.Time
 }
 
 type mappingView struct {
@@ -243,6 +246,14 @@ func (s *Server) renderCustomer(w http.ResponseWriter, r *http.Request, code int
 	})
 	slices.SortStableFunc(v.Cases, func(a, b casework.Case) int { return boolToInt(done(a)) - boolToInt(done(b)) })
 	now := s.config.Now()
+	v.Now, v.Level = now, worstOf(v.Cases, now)
+	if form.Error == "" {
+		d, brief, err := s.standing(r.Context(), v.Cases, v.Names)
+		if err != nil {
+			return err
+		}
+		v.Standing = s.sections(r.Context(), d, brief, func(string) string { return "#cases" })
+	}
 	for _, m := range a.Mappings {
 		v.Belong = append(v.Belong, mappingView{m, m.Holds(now), m.Counts() && now.Before(m.From)})
 	}
@@ -251,6 +262,17 @@ func (s *Server) renderCustomer(w http.ResponseWriter, r *http.Request, code int
 	})
 	slices.Reverse(v.Log) // Newest first.
 	return s.render(w, r, code, "customer", view{Title: a.Name, Nav: "accounts", Page: v})
+}
+
+// worstOf is the worst level of risk of cases that are not done.
+func worstOf(cases []casework.Case, now time.Time) casework.RiskLevel {
+	worst := casework.RiskLow
+	for _, c := range cases {
+		if level := c.RiskAt(now); !done(c) && slices.Index(casework.RiskLevels(), level) > slices.Index(casework.RiskLevels(), worst) {
+			worst = level
+		}
+	}
+	return worst
 }
 
 // changeAccount changes the name or the status of an account.

@@ -172,7 +172,7 @@ func (s *Server) caseView(r *http.Request, snap snapshot) (*caseView, error) {
 		v.Shares = append(v.Shares, shareView{x, snap.names.Of(x.By), x.Live(s.config.Now())})
 	}
 	slices.Reverse(v.Shares)
-	return v, s.fillBrief(r.Context(), v, snap, chips)
+	return v, s.fillBrief(r.Context(), v, snap)
 }
 
 // chips makes the chip of every citation of a case, by ID, and finds the

@@ -34,7 +34,7 @@ var briefLinks = map[string]string{
 }
 
 // fillBrief makes the brief of the case that is shown.
-func (s *Server) fillBrief(ctx context.Context, v *caseView, snap snapshot, chips map[int]chip) error {
+func (s *Server) fillBrief(ctx context.Context, v *caseView, snap snapshot) error {
 	d, err := s.dossier(ctx, snap.c.Number, false)
 	if err != nil {
 		return err
@@ -46,23 +46,7 @@ func (s *Server) fillBrief(ctx context.Context, v *caseView, snap snapshot, chip
 	v.Mail = len(d.Mail)
 	changes, visit := s.changes(ctx, d)
 	v.News, v.Visit = len(changes), visit
-	all := map[citationKey]chip{}
-	for id, k := range chips {
-		all[citationKey{snap.c.Number, id}] = k
-	}
-	for _, part := range d.Cases[1:] {
-		more, _ := s.chips(ctx, snapshot{c: part})
-		for id, k := range more {
-			all[citationKey{part.Number, id}] = k
-		}
-	}
-	for _, section := range brief.Sections {
-		view := briefSection{Name: section.Name, More: section.More, Link: casePath(snap.c.Number) + briefLinks[section.Name]}
-		for _, line := range section.Lines {
-			view.Lines = append(view.Lines, briefLine{line, d.sources(line, all)})
-		}
-		v.Brief = append(v.Brief, view)
-	}
+	v.Brief = s.sections(ctx, d, brief, func(section string) string { return casePath(snap.c.Number) + briefLinks[section] })
 	return nil
 }
 

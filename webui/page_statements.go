@@ -323,11 +323,7 @@ func (s *Server) notePromises(ctx context.Context, rows []promiseRow) error {
 	for _, p := range rows {
 		cases = append(cases, p.Case)
 	}
-	slices.Sort(cases)
-	if cases = slices.Compact(cases); len(cases) == 0 {
-		return nil
-	}
-	return s.note(ctx, casework.CaseRead, 0, casework.AuditData{Cases: cases})
+	return s.noteCases(ctx, cases)
 }
 
 // dueIn is how a time stands on a page: the day, or the minute; "" for none.
