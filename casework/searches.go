@@ -340,24 +340,34 @@ func (c SeeSearch) Check(s *State, _ time.Time) ([]Event, error) {
 		return nil, refuse(NotFound, "Name", "There is no such saved search.")
 	case !x.Watch:
 		return nil, refuse(Conflict, "Name", "The search %q is not watched.", c.Name)
-	case len(c.Upto) > maxStreams:
+	}
+	upto, err := further(s.seen[seenBy{key, c.actor}], c.Upto)
+	if upto == nil || err != nil {
+		return nil, err
+	}
+	return newEvent(SearchSeen, 0, "", SearchSeenData{c.Owner, c.Name, upto})
+}
+
+// further are the positions up to which something was seen, now that it was seen up to others: two windows may be open. They
+// are nil when that is nothing new.
+func further(before, upto Positions) (Positions, error) {
+	if len(upto) > maxStreams {
 		return nil, refuse(Invalid, "Upto", "There are not that many streams.")
 	}
-	upto := Positions{}
-	before := s.seen[seenBy{key, c.actor}]
-	for stream, p := range c.Upto {
+	all := Positions{}
+	for stream, p := range upto {
 		if !stream.Valid() || p >= last {
 			return nil, refuse(Invalid, "Upto", "%q at %d is no place in a stream.", stream, p)
 		}
-		upto[stream] = max(p, before[stream]) // Two windows may be open.
+		all[stream] = max(p, before[stream])
 	}
 	for stream, p := range before {
-		upto[stream] = max(p, upto[stream])
+		all[stream] = max(p, all[stream])
 	}
-	if maps.Equal(upto, before) {
+	if maps.Equal(all, before) {
 		return nil, nil
 	}
-	return newEvent(SearchSeen, 0, "", SearchSeenData{c.Owner, c.Name, upto})
+	return all, nil
 }
 
 // maxStreams bounds an event.

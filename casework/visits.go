@@ -55,22 +55,9 @@ func (c SeeCase) Check(s *State, _ time.Time) ([]Event, error) {
 	if _, err := s.findCase(c.Case); err != nil {
 		return nil, err
 	}
-	if len(c.Upto) > maxStreams {
-		return nil, refuse(Invalid, "Upto", "There are not that many streams.")
-	}
-	before := s.visits[visitKey{c.Case, c.actor}].Upto
-	upto := Positions{}
-	for stream, p := range c.Upto {
-		if !stream.Valid() || p >= last {
-			return nil, refuse(Invalid, "Upto", "%q at %d is no place in a stream.", stream, p)
-		}
-		upto[stream] = max(p, before[stream]) // Two windows may be open.
-	}
-	for stream, p := range before {
-		upto[stream] = max(p, upto[stream])
-	}
-	if maps.Equal(upto, before) {
-		return nil, nil
+	upto, err := further(s.visits[visitKey{c.Case, c.actor}].Upto, c.Upto)
+	if upto == nil || err != nil {
+		return nil, err
 	}
 	return newEvent(CaseSeen, c.Case, "", CaseSeenData{upto})
 }

@@ -118,6 +118,15 @@ func (s *Server) snapshot(r *http.Request) (snapshot, error) {
 	return out, err
 }
 
+// shownSnapshot is snapshot for somebody who is shown the case, which is noted.
+func (s *Server) shownSnapshot(r *http.Request) (snapshot, error) {
+	snap, err := s.snapshot(r)
+	if err == nil {
+		err = s.noteCase(r.Context(), snap.c.Number)
+	}
+	return snap, err
+}
+
 func namesOf(users []casework.User) names {
 	list := names{casework.Guest: "A guest", casework.System: "Polytrace"}
 	for _, u := range users {
@@ -132,11 +141,8 @@ func (s *Server) showCase(w http.ResponseWriter, r *http.Request) error {
 
 // caseHeld shows a case, with a form that was refused.
 func (s *Server) caseHeld(w http.ResponseWriter, r *http.Request, code int, held *heldForm) error {
-	snap, err := s.snapshot(r)
+	snap, err := s.shownSnapshot(r)
 	if err != nil {
-		return err
-	}
-	if err := s.noteCase(r.Context(), snap.c.Number); err != nil {
 		return err
 	}
 	v, err := s.caseView(r, snap)

@@ -84,11 +84,8 @@ func (s *Server) showMail(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) mailHeld(w http.ResponseWriter, r *http.Request, code int, held *heldForm) error {
-	snap, err := s.snapshot(r)
+	snap, err := s.shownSnapshot(r)
 	if err != nil {
-		return err
-	}
-	if err := s.noteCase(r.Context(), snap.c.Number); err != nil {
 		return err
 	}
 	d, err := s.dossier(r.Context(), snap.c.Number, true)
@@ -302,11 +299,8 @@ type kindCount struct {
 
 // showTimeline lists what happened to a case, oldest first.
 func (s *Server) showTimeline(w http.ResponseWriter, r *http.Request) error {
-	snap, err := s.snapshot(r)
+	snap, err := s.shownSnapshot(r)
 	if err != nil {
-		return err
-	}
-	if err := s.noteCase(r.Context(), snap.c.Number); err != nil {
 		return err
 	}
 	d, err := s.dossier(r.Context(), snap.c.Number, true)

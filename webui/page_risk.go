@@ -39,11 +39,8 @@ func (s *Server) showRisk(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) riskHeld(w http.ResponseWriter, r *http.Request, code int, held *heldForm) error {
-	snap, err := s.snapshot(r)
+	snap, err := s.shownSnapshot(r)
 	if err != nil {
-		return err
-	}
-	if err := s.noteCase(r.Context(), snap.c.Number); err != nil {
 		return err
 	}
 	risk, changes, in, d, err := s.riskOf(r.Context(), snap.c.Number)
