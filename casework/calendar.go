@@ -76,48 +76,60 @@ func NewCalendar(zone string, hours Hours, holidays []Holiday) (Calendar, error)
 
 // Open reports whether people are at work.
 func (c Calendar) Open(t time.Time) bool {
-	for from := range c.compiled().open(seconds(t)) {
-		return from == seconds(t)
-	}
-	return false
+	from, ok := next(c.compiled().open(seconds(t)))
+	return ok && from == seconds(t)
 }
 
 // Next is when people are at work next: t when they are. It is zero when they
 // never will be.
 func (c Calendar) Next(t time.Time) time.Time {
-	for from := range c.compiled().open(seconds(t)) {
-		return moment(from)
-	}
-	return time.Time{}
+	from, ok := next(c.compiled().open(seconds(t)))
+	return momentOf(from, ok)
 }
 
 // Add is when people will have worked for d since t, and no later: at the end
 // of a day rather than the beginning of the next. It is zero when that never
 // comes.
 func (c Calendar) Add(t time.Time, d time.Duration) time.Time {
-	left := int64(d / time.Second)
-	if left <= 0 {
-		return moment(seconds(t))
-	}
-	for from, to := range c.compiled().open(seconds(t)) {
-		if to-from >= left {
-			return moment(from + left)
-		}
-		left -= to - from
-	}
-	return time.Time{}
+	return momentOf(after(c.compiled().open(seconds(t)), seconds(t), int64(d/time.Second)))
 }
 
 // Between is how long people work between a and b; nothing when b is no later.
 func (c Calendar) Between(a, b time.Time) time.Duration {
-	end, sum := seconds(b), int64(0)
-	for from, to := range c.compiled().open(seconds(a)) {
+	return time.Duration(worked(c.compiled().open(seconds(a)), seconds(b))) * time.Second
+}
+
+// next is the first second in which it is open.
+func next(open iter.Seq2[int64, int64]) (int64, bool) {
+	for from := range open {
+		return from, true
+	}
+	return 0, false
+}
+
+// after is when it was open for so many seconds since at.
+func after(open iter.Seq2[int64, int64], at, left int64) (int64, bool) {
+	if left <= 0 {
+		return at, true
+	}
+	for from, to := range open {
+		if to-from >= left {
+			return from + left, true
+		}
+		left -= to - from
+	}
+	return 0, false
+}
+
+// worked is for how many seconds it is open before end.
+func worked(open iter.Seq2[int64, int64], end int64) (sum int64) {
+	for from, to := range open {
 		if from >= end {
 			break
 		}
 		sum += min(to, end) - from
 	}
-	return time.Duration(sum) * time.Second
+	return sum
 }
 
 func (c Calendar) clone() Calendar {
@@ -293,7 +305,12 @@ var (
 
 func seconds(t time.Time) int64 { return min(max(t.Unix(), firstSecond), lastSecond) }
 
-func moment(s int64) time.Time { return time.Unix(s, 0).UTC() }
+func momentOf(s int64, ok bool) time.Time {
+	if !ok {
+		return time.Time{}
+	}
+	return time.Unix(s, 0).UTC()
+}
 
 // weekday is the day of the week of a day since 1970, which began on a Thursday.
 func weekday(day int64) int { return int(((day+4)%7 + 7) % 7) }
