@@ -269,19 +269,14 @@ func (e *evaluation) read(moments []Moment) []*Moment {
 		case m.Kind == MomentSplit:
 			delete(e.union, m.Other)
 		case m.Kind == MomentOpened && !opened:
-			e.open(m) // A message that came before is judged as the case was opened.
-			opened = true
+			// A message that came before is judged as the case was opened.
+			e.status, e.facts, opened = m.Status, facts{m.Severity, m.Account, m.Team, m.Sort}, true
 		}
 	}
 	return slices.DeleteFunc(order, func(m *Moment) bool {
 		message := m.Kind == MomentCustomer || m.Kind == MomentAnswer
 		return m.From != 0 && (!message || e.union[m.From] == nil)
 	})
-}
-
-func (e *evaluation) open(m *Moment) {
-	e.status = m.Status
-	e.facts = facts{m.Severity, m.Account, m.Team, m.Sort}
 }
 
 // advance goes to a time, and stops wherever a policy changes or a snooze ends
@@ -320,8 +315,6 @@ func (e *evaluation) take(m *Moment) {
 		e.end(e.round, m)
 		e.round, e.answered, e.spoken = nil, true, false
 	case MomentOpened:
-		e.open(m)
-		e.policy = e.inForce.find(e.facts)
 		e.resolve(m)
 	case MomentStatus:
 		e.status, e.spoken = m.Status, false
@@ -706,6 +699,8 @@ func (r Reason) Text(zone *time.Location) string {
 			text += "; nobody had answered the customer"
 		}
 		return text
+	case ReasonAnswered, ReasonMarked:
+		span = at
 	case ReasonDue:
 		return "due " + at
 	}

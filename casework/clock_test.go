@@ -297,3 +297,108 @@ func TestESC8_Bug14_PauseDoesNotOutlastTheCustomersReply(t *testing.T) {
 		t.Errorf("nor from when on it was right: %+v", c[0].Pauses)
 	}
 }
+
+// A date that lies in the future of its receipt counts as received, and what
+// has not happened yet counts for nothing.
+func TestClocksBelieveNoMessageFromTheFuture(t *testing.T) {
+	s := newStory(t).opened("03 09:00").on("05 09:00", Moment{Kind: MomentCustomer, Received: berlin(t, "2026-11-03 10:00")}).answer("03 12:00")
+	s.want("03 11:00", FirstReply, "running from 03 10:00 to - due 03 15:00 used 1h0m0s")
+}
+
+// A message that was there before the case is judged as the case was opened.
+func TestClocksBeginWithTheMessageAndNotWithTheCase(t *testing.T) {
+	s := newStory(t).customer("03 09:00").on("03 10:00", Moment{Kind: MomentOpened, Status: New, Severity: 1, Team: "support"})
+	s.policies[0].Match.Teams = []string{"support"}
+	s.want("03 09:45", Resolution, "void from 03 09:00 to - due - used 0s")
+	s.want("03 10:15", FirstReply, "breached from 03 09:00 to - due 03 10:00 used 1h15m0s")
+	s.want("03 10:15", Resolution, "running from 03 09:00 to - due 04 09:30 used 1h15m0s")
+}
+
+// The first policy that matches is for the case, and policies can be put in
+// another order from a time on.
+func TestFirstPolicyThatMatchesIsForTheCase(t *testing.T) {
+	s := newStory(t).opened("03 09:00").customer("03 09:00")
+	gold := PolicyVersion{Version: Version{"gold", 1}, Rank: 1, Policy: usualPolicy()}
+	gold.Targets, gold.Match = []Targets{{First: Target{Minutes: 30}}}, Match{Accounts: []string{"acme"}, Kinds: []string{"request"}, Severities: []int{2, 3}}
+	s.policies = append(s.policies, gold)
+	s.want("03 10:00", FirstReply, "running from 03 09:00 to - due 03 14:00 used 1h0m0s")
+	gold.Number, gold.Rank, gold.From = 2, -1, s.time("03 10:00")
+	s.policies = append(s.policies, gold)
+	s.want("03 10:00", FirstReply, "breached from 03 09:00 to - due 03 09:30 used 1h0m0s")
+	s.on("03 10:15", Moment{Kind: MomentAccount, Account: "contoso"})
+	s.want("03 10:15", FirstReply, "running from 03 09:00 to - due 03 14:00 used 1h15m0s")
+}
+
+// The panel names each fact that moved the deadline, with the moment that made it so.
+func TestESC8_WhyPanelNamesEachCause(t *testing.T) {
+	s := newStory(t).opened("03 09:00").customer("03 09:00")
+	s.on("03 09:30", Moment{Kind: MomentSeverity, Severity: 1, Actor: "marta"})
+	s.on("03 09:40", Moment{Kind: MomentSnoozed, Until: berlin(t, "2026-11-03 10:10"), Actor: "kim"})
+	s.status("03 10:15", WaitingCustomer).customer("03 11:00")
+	s.on("03 11:05", Moment{Kind: MomentTeam, Team: "labs", Actor: "kim"}).on("03 11:20", Moment{Kind: MomentTeam, Team: "support", Actor: "kim"})
+	s.policies[0].Match.Teams = []string{"support"}
+	slow := PolicyVersion{Version: Version{"standard", 2}, From: s.time("03 11:22"), Policy: usualPolicy()}
+	slow.Targets[0].First = Target{Minutes: 90, Wall: true}
+	s.policies = append(s.policies, slow)
+	s.answer("03 11:25")
+	want := []struct {
+		kind   ReasonKind
+		at     string
+		moment int // -1: time alone.
+	}{
+		{ReasonStarted, "03 09:00", 1}, {ReasonPolicy, "03 09:00", 1}, {ReasonCalendar, "03 09:00", -1}, {ReasonPolicy, "03 09:30", 2},
+		{ReasonPaused, "03 09:40", 3}, {ReasonPaused, "03 10:15", 4}, {ReasonNoTarget, "03 11:05", 6}, {ReasonPolicy, "03 11:22", -1},
+		{ReasonAnswered, "03 11:25", 8}, {ReasonDue, "03 12:00", -1},
+	}
+	c := s.clocks("03 12:00")[1]
+	if c.Kind != FirstReply || len(c.Why) != len(want) {
+		t.Fatalf("%s has %d reasons, want %d:\n%s", c.Kind, len(c.Why), len(want), s.why("03 12:00", FirstReply))
+	}
+	for i, w := range want {
+		r := c.Why[i]
+		if r.Kind != w.kind || !r.At.Equal(s.time(w.at)) || (w.moment < 0) != (r.Moment == nil) || r.Moment != nil && r.Moment != &s.moments[w.moment] {
+			t.Errorf("reason %d is %+v, want %+v", i, r, w)
+		}
+	}
+	text := s.why("03 12:00", FirstReply)
+	for _, line := range []string{
+		`started 3 Nov 09:00, because of "customer"`,
+		`60 minutes of working hours by the policy standard (version 1) since 3 Nov 09:30, because of "severity" by marta`,
+		`working hours are those of bremen (version 1) since 3 Nov 09:00`,
+		`paused (snoozed) 30m0s from 3 Nov 09:40 to 3 Nov 10:10, because of "snoozed" by kim`,
+		`paused (waiting-on-customer) 45m0s from 3 Nov 10:15 to 3 Nov 11:00, because of "status" by kim; nobody had answered the customer`,
+		`no target 15m0s from 3 Nov 11:05 to 3 Nov 11:20, because of "team" by kim`,
+		`90 minutes by the clock by the policy standard (version 2) since 3 Nov 11:22, when its time had come`,
+		`answered 3 Nov 11:25, because of "answer" by kim`,
+		`due 3 Nov 12:00`,
+	} {
+		if !strings.Contains(text, line+"\n") && !strings.HasSuffix(text, line) {
+			t.Errorf("nothing says %q:\n%s", line, text)
+		}
+	}
+}
+
+// lifeOf is a case of n moments in a year: questions, answers, what is set.
+func lifeOf(n int) []Moment {
+	moments := []Moment{{Kind: MomentOpened, At: start, Status: New, Severity: 3, Team: "support"}}
+	kinds := []MomentKind{MomentCustomer, MomentAnswer, MomentStatus, MomentAutomatic, MomentCustomer, MomentNote, MomentAnswer, MomentSeverity}
+	for i := 1; i < n; i++ {
+		moments = append(moments, Moment{
+			Kind: kinds[i%len(kinds)], At: start.Add(time.Duration(i) * (365 * 24 * time.Hour / time.Duration(n))), Mail: archive.Digest{byte(i), byte(i >> 8)},
+			Status: []Status{Open, WaitingCustomer}[i/8%2], Severity: 2 + i/8%2,
+		})
+	}
+	return moments
+}
+
+// BenchmarkClocks2000 is a case with two thousand moments.
+func BenchmarkClocks2000(b *testing.B) {
+	s, moments := newStory(b), lifeOf(2000)
+	now := start.AddDate(1, 0, 0)
+	b.ReportAllocs()
+	for b.Loop() {
+		if n := len(Clocks(moments, s.policies, s.calendars, now)); n < 500 {
+			b.Fatal(n)
+		}
+	}
+}
