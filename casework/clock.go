@@ -494,7 +494,7 @@ func (e *evaluation) judge(r *running, by *Moment) Clock {
 func stateOf(k ClockKind, last stretch, answered, late bool) ClockState {
 	done := answered || k == Resolution && last.how == rests
 	switch {
-	case last.target.Minutes == 0 || last.how == elsewhere:
+	case last.target.Minutes <= 0 || last.how == elsewhere:
 		return ClockVoid
 	case done && late:
 		return ClockMetLate

@@ -543,6 +543,11 @@ func TestReadersCannotChangeTheState(t *testing.T) {
 	o.do(AddQueue{Name: "old", Local: "o-1", Sources: DefaultSources()})
 	o.do(RemoveQueue{"old", ""})
 	o.do(CreateToken{"ci", Agent, SecretHash("x")})
+	o.do(SetCalendar{Name: "bremen", Zone: "Europe/Berlin", Hours: officeHours(), Holidays: []Holiday{{Day: "2026-12-24", Hours: []Shift{{"09:00", "12:00"}}}}})
+	matched := usualPolicy()
+	matched.Match = Match{[]int{1}, []string{"acme"}, []string{"support"}, []string{"request"}}
+	o.do(SetPolicy{Name: "standard", Policy: matched})
+	o.do(MarkMail{mailNo(1), NoAnswerNeeded, false, ""})
 	o.ledger.records = append(o.ledger.records, archive.Record{Meta: archive.Meta{Kind: archive.KindEvent, Position: archive.Position(len(o.ledger.records))}, Body: []byte("{}")})
 	o.desk = o.reopen()
 	want := o.reopen().state
@@ -620,6 +625,14 @@ func TestReadersCannotChangeTheState(t *testing.T) {
 		set.Networks[0] = netip.Prefix{}
 	}
 	spoilPromise(s.Promises()[0].Commitment)
+	for _, c := range append(s.Calendars(), s.CalendarVersions()...) {
+		c.Hours.Mon[0], c.Holidays[0].Hours[0], c.Holidays[0].Day = Shift{}, Shift{}, "spoilt"
+	}
+	for _, p := range append(s.Policies(), s.PolicyVersions()...) {
+		p.Targets[0], p.PauseOn[0], p.Match.Severities[0], p.Match.Accounts[0], p.Match.Teams[0], p.Match.Kinds[0] = Targets{}, "", 9, "", "", ""
+	}
+	s.Policies()[0].Name, s.PolicyVersions()[0].Name, s.Calendars()[0].Name, s.CalendarVersions()[0].Name = "spoilt", "spoilt", "spoilt", "spoilt"
+	s.Markings(mailNo(1).SHA256)[0].By = "spoilt"
 	s.Logins()[0].Name = "spoilt"
 	s.Tokens()[0].Name = "spoilt"
 	s.CasesCiting(cited("", 0).Record)[0] = 99

@@ -69,6 +69,7 @@ func (s *State) prepare() {
 	s.claims = make(map[string][]claim)
 	s.searches, s.seen = make(Searches), make(map[seenBy]Positions)
 	s.visits = make(map[visitKey]Visit)
+	s.marks = make(map[archive.Digest][]Marking)
 }
 
 // decision is an event and where it is in the ledger.
@@ -84,7 +85,7 @@ type (
 )
 
 var (
-	folds     = together(userFolds, queueFolds, retentionFolds, threadFolds, accountFolds, searchFolds, companyFolds, riskRulesFolds, visitFolds)
+	folds     = together(userFolds, queueFolds, retentionFolds, threadFolds, accountFolds, searchFolds, companyFolds, riskRulesFolds, visitFolds, clockFolds)
 	caseFolds = together(fileFolds, statementFolds, conversationFolds, riskFolds)
 )
 

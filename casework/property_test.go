@@ -102,6 +102,13 @@ func anyCommand(t *rapid.T) Command {
 		ReopenCommitment{Case: 101, ID: id, Reason: text},
 		SetKeyDate{Case: 101, Label: text, When: When{start, start.AddDate(0, 0, id), "day", ""}, Cites: ids},
 		RemoveKeyDate{Case: 101, ID: id},
+		SetCalendar{Name: "bremen", Zone: "Europe/Berlin", Hours: officeHours(), From: drawDay(t), Reason: text},
+		SetCalendar{Name: name, Zone: rapid.SampledFrom([]string{"UTC", "Mars"}).Draw(t, "zone"), Hours: around(Shift{"22:00", "06:00"}), Holidays: []Holiday{{Day: fmt.Sprint("2026-12-2", id), Name: text}}},
+		SetPolicy{Name: "standard", Policy: usualPolicy(), From: drawDay(t)},
+		SetPolicy{Name: name, Policy: Policy{Match: Match{Severities: []int{severity}, Teams: []string{text}}, Targets: []Targets{{severity, Target{60 * id, true}, Target{}, Target{id, true}}}}, Reason: text},
+		RemovePolicy{Name: rapid.SampledFrom([]string{"standard", name}).Draw(t, "policy"), From: drawDay(t)},
+		OrderPolicies{Names: rapid.Permutation([]string{"standard", "kim", "lee"}).Draw(t, "order")[:1+id%3], From: drawDay(t)},
+		MarkMail{mailNo(byte(id)), NoAnswerNeeded, severity%2 == 0, text},
 		Expire{archive.Mail, []archive.PackInfo{pack(archive.Mail, archive.Position(100*id), 5, start.AddDate(0, 0, -id))}},
 	}
 	return rapid.SampledFrom(commands).Draw(t, "command")
@@ -216,6 +223,7 @@ func checkInvariants(t *rapid.T, s *State) {
 // checkReferences checks what holds after any events.
 func checkReferences(t *rapid.T, s *State) {
 	checkAccounts(t, s)
+	checkClocks(t, s)
 	citing := make(map[archive.Address][]int)
 	shares := 0
 	for i := range s.cases {

@@ -53,6 +53,10 @@ type State struct {
 	searches Searches
 	seen     map[seenBy]Positions
 	visits   map[visitKey]Visit
+
+	policies  []PolicyVersion   // All versions, in order of decision.
+	calendars []CalendarVersion // Likewise.
+	marks     map[archive.Digest][]Marking
 }
 
 // caseFile is a case as the fold keeps it.
