@@ -297,13 +297,11 @@ func joinDays(before, day []stint) (all []stint) {
 	return all
 }
 
-// The times that calendars count with, in seconds since 1970.
-var (
-	firstSecond = int64(0)
-	lastSecond  = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC).Unix()
-)
+// lastSecond is where calendars end: the year 2200, in seconds since 1970, where
+// they begin.
+var lastSecond = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC).Unix()
 
-func seconds(t time.Time) int64 { return min(max(t.Unix(), firstSecond), lastSecond) }
+func seconds(t time.Time) int64 { return min(max(t.Unix(), 0), lastSecond) }
 
 func momentOf(s int64, ok bool) time.Time {
 	if !ok {

@@ -58,11 +58,13 @@ type Moment struct {
 }
 
 // when is the second at which it happened.
-func (m *Moment) when() int64 {
+func (m *Moment) when() int64 { return seconds(m.time()) }
+
+func (m *Moment) time() time.Time {
 	if m.At.IsZero() || !m.Received.IsZero() && m.Received.Before(m.At) {
-		return seconds(m.Received)
+		return m.Received
 	}
-	return seconds(m.At)
+	return m.At
 }
 
 // ClockState is how a clock stands.
@@ -141,11 +143,14 @@ func Clocks(moments []Moment, policies []PolicyVersion, calendars []CalendarVers
 		e.refresh(m)
 	}
 	e.advance(e.now)
-	e.end(e.resolution, nil)
 	e.end(e.round, nil)
-	slices.SortStableFunc(e.done, func(a, b Clock) int {
-		return cmp.Or(a.Since.Compare(b.Since), -cmp.Compare(a.Kind, b.Kind))
-	})
+	if e.resolution != nil {
+		e.done[e.place] = e.judge(e.resolution, nil)
+	}
+	byBeginning := func(a, b Clock) int { return a.Since.Compare(b.Since) }
+	if !slices.IsSortedFunc(e.done, byBeginning) {
+		slices.SortStableFunc(e.done, byBeginning)
+	}
 	return e.done
 }
 
@@ -189,7 +194,8 @@ type mode struct {
 type stretch struct {
 	from, to int64
 	mode
-	by *Moment // That began it; nil when time did.
+	by    *Moment // That began it; nil when time did.
+	count int64   // Seconds that moved the clock, once it is judged.
 }
 
 // running is a clock that was not stopped yet.
@@ -238,6 +244,10 @@ type evaluation struct {
 
 	round, resolution *running // nil when there is none.
 	done              []Clock
+	place             int // Of the resolution in done.
+
+	stretches []stretch // Memory of a round that has ended.
+	why       []Reason  // Memory of the last reasons.
 }
 
 // read returns the moments that count, in order, and notes what is about the
@@ -250,14 +260,15 @@ func (e *evaluation) read(moments []Moment) []*Moment {
 		}
 	}
 	byTime := func(a, b *Moment) int {
-		return cmp.Or(cmp.Compare(a.when(), b.when()), a.Received.Compare(b.Received))
+		return cmp.Or(a.time().Compare(b.time()), a.Received.Compare(b.Received))
 	}
 	if !slices.IsSortedFunc(order, byTime) {
 		slices.SortStableFunc(order, byTime)
 	}
 	e.union, e.marks = map[int]*Moment{}, map[archive.Digest]*Moment{}
-	opened := false
+	opened, answers := false, 0
 	for _, m := range order {
+		answers += bit(m.Kind == MomentAnswer)
 		switch {
 		case m.Kind == MomentMarked:
 			e.marks[m.Mail] = m
@@ -273,6 +284,7 @@ func (e *evaluation) read(moments []Moment) []*Moment {
 			e.status, e.facts, opened = m.Status, facts{m.Severity, m.Account, m.Team, m.Sort}, true
 		}
 	}
+	e.done = make([]Clock, 0, answers+2) // Hardly ever more.
 	return slices.DeleteFunc(order, func(m *Moment) bool {
 		message := m.Kind == MomentCustomer || m.Kind == MomentAnswer
 		return m.From != 0 && (!message || e.union[m.From] == nil)
@@ -370,14 +382,15 @@ func (e *evaluation) customer(m *Moment) {
 		e.round = nil
 	}
 	if e.round == nil {
-		e.round, e.started = &running{kind: kind, started: m}, true
+		e.round, e.started = &running{kind: kind, started: m, stretches: e.stretches[:0]}, true
 	}
 }
 
 // resolve starts the clock of the whole case, once.
 func (e *evaluation) resolve(m *Moment) {
 	if e.resolution == nil {
-		e.resolution = &running{kind: Resolution, started: m}
+		e.resolution, e.place = &running{kind: Resolution, started: m}, len(e.done)
+		e.done = append(e.done, Clock{})
 	}
 }
 
@@ -445,15 +458,12 @@ func (e *evaluation) end(r *running, by *Moment) {
 	if r == nil {
 		return
 	}
-	if len(r.stretches) == 0 { // It started at this very second.
-		m, _ := e.mode(r)
-		r.turn(e.at, m, r.started)
-	}
-	r.last().to = e.at
 	e.done = append(e.done, e.judge(r, by))
+	e.stretches = r.stretches
 }
 
 func (e *evaluation) judge(r *running, by *Moment) Clock {
+	r.last().to = e.at
 	last := *r.last()
 	c := Clock{Kind: r.kind, Started: r.started, Since: momentOf(r.stretches[0].from, true), Wall: last.target.Wall, Target: time.Duration(last.target.Minutes) * time.Minute}
 	end := e.at
@@ -465,8 +475,10 @@ func (e *evaluation) judge(r *running, by *Moment) Clock {
 		c.Until, c.Stopped = momentOf(e.at, true), by
 	}
 	used := int64(0)
-	for _, x := range r.stretches {
-		used += e.counted(x)
+	for i := range r.stretches {
+		x := &r.stretches[i]
+		x.count = e.counted(*x)
+		used += x.count
 	}
 	c.Used = time.Duration(used) * time.Second
 	c.Pauses = pausesOf(r.stretches, c.Until.IsZero())
@@ -528,11 +540,10 @@ func (e *evaluation) reaches(r *running, target int64) (int64, bool) {
 		if x.how != counts {
 			continue
 		}
-		n := e.counted(x)
-		if n >= target || i+1 == len(r.stretches) {
+		if x.count >= target || i+1 == len(r.stretches) {
 			return e.later(x.from, target, x.mode)
 		}
-		target -= n
+		target -= x.count
 	}
 	if last := r.last(); last.how == rests && last.target.Minutes > 0 {
 		return e.later(last.from, target, last.mode)
@@ -621,8 +632,7 @@ type Reason struct {
 
 // reasons lists why a clock is as it is, in order of time.
 func (e *evaluation) reasons(r *running, c *Clock) []Reason {
-	why := make([]Reason, 0, 2*len(r.stretches)+4)
-	why = append(why, Reason{Kind: ReasonStarted, At: c.Since, Moment: c.Started})
+	why := append(e.why[:0], Reason{Kind: ReasonStarted, At: c.Since, Moment: c.Started})
 	for _, m := range []*Moment{c.Started, c.Stopped} {
 		if m != nil && m.From != 0 {
 			by := e.union[m.From]
@@ -653,7 +663,8 @@ func (e *evaluation) reasons(r *running, c *Clock) []Reason {
 	if !c.Due.IsZero() {
 		why = append(why, Reason{Kind: ReasonDue, At: c.Due})
 	}
-	return why
+	e.why = why
+	return slices.Clone(why)
 }
 
 // standstill are the reasons for which a clock does not count.

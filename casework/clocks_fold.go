@@ -249,7 +249,7 @@ func (s *State) CalendarVersions() []CalendarVersion {
 // bytes, oldest first.
 func (s *State) Markings(mail archive.Digest) []Marking { return copied(s.marks[mail]) }
 
-// Moments are the markings as Clocks takes them.
+// Moment is the marking as Clocks takes it.
 func (m Marking) Moment() Moment {
 	kind := MomentMarked
 	if m.Off {
