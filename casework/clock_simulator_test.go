@@ -344,25 +344,59 @@ func TestInvariant9_ClockEqualsMinuteSimulator(t *testing.T) {
 		order = slices.DeleteFunc(order, func(m Moment) bool { return m.At.After(now) })
 		sim := simulator{moments: order, policies: policies, calendars: calendars, now: now}
 		want := sim.run(near)
-		var got []shownClock
-		for _, c := range Clocks(moments, policies, calendars, now) {
-			x := shownClock{c.Kind, c.State, c.Since, c.Until, c.Used, 0, c.Due}
-			if c.Stopped != nil && c.Stopped.Kind == MomentMarked {
-				continue // Never ran.
-			}
-			for _, p := range c.Pauses {
-				if p.To.IsZero() {
-					p.To = now
-				}
-				x.Still += p.To.Sub(p.From)
-			}
-			got = append(got, x)
-		}
+		got := shownOf(Clocks(moments, policies, calendars, now), now)
 		byTime := func(a, b shownClock) int { return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(b.Kind, a.Kind)) }
 		slices.SortStableFunc(want, byTime)
 		slices.SortStableFunc(got, byTime)
 		if d := diff.Diff(want, got); d != "" {
 			t.Fatalf("at %s (-minute by minute +computed):\n%s", now, d)
+		}
+	})
+}
+
+// shownOf leaves out clocks that never ran.
+func shownOf(clocks []Clock, now time.Time) (shown []shownClock) {
+	for _, c := range clocks {
+		x := shownClock{c.Kind, c.State, c.Since, c.Until, c.Used, 0, c.Due}
+		if c.Stopped != nil && c.Stopped.Kind == MomentMarked {
+			continue
+		}
+		for _, p := range c.Pauses {
+			if p.To.IsZero() {
+				p.To = now
+			}
+			x.Still += p.To.Sub(p.From)
+		}
+		shown = append(shown, x)
+	}
+	return shown
+}
+
+// The messages of cases that are merged count as those of one, in whatever
+// order they are given, until the merge is taken back.
+func TestClocksOfMergedCasesAreThoseOfTheirUnion(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		near := drawNear(t)
+		moments, policies, calendars := drawMoments(t, near), drawPolicies(t, near), drawCalendars(t, near)
+		now := near.Add(2200 * time.Minute)
+		var own []Moment // What is left of the case without the other.
+		parts := slices.Clone(moments)
+		for i := range parts {
+			if m := &parts[i]; (m.Kind == MomentCustomer || m.Kind == MomentAnswer) && rapid.Bool().Draw(t, "other") {
+				m.From = 102
+				continue
+			}
+			own = append(own, parts[i])
+		}
+		at := near.Add(time.Duration(rapid.IntRange(0, 2000).Draw(t, "merged at")) * time.Minute)
+		parts = append(parts, Moment{Kind: MomentMerged, At: at, Other: 102}, Moment{Kind: MomentStatus, Status: Closed, At: at, From: 102})
+		parts = rapid.Permutation(parts).Draw(t, "order")
+		if d := diff.Diff(shownOf(Clocks(moments, policies, calendars, now), now), shownOf(Clocks(parts, policies, calendars, now), now)); d != "" {
+			t.Fatalf("(-one case +merged):\n%s", d)
+		}
+		parts = append(parts, Moment{Kind: MomentSplit, At: at.Add(time.Minute), Other: 102})
+		if d := diff.Diff(shownOf(Clocks(own, policies, calendars, now), now), shownOf(Clocks(parts, policies, calendars, now), now)); d != "" {
+			t.Fatalf("(-alone +merged and split):\n%s", d)
 		}
 	})
 }
