@@ -691,7 +691,7 @@ func (r Reason) Text(zone *time.Location) string {
 	at := r.At.In(zone).Format(reasonTime)
 	span := "since " + at
 	if !r.Until.IsZero() {
-		span = r.Until.Sub(r.At).String() + " from " + at + " to " + r.Until.In(zone).Format(reasonTime)
+		span = spell(r.Until.Sub(r.At)) + " from " + at + " to " + r.Until.In(zone).Format(reasonTime)
 	}
 	switch r.Kind {
 	case ReasonStarted:
@@ -701,7 +701,7 @@ func (r Reason) Text(zone *time.Location) string {
 		if r.Target.Wall {
 			hours = "by the clock"
 		}
-		return fmt.Sprintf("%d minutes %s by the policy %s since %s, %s", r.Target.Minutes, hours, r.Version, at, r.cites())
+		return fmt.Sprintf("%s %s by the policy %s since %s, %s", spell(time.Duration(r.Target.Minutes)*time.Minute), hours, r.Version, at, r.cites())
 	case ReasonCalendar:
 		return fmt.Sprintf("working hours are those of %s since %s", r.Version, at)
 	case ReasonPaused:
@@ -719,6 +719,19 @@ func (r Reason) Text(zone *time.Location) string {
 }
 
 const reasonTime = "2 Jan 15:04"
+
+// spell says a duration as people do: "1 h 30 min".
+func spell(d time.Duration) string {
+	minutes := int(d.Round(time.Minute) / time.Minute)
+	switch h, m := minutes/60, minutes%60; {
+	case h == 0:
+		return fmt.Sprintf("%d min", m)
+	case m == 0:
+		return fmt.Sprintf("%d h", h)
+	default:
+		return fmt.Sprintf("%d h %d min", h, m)
+	}
+}
 
 // cites names what a reason rests on.
 func (r Reason) cites() string {

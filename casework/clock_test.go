@@ -363,12 +363,12 @@ func TestESC8_WhyPanelNamesEachCause(t *testing.T) {
 	text := s.why("03 12:00", FirstReply)
 	for _, line := range []string{
 		`started 3 Nov 09:00, because of "customer"`,
-		`60 minutes of working hours by the policy standard (version 1) since 3 Nov 09:30, because of "severity" by marta`,
+		`1 h of working hours by the policy standard (version 1) since 3 Nov 09:30, because of "severity" by marta`,
 		`working hours are those of bremen (version 1) since 3 Nov 09:00`,
-		`paused (snoozed) 30m0s from 3 Nov 09:40 to 3 Nov 10:10, because of "snoozed" by kim`,
-		`paused (waiting-on-customer) 45m0s from 3 Nov 10:15 to 3 Nov 11:00, because of "status" by kim; nobody had answered the customer`,
-		`no target 15m0s from 3 Nov 11:05 to 3 Nov 11:20, because of "team" by kim`,
-		`90 minutes by the clock by the policy standard (version 2) since 3 Nov 11:22, when its time had come`,
+		`paused (snoozed) 30 min from 3 Nov 09:40 to 3 Nov 10:10, because of "snoozed" by kim`,
+		`paused (waiting-on-customer) 45 min from 3 Nov 10:15 to 3 Nov 11:00, because of "status" by kim; nobody had answered the customer`,
+		`no target 15 min from 3 Nov 11:05 to 3 Nov 11:20, because of "team" by kim`,
+		`1 h 30 min by the clock by the policy standard (version 2) since 3 Nov 11:22, when its time had come`,
 		`answered 3 Nov 11:25, because of "answer" by kim`,
 		`due 3 Nov 12:00`,
 	} {
