@@ -43,10 +43,10 @@ type Moment struct {
 	At       time.Time
 	Received time.Time // By us; zero when that is the same.
 	Kind     MomentKind
-	From     int            // Number of the merged case it came with; 0: of this one.
-	Mail     archive.Digest // SHA-256 of the message, of messages and marks.
-	Record   archive.Address
-	Actor    string // Who did it, of what people do here.
+	From     int             // Number of the merged case it came with; 0: of this one.
+	Mail     archive.Digest  // SHA-256 of the message, of messages and marks.
+	Record   archive.Address // Where that is; clocks only hand it on.
+	Actor    string          // Who did it, of what people do here: a user's name.
 
 	Status   Status
 	Severity int
@@ -88,10 +88,10 @@ type Clock struct {
 	Kind    ClockKind
 	State   ClockState
 	Started *Moment
-	Stopped *Moment   // nil while it goes on, or when the time has come for a version of a policy.
-	Since   time.Time // When it started.
-	Until   time.Time // When it stopped; zero while it goes on.
-	Pauses  []Pause
+	Stopped *Moment       // nil while it goes on, or when the time has come for a version of a policy.
+	Since   time.Time     // When it started.
+	Until   time.Time     // When it stopped; zero while it goes on.
+	Pauses  []Pause       // In order and apart.
 	Target  time.Duration // What the policy promises; 0 when none does.
 	Wall    bool          // Target and Used are by the clock on the wall.
 	Used    time.Duration // Counted so far, without pauses.
@@ -99,9 +99,9 @@ type Clock struct {
 	Warn    time.Time     // When Used reaches the policy's percentage of Target; as Due.
 	Remind  time.Time     // Warn, or when people are at work next: when to tell them.
 
-	Policy   Version // In force when it stopped, or now.
-	Calendar Version // Likewise; zero when Wall.
-	Why      []Reason
+	Policy   Version  // In force when it stopped, or now.
+	Calendar Version  // Likewise; zero when Wall.
+	Why      []Reason // The panel "why this deadline", in order of time.
 }
 
 // Share is how much of the target was used, 1 when all was; 0 without a target.
@@ -621,7 +621,7 @@ const (
 // Reason is a fact that made a clock what it is.
 type Reason struct {
 	Kind      ReasonKind
-	At        time.Time
+	At        time.Time  // When it was so, or since when.
 	Until     time.Time  // Of what lasted; zero while it lasts.
 	Moment    *Moment    // That it cites; nil where time alone was the cause.
 	Version   Version    // Of ReasonPolicy and ReasonCalendar.

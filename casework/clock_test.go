@@ -402,3 +402,29 @@ func BenchmarkClocks2000(b *testing.B) {
 		}
 	}
 }
+
+// Shown is the clock that is due first; one that stands still only when no
+// other goes on, and then the one with the least left.
+func TestApplicableClockIsTheOneDueFirst(t *testing.T) {
+	s := newStory(t).opened("03 09:00").customer("03 09:00")
+	for _, c := range []struct {
+		now  string
+		want ClockKind
+	}{{"03 09:00", FirstReply}, {"05 09:00", FirstReply}} { // Breached, it is still waited for.
+		if got, ok := Applicable(s.clocks(c.now)); !ok || got.Kind != c.want {
+			t.Errorf("%s: %s, want %s", c.now, got.Kind, c.want)
+		}
+	}
+	s.policies[0].Targets[1] = Targets{First: Target{Minutes: 300}, Resolution: Target{Minutes: 200}}
+	s.on("03 10:00", Moment{Kind: MomentSnoozed, Until: s.time("04 10:00")})
+	if got, ok := Applicable(s.clocks("03 12:00")); !ok || got.Kind != Resolution || got.State != ClockPaused {
+		t.Errorf("of two that stand still %s (%s) is shown", got.Kind, got.State)
+	}
+	s.answer("03 12:00").status("03 12:05", Resolved)
+	if got, ok := Applicable(s.clocks("03 13:00")); ok {
+		t.Errorf("after all is done %s (%s) is shown", got.Kind, got.State)
+	}
+	if _, ok := Applicable(Clocks(nil, s.policies, s.calendars, start)); ok {
+		t.Error("a case without moments has a clock")
+	}
+}

@@ -32,9 +32,9 @@ type Policy struct {
 	Match    Match        `json:"match"`
 	Calendar string       `json:"calendar,omitempty"` // Name. Without one all targets are by the clock on the wall.
 	Targets  []Targets    `json:"targets"`
-	PauseOn  []PauseCause `json:"pause_on,omitempty"`
-	RunOn    bool         `json:"run_on,omitempty"` // Reply clocks go on when a case is resolved, instead of ending.
-	Warn     int          `json:"warn,omitempty"`   // Percent of a target at which people are told; 0 is 80.
+	PauseOn  []PauseCause `json:"pause_on,omitempty"` // Of all its clocks.
+	RunOn    bool         `json:"run_on,omitempty"`   // Reply clocks go on when a case is resolved, instead of ending.
+	Warn     int          `json:"warn,omitempty"`     // Percent of a target at which people are told; 0 is 80.
 }
 
 // Match says which cases a policy is for. A list without items takes all.
@@ -55,7 +55,7 @@ type Targets struct {
 
 // Target is how long something may take. The zero value promises nothing.
 type Target struct {
-	Minutes int  `json:"minutes"`
+	Minutes int  `json:"minutes"`        // 0: as long as it takes.
 	Wall    bool `json:"wall,omitempty"` // By the clock on the wall, else in the hours of the calendar.
 }
 
@@ -78,7 +78,7 @@ type PolicyVersion struct {
 	Removed bool      `json:"removed,omitempty"` // There is no such policy from then on.
 	Policy
 	By  string    `json:"by"`
-	Set time.Time `json:"set"`
+	Set time.Time `json:"set"` // When it was decided.
 }
 
 // CalendarVersion is what a calendar says from a time on; see PolicyVersion.
