@@ -2,9 +2,7 @@ package casework
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"polytrace/archive"
@@ -147,27 +145,32 @@ func Clocks(moments []Moment, policies []PolicyVersion, calendars []CalendarVers
 	if e.resolution != nil {
 		e.done[e.place] = e.judge(e.resolution, nil)
 	}
-	byBeginning := func(a, b Clock) int { return a.Since.Compare(b.Since) }
-	if !slices.IsSortedFunc(e.done, byBeginning) {
-		slices.SortStableFunc(e.done, byBeginning)
-	}
+	slices.SortStableFunc(e.done, func(a, b Clock) int { return a.Since.Compare(b.Since) })
 	return e.done
 }
 
 // Applicable is the clock to look at now: that which is due first among those
 // that run or are breached, else the one that stands still with the least left.
 // It is false when nothing is waited for.
-func Applicable(clocks []Clock) (Clock, bool) {
-	open := slices.DeleteFunc(slices.Clone(clocks), func(c Clock) bool { return !c.Open() })
-	if len(open) == 0 {
-		return Clock{}, false
-	}
-	return slices.MinFunc(open, func(a, b Clock) int {
-		if still := cmp.Compare(bit(a.State == ClockPaused), bit(b.State == ClockPaused)); still != 0 || a.State == ClockPaused {
-			return cmp.Or(still, cmp.Compare(a.Target-a.Used, b.Target-b.Used))
+func Applicable(clocks []Clock) (found Clock, ok bool) {
+	for _, c := range clocks {
+		if c.Open() && (!ok || c.before(found)) {
+			found, ok = c, true
 		}
-		return a.Due.Compare(b.Due)
-	}), true
+	}
+	return found, ok
+}
+
+// before reports whether a clock that waits is to be looked at before another one.
+func (c Clock) before(d Clock) bool {
+	still, other := c.State == ClockPaused, d.State == ClockPaused
+	switch {
+	case still != other:
+		return other
+	case still:
+		return c.Target-c.Used < d.Target-d.Used
+	}
+	return c.Due.Before(d.Due)
 }
 
 // how says what a clock does for a while.
@@ -245,9 +248,6 @@ type evaluation struct {
 	round, resolution *running // nil when there is none.
 	done              []Clock
 	place             int // Of the resolution in done.
-
-	stretches []stretch // Memory of a round that has ended.
-	why       []Reason  // Memory of the last reasons.
 }
 
 // read returns the moments that count, in order, and notes what is about the
@@ -259,16 +259,12 @@ func (e *evaluation) read(moments []Moment) []*Moment {
 			order = append(order, m)
 		}
 	}
-	byTime := func(a, b *Moment) int {
+	slices.SortStableFunc(order, func(a, b *Moment) int {
 		return cmp.Or(a.time().Compare(b.time()), a.Received.Compare(b.Received))
-	}
-	if !slices.IsSortedFunc(order, byTime) {
-		slices.SortStableFunc(order, byTime)
-	}
+	})
 	e.union, e.marks = map[int]*Moment{}, map[archive.Digest]*Moment{}
-	opened, answers := false, 0
+	opened := false
 	for _, m := range order {
-		answers += bit(m.Kind == MomentAnswer)
 		switch {
 		case m.Kind == MomentMarked:
 			e.marks[m.Mail] = m
@@ -284,7 +280,6 @@ func (e *evaluation) read(moments []Moment) []*Moment {
 			e.status, e.facts, opened = m.Status, facts{m.Severity, m.Account, m.Team, m.Sort}, true
 		}
 	}
-	e.done = make([]Clock, 0, answers+2) // Hardly ever more.
 	return slices.DeleteFunc(order, func(m *Moment) bool {
 		message := m.Kind == MomentCustomer || m.Kind == MomentAnswer
 		return m.From != 0 && (!message || e.union[m.From] == nil)
@@ -382,7 +377,7 @@ func (e *evaluation) customer(m *Moment) {
 		e.round = nil
 	}
 	if e.round == nil {
-		e.round, e.started = &running{kind: kind, started: m, stretches: e.stretches[:0]}, true
+		e.round, e.started = &running{kind: kind, started: m}, true
 	}
 }
 
@@ -459,7 +454,6 @@ func (e *evaluation) end(r *running, by *Moment) {
 		return
 	}
 	e.done = append(e.done, e.judge(r, by))
-	e.stretches = r.stretches
 }
 
 func (e *evaluation) judge(r *running, by *Moment) Clock {
@@ -598,148 +592,4 @@ func pausesOf(stretches []stretch, open bool) (all []Pause) {
 		all = append(all, p)
 	}
 	return all
-}
-
-// ReasonKind is what a reason says.
-type ReasonKind string
-
-// The kinds of reason.
-const (
-	ReasonStarted   ReasonKind = "started"
-	ReasonMerged    ReasonKind = "merged"    // a message that counts came with another case
-	ReasonPolicy    ReasonKind = "policy"    // which promise holds from then on
-	ReasonNoTarget  ReasonKind = "no-target" // none does
-	ReasonCalendar  ReasonKind = "calendar"  // which hours count from then on
-	ReasonPaused    ReasonKind = "paused"
-	ReasonResolved  ReasonKind = "resolved"
-	ReasonElsewhere ReasonKind = "elsewhere" // the case is part of another one
-	ReasonMarked    ReasonKind = "marked"    // no answer was needed
-	ReasonAnswered  ReasonKind = "answered"
-	ReasonDue       ReasonKind = "due"
-)
-
-// Reason is a fact that made a clock what it is.
-type Reason struct {
-	Kind      ReasonKind
-	At        time.Time  // When it was so, or since when.
-	Until     time.Time  // Of what lasted; zero while it lasts.
-	Moment    *Moment    // That it cites; nil where time alone was the cause.
-	Version   Version    // Of ReasonPolicy and ReasonCalendar.
-	Target    Target     // Of ReasonPolicy.
-	Cause     PauseCause // Of ReasonPaused.
-	Unfounded bool       // As in Pause.
-}
-
-// reasons lists why a clock is as it is, in order of time.
-func (e *evaluation) reasons(r *running, c *Clock) []Reason {
-	why := append(e.why[:0], Reason{Kind: ReasonStarted, At: c.Since, Moment: c.Started})
-	for _, m := range []*Moment{c.Started, c.Stopped} {
-		if m != nil && m.From != 0 {
-			by := e.union[m.From]
-			why = append(why, Reason{Kind: ReasonMerged, At: momentOf(by.when(), true), Moment: by})
-		}
-	}
-	var policy mode
-	var calendar Version
-	for i, x := range r.stretches {
-		ends := momentOf(x.to, true)
-		if i+1 == len(r.stretches) {
-			ends = time.Time{}
-		}
-		if x.target.Minutes > 0 && (policy.policy != x.policy || policy.target != x.target) {
-			policy = x.mode
-			why = append(why, Reason{Kind: ReasonPolicy, At: momentOf(x.from, true), Moment: x.by, Version: x.policy.Version, Target: x.target})
-		}
-		if x.how == counts && !x.target.Wall {
-			why, calendar = e.calendarReasons(why, x, calendar, c.Due)
-		}
-		if kind, ok := standstill[x.how]; ok {
-			why = append(why, Reason{Kind: kind, At: momentOf(x.from, true), Until: ends, Moment: x.by, Cause: x.cause, Unfounded: x.unfounded})
-		}
-	}
-	if c.Stopped != nil && c.Stopped.Kind == MomentAnswer {
-		why = append(why, Reason{Kind: ReasonAnswered, At: c.Until, Moment: c.Stopped})
-	}
-	if !c.Due.IsZero() {
-		why = append(why, Reason{Kind: ReasonDue, At: c.Due})
-	}
-	e.why = why
-	return slices.Clone(why)
-}
-
-// standstill are the reasons for which a clock does not count.
-var standstill = map[how]ReasonKind{paused: ReasonPaused, aimless: ReasonNoTarget, rests: ReasonResolved, elsewhere: ReasonElsewhere}
-
-// calendarReasons adds which versions of a calendar count in a stretch, and on
-// to when the clock is due.
-func (e *evaluation) calendarReasons(why []Reason, x stretch, had Version, due time.Time) ([]Reason, Version) {
-	to := max(x.to, seconds(due))
-	for i, era := range e.calendars[x.policy.Calendar] {
-		t := e.calendars[x.policy.Calendar]
-		if era.from > to || i+1 < len(t) && t[i+1].from <= x.from || era.calendar.Version == had {
-			continue
-		}
-		had = era.calendar.Version
-		why = append(why, Reason{Kind: ReasonCalendar, At: momentOf(max(era.from, x.from), true), Version: had})
-	}
-	return why, had
-}
-
-// Text says the reason as people say it, with times by the clock on the wall
-// of a zone.
-func (r Reason) Text(zone *time.Location) string {
-	at := r.At.In(zone).Format(reasonTime)
-	span := "since " + at
-	if !r.Until.IsZero() {
-		span = spell(r.Until.Sub(r.At)) + " from " + at + " to " + r.Until.In(zone).Format(reasonTime)
-	}
-	switch r.Kind {
-	case ReasonStarted:
-		return "started " + at + ", " + r.cites()
-	case ReasonPolicy:
-		hours := "of working hours"
-		if r.Target.Wall {
-			hours = "by the clock"
-		}
-		return fmt.Sprintf("%s %s by the policy %s since %s, %s", spell(time.Duration(r.Target.Minutes)*time.Minute), hours, r.Version, at, r.cites())
-	case ReasonCalendar:
-		return fmt.Sprintf("working hours are those of %s since %s", r.Version, at)
-	case ReasonPaused:
-		text := fmt.Sprintf("paused (%s) %s, %s", r.Cause, span, r.cites())
-		if r.Unfounded {
-			text += "; nobody had answered the customer"
-		}
-		return text
-	case ReasonAnswered, ReasonMarked:
-		span = at
-	case ReasonDue:
-		return "due " + at
-	}
-	return strings.ReplaceAll(string(r.Kind), "-", " ") + " " + span + ", " + r.cites()
-}
-
-const reasonTime = "2 Jan 15:04"
-
-// spell says a duration as people do: "1 h 30 min".
-func spell(d time.Duration) string {
-	minutes := int(d.Round(time.Minute) / time.Minute)
-	switch h, m := minutes/60, minutes%60; {
-	case h == 0:
-		return fmt.Sprintf("%d min", m)
-	case m == 0:
-		return fmt.Sprintf("%d h", h)
-	default:
-		return fmt.Sprintf("%d h %d min", h, m)
-	}
-}
-
-// cites names what a reason rests on.
-func (r Reason) cites() string {
-	switch {
-	case r.Moment == nil:
-		return "when its time had come"
-	case r.Moment.Actor != "":
-		return fmt.Sprintf("because of %q by %s", r.Moment.Kind, r.Moment.Actor)
-	}
-	return fmt.Sprintf("because of %q", r.Moment.Kind)
 }

@@ -89,7 +89,7 @@ func (s *story) why(now string, kind ClockKind) string {
 	for _, c := range s.clocks(now) {
 		if c.Kind == kind {
 			for _, r := range c.Why {
-				lines = append(lines, r.Text(s.time("03 00:00").Location()))
+				lines = append(lines, r.Text(s.time("03 00:00").Location(), strings.ToUpper))
 			}
 		}
 	}
@@ -155,7 +155,7 @@ func TestESC8_Bug06_MergedCaseDoesNotEscalateAndItsMessagesCount(t *testing.T) {
 	s.want("03 11:00", FirstReply, "running from 03 10:00 to - due 03 15:00 used 1h0m0s")
 	s.on("03 10:30", Moment{Kind: MomentMerged, Other: 102, Actor: "kim"})
 	s.want("03 11:00", FirstReply, "running from 03 09:00 to - due 03 14:00 used 2h0m0s")
-	if why := s.why("03 11:00", FirstReply); !strings.Contains(why, `merged since 3 Nov 10:30, because of "merged" by kim`) {
+	if why := s.why("03 11:00", FirstReply); !strings.Contains(why, `merged since 3 Nov 10:30, because KIM merged C-102 with it`) {
 		t.Errorf("nothing tells of the merge:\n%s", why)
 	}
 	s.on("03 10:45", Moment{Kind: MomentAnswer, From: 102})
@@ -362,14 +362,14 @@ func TestESC8_WhyPanelNamesEachCause(t *testing.T) {
 	}
 	text := s.why("03 12:00", FirstReply)
 	for _, line := range []string{
-		`started 3 Nov 09:00, because of "customer"`,
-		`1 h of working hours by the policy standard (version 1) since 3 Nov 09:30, because of "severity" by marta`,
+		`started 3 Nov 09:00, because the customer wrote`,
+		`1 h of working hours by the policy standard (version 1) since 3 Nov 09:30, because MARTA set the severity to S1`,
 		`working hours are those of bremen (version 1) since 3 Nov 09:00`,
-		`paused (snoozed) 30 min from 3 Nov 09:40 to 3 Nov 10:10, because of "snoozed" by kim`,
-		`paused (waiting-on-customer) 45 min from 3 Nov 10:15 to 3 Nov 11:00, because of "status" by kim; nobody had answered the customer`,
-		`no target 15 min from 3 Nov 11:05 to 3 Nov 11:20, because of "team" by kim`,
-		`1 h 30 min by the clock by the policy standard (version 2) since 3 Nov 11:22, when its time had come`,
-		`answered 3 Nov 11:25, because of "answer" by kim`,
+		`paused (snoozed) 30 min from 3 Nov 09:40 to 3 Nov 10:10, because KIM had the case sleep`,
+		`paused (waiting on customer) 45 min from 3 Nov 10:15 to 3 Nov 11:00, because KIM set the status to waiting on customer; nobody had answered the customer`,
+		`no target 15 min from 3 Nov 11:05 to 3 Nov 11:20, because KIM gave the case to labs`,
+		`1 h 30 min by the clock by the policy standard (version 2) since 3 Nov 11:22, because its time had come`,
+		`answered 3 Nov 11:25, because we answered`,
 		`due 3 Nov 12:00`,
 	} {
 		if !strings.Contains(text, line+"\n") && !strings.HasSuffix(text, line) {
