@@ -169,8 +169,9 @@ func onCase[D any](fold func(*State, *caseFile, decision, D) (Entry, error)) cas
 	}
 }
 
-// record adds a line to a case's log.
+// record adds a line to the log of a case that was changed.
 func (s *State) record(c *caseFile, d decision, e Entry) {
+	c.stand()
 	e.Position, e.Type, e.Actor, e.At = d.pos, d.Type, s.actor(d.Actor), d.At
 	c.Log = append(c.Log, e)
 	c.Revision = d.pos

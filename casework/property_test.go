@@ -236,6 +236,7 @@ func checkReferences(t *rapid.T, s *State) {
 		}
 		checkCase(t, c)
 		checkFamily(t, s, c)
+		checkMoments(t, c)
 		for _, x := range c.Citations {
 			citing[x.Record] = append(citing[x.Record], c.Number)
 		}

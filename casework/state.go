@@ -152,6 +152,8 @@ type Case struct {
 
 	Shares []Share `json:"shares"`
 	Log    []Entry `json:"log"` // Every event of the case, oldest first.
+
+	standings []standing // How it stood after lines of the log. Only ever appended to: copies share it.
 }
 
 // Citation is a message brought into a case as evidence, with the words that

@@ -221,6 +221,7 @@ func (s *State) Overview() []Case {
 		head.Issues, head.Facts, head.Decisions, head.Commitments, head.KeyDates = nil, nil, nil, nil, nil
 		head.Links, head.Parts, head.Judgements = nil, nil, slices.Clone(c.Judgements)
 		head.Risk, head.Override = c.Risk.clone(), clonePointer(c.Override)
+		head.standings = nil
 		return head
 	})
 }
