@@ -10,7 +10,8 @@ import (
 
 // Commands about response clocks. From is since when a decision holds, also
 // when that has passed: then what was promised since is judged anew. Without it
-// the decision holds from the time of the command.
+// the decision holds from the time of the command. Seen is the version that
+// somebody changes: the command is refused when there is a newer one; 0 asks for none.
 type (
 	// SetCalendar says what a calendar says. The first version of a calendar
 	// without From always held.
@@ -20,6 +21,7 @@ type (
 		Hours    Hours
 		Holidays []Holiday
 		From     time.Time
+		Seen     int
 		Reason   string
 	}
 	// SetPolicy says what a policy promises, to whom. A new one goes last.
@@ -27,6 +29,7 @@ type (
 		Name string
 		Policy
 		From   time.Time
+		Seen   int
 		Reason string
 	}
 	// RemovePolicy ends a policy.
@@ -73,14 +76,25 @@ func (c SetCalendar) Check(s *State, now time.Time) ([]Event, error) {
 	if len(s.calendars) >= maxVersions {
 		return nil, refuse(Conflict, "Name", "Calendars were changed %d times; more are not kept.", maxVersions)
 	}
-	n := s.calendarVersions(c.Name)
-	if n > 0 {
-		last := s.calendars[slices.IndexFunc(s.calendars, func(v CalendarVersion) bool { return v.Version == Version{c.Name, n} })]
+	n := 0
+	if last := s.calendar(c.Name); last != nil {
+		if err := s.checkSeen("calendar", c.Seen, last.Version, last.By); err != nil {
+			return nil, err
+		}
 		if same(last.Calendar, calendar) && c.From.IsZero() && !last.From.After(now) {
 			return nil, nil
 		}
+		n = last.Number
 	}
 	return newEvent(CalendarSet, 0, c.Reason, CalendarSetData{c.Name, n + 1, since(c.From, now, n == 0), calendar})
+}
+
+// checkSeen refuses a change that was made from an older version.
+func (s *State) checkSeen(what string, seen int, last Version, by string) error {
+	if seen == 0 || seen == last.Number {
+		return nil
+	}
+	return refuse(Conflict, "Seen", "%s changed the %s %s after you opened it: there is version %d now. Look at it, then decide again.", s.who(by), what, last.Name, last.Number)
 }
 
 // since is from when on a decision holds.
@@ -109,6 +123,9 @@ func same(a, b any) bool {
 // Check refuses promises that cannot be kept or counted.
 func (c SetPolicy) Check(s *State, now time.Time) ([]Event, error) {
 	c.Policy = c.Policy.clone()
+	for i, name := range c.Match.Accounts {
+		c.Match.Accounts[i] = s.accountText(strings.TrimSpace(name)) // As cases say it.
+	}
 	for _, err := range []error{checkName("Name", "policy", c.Name), checkFrom(c.From), checkReason(c.Reason), c.Match.check(), s.checkTargets(c.Policy), checkPauses(c.PauseOn)} {
 		if err != nil {
 			return nil, err
@@ -119,6 +136,9 @@ func (c SetPolicy) Check(s *State, now time.Time) ([]Event, error) {
 	}
 	before, version := s.policy(c.Name), 1
 	if before != nil {
+		if err := s.checkSeen("policy", c.Seen, before.Version, before.By); err != nil {
+			return nil, err
+		}
 		version = before.Number + 1
 	}
 	if before == nil || before.Removed {
@@ -172,7 +192,7 @@ func (m Match) check() error {
 
 // checkTargets refuses targets that promise nothing or that nothing can count.
 func (s *State) checkTargets(p Policy) error {
-	if p.Calendar != "" && s.calendarVersions(p.Calendar) == 0 {
+	if p.Calendar != "" && s.calendar(p.Calendar) == nil {
 		return refuse(NotFound, "Calendar", "There is no calendar %q. Set it first.", p.Calendar)
 	}
 	promises := false

@@ -86,7 +86,11 @@ var clockFolds = map[EventType]fold{
 }
 
 func (s *State) calendarSet(d decision, data CalendarSetData) error {
-	if want := s.calendarVersions(data.Name) + 1; data.Name == "" || data.Version != want {
+	want := 1
+	if last := s.calendar(data.Name); last != nil {
+		want = last.Number + 1
+	}
+	if data.Name == "" || data.Version != want {
 		return fmt.Errorf("version %d of the calendar %q is out of turn", data.Version, data.Name)
 	}
 	c, err := NewCalendar(data.Zone, data.Hours, data.Holidays)
@@ -189,11 +193,14 @@ func (s *State) ranks() (rank int) {
 	return rank + 1
 }
 
-func (s *State) calendarVersions(name string) (n int) {
-	for _, c := range s.calendars {
-		n = max(n, c.Number*bit(c.Name == name))
+// calendar returns the highest version of a calendar, or nil.
+func (s *State) calendar(name string) *CalendarVersion {
+	for i := range slices.Backward(s.calendars) {
+		if s.calendars[i].Name == name {
+			return &s.calendars[i]
+		}
 	}
-	return n
+	return nil
 }
 
 // livePolicies are the highest versions of policies that are not removed, the

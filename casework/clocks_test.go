@@ -107,6 +107,26 @@ func TestClockDecisionsThatCannotBeAreRefused(t *testing.T) {
 	o.refused(RemovePolicy{Name: "standard"}, Gone, "Name", "Rowan Admin")
 }
 
+// Who changes an older version than there is hears who was faster, and
+// accounts are kept as cases name them.
+func TestClockDecisionsAreAboutTheLastVersion(t *testing.T) {
+	o := staffed(t)
+	o.do(OpenAccount{ID: "acme", Name: "Acme Holding"})
+	set, policy := SetCalendar{Name: "bremen", Zone: "Europe/Berlin", Hours: officeHours(), Seen: 1}, SetPolicy{Name: "standard", Policy: usualPolicy(), Seen: 1}
+	policy.Match.Accounts = []string{" acme holding", "Beta"}
+	o.do(set)
+	o.do(policy)
+	set.Zone, policy.Warn = "UTC", 50
+	o.do(set)
+	o.do(policy)
+	set.Zone, policy.Warn = "Europe/Paris", 60
+	o.refused(set, Conflict, "Seen", "Rowan Admin", "version 2")
+	o.refused(policy, Conflict, "Seen", "Rowan Admin", "version 2")
+	if p := o.desk.state.Policies()[0]; p.Warn != 50 || !slices.Equal(p.Match.Accounts, []string{"acme", "Beta"}) || policy.Match.Accounts[0] != " acme holding" {
+		t.Errorf("the policy is %+v", p)
+	}
+}
+
 // What is so already is not decided again; what shall hold from another time is.
 func TestClockDecisionsThatChangeNothingAreNotKept(t *testing.T) {
 	o := staffed(t)
