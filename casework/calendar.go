@@ -132,6 +132,15 @@ func worked(open iter.Seq2[int64, int64], end int64) (sum int64) {
 	return sum
 }
 
+// Location is the zone of the people who are at work; UTC when the calendar
+// cannot be.
+func (c Calendar) Location() *time.Location {
+	if w := c.compiled(); w != nil {
+		return w.zone
+	}
+	return time.UTC
+}
+
 func (c Calendar) clone() Calendar {
 	d := c
 	h := &d.Hours

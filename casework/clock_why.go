@@ -95,16 +95,12 @@ func (r Reason) Text(zone *time.Location, name func(actor string) string) string
 	at := r.At.In(zone).Format(reasonTime)
 	span := "since " + at
 	if !r.Until.IsZero() {
-		span = spell(r.Until.Sub(r.At)) + " from " + at + " to " + r.Until.In(zone).Format(reasonTime)
+		span = Spell(r.Until.Sub(r.At)) + " from " + at + " to " + r.Until.In(zone).Format(reasonTime)
 	}
 	because := r.because(name)
 	switch r.Kind {
 	case ReasonPolicy:
-		hours := "of working hours"
-		if r.Target.Wall {
-			hours = "by the clock"
-		}
-		return fmt.Sprintf("%s %s by the policy %s since %s, because %s", spell(time.Duration(r.Target.Minutes)*time.Minute), hours, r.Version, at, because)
+		return fmt.Sprintf("%s by the policy %s since %s, because %s", r.Target, r.Version, at, because)
 	case ReasonCalendar:
 		return fmt.Sprintf("working hours are those of %s since %s", r.Version, at)
 	case ReasonPaused:
@@ -125,8 +121,8 @@ const reasonTime = "2 Jan 15:04"
 
 func spaced[T ~string](name T) string { return strings.ReplaceAll(string(name), "-", " ") }
 
-// spell says a duration as people do: "1 h 30 min".
-func spell(d time.Duration) string {
+// Spell says a duration as people do, in hours and minutes: "1 h 30 min".
+func Spell(d time.Duration) string {
 	minutes := int(d.Round(time.Minute) / time.Minute)
 	switch h, m := minutes/60, minutes%60; {
 	case h == 0:

@@ -10,12 +10,13 @@ type standing struct {
 	status   Status
 	account  string
 	owner    string
+	into     int
 }
 
 // stand keeps how the case stands, unless that is as before. The line of the log
 // that made it so is the next one.
 func (c *caseFile) stand() {
-	now := standing{int32(len(c.Log)), int32(c.Severity), c.Status, c.Account, c.Owner}
+	now := standing{int32(len(c.Log)), int32(c.Severity), c.Status, c.Account, c.Owner, c.Into}
 	if n := len(c.standings); n > 0 {
 		last := c.standings[n-1]
 		if last.entry = now.entry; last == now {
@@ -29,8 +30,8 @@ func (c *caseFile) stand() {
 }
 
 // DecisionMoments are the moments that the decisions about a case make, in the
-// order of its log: it was opened, and its status, severity, account or owner
-// changed. Those of its messages, and the marks on them, are for others to add.
+// order of its log: it was opened, its status, severity, account or owner
+// changed, or it became part of another case. See MailMoments for the rest.
 func DecisionMoments(c Case) (moments []Moment) {
 	for i, t := range c.standings {
 		e := c.Log[t.entry]
@@ -55,6 +56,39 @@ func DecisionMoments(c Case) (moments []Moment) {
 		if t.owner != before.owner {
 			add(MomentOwner, Moment{})
 		}
+		switch {
+		case t.into == before.into:
+		case t.into != 0:
+			add(MomentMergedInto, Moment{Other: t.into})
+		default:
+			add(MomentSplit, Moment{Other: before.into})
+		}
 	}
 	return moments
+}
+
+// MailMoments are the moments of the messages of a case. Marks on them are for
+// others to add: see State.Markings.
+func MailMoments(mail []Mail) []Moment {
+	moments := make([]Moment, len(mail))
+	for i, m := range mail {
+		moments[i] = Moment{At: m.Sent, Received: m.Received, Kind: m.moment(), Mail: m.SHA256, Record: m.Record}
+		if m.Forged {
+			moments[i].At = m.Received
+		}
+	}
+	return moments
+}
+
+// moment is what a message does to clocks.
+func (m *Mail) moment() MomentKind {
+	switch {
+	case m.Automatic:
+		return MomentAutomatic
+	case m.Direction == Inbound:
+		return MomentCustomer
+	case m.Direction == Outbound:
+		return MomentAnswer
+	}
+	return MomentInternal
 }

@@ -59,6 +59,18 @@ type Target struct {
 	Wall    bool `json:"wall,omitempty"` // By the clock on the wall, else in the hours of the calendar.
 }
 
+// String is how people say a target: "4 h of working hours".
+func (t Target) String() string {
+	switch spelt := Spell(time.Duration(t.Minutes) * time.Minute); {
+	case t.Minutes == 0:
+		return "as long as it takes"
+	case t.Wall:
+		return spelt + " by the clock"
+	default:
+		return spelt + " of working hours"
+	}
+}
+
 // Version names one version of a policy or calendar.
 type Version struct {
 	Name   string `json:"name"`

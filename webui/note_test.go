@@ -36,6 +36,8 @@ var silentOnes = []string{
 
 	"GET /searches", "POST /searches", "POST /searches/{owner}/{name}/seen", "POST /searches/{owner}/{name}/remove", "post-searches", "post-searches-owner-name-seen",
 
+	"POST /cases/{number}/marks", "put-records-stream-position-mark",
+
 	"POST /accounts", "POST /accounts/{id}", "POST /accounts/{id}/mappings", "POST /accounts/{id}/mappings/{mapping}",
 	"get-accounts", "post-accounts", "patch-accounts-id", "post-accounts-id-mappings", "post-accounts-id-mappings-mapping-end", "delete-accounts-id-mappings-mapping",
 

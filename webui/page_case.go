@@ -76,6 +76,7 @@ type caseView struct {
 	Kinds      []string  // Of dates.
 	Held       *heldForm // A form that was refused; nil as a rule.
 	Links      accountLinks
+	Clocks     clocksView
 }
 
 // snapshot is what a page needs of the desk.

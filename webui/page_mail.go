@@ -47,6 +47,7 @@ func (s *Server) fillBrief(ctx context.Context, v *caseView, snap snapshot) erro
 	changes, visit := s.changes(ctx, d)
 	v.News, v.Visit = len(changes), visit
 	v.Brief = s.sections(ctx, d, brief, func(section string) string { return casePath(snap.c.Number) + briefLinks[section] })
+	v.Clocks = s.clocksOf(ctx, d)
 	return nil
 }
 

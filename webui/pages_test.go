@@ -81,6 +81,9 @@ func TestPagesShowWhatTheyPromise(t *testing.T) {
 		{admin, "/queues", []string{"postfix-7f3k2@journal.example", "127.0.0.1:2525"}},
 		{admin, "/users", []string{"The observer", "active"}},
 		{admin, "/tokens", []string{"No program has access"}},
+		{manager, "/cases/101/clocks", []string{"Nothing is promised to customers yet"}},
+		{admin, "/policies", []string{"Nothing is promised yet", "office-hours", "standard-support", "Add a policy"}},
+		{admin, "/calendars", []string{"There is no calendar yet", "Add a calendar", "2026-12-25 Christmas Day"}},
 		{admin, "/status", []string{"No gateway runs", "postfix"}},
 	} {
 		r := c.who.get(c.path)

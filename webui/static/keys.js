@@ -99,6 +99,9 @@ document.addEventListener("click", async (e) => {
 
 for (const field of document.querySelectorAll("[data-secret]")) field.addEventListener("focus", () => field.select());
 
+// The zone of the browser is a better guess than none.
+for (const field of document.querySelectorAll("[data-zone]")) if (field.value === "UTC") field.value = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
+
 // A source opens at the words.
 const words = document.getElementById("quote");
 if (words && (location.hash === "#source" || location.hash === "#quote")) words.scrollIntoView({ block: "center" });
