@@ -37,6 +37,7 @@ type RiskRule string
 // The rules.
 const (
 	RiskFollowUps   RiskRule = "follow-ups"        // the customer writes again and again, and nobody answers
+	RiskClock       RiskRule = "clock"             // a response time is nearly used up, or breached
 	RiskMissed      RiskRule = "missed-promise"    // a promise of ours is past its time
 	RiskExecutive   RiskRule = "executive"         // somebody who decides is new in the conversation
 	RiskWords       RiskRule = "words"             // escalation, leaving, law
@@ -64,7 +65,7 @@ type RiskRules struct {
 // DefaultRiskRules are what counts while nobody has said anything else.
 func DefaultRiskRules() RiskRules {
 	return RiskRules{
-		Points: map[RiskRule]int{RiskFollowUps: 2, RiskMissed: 3, RiskExecutive: 2, RiskWords: 2, RiskTone: 1, RiskSpread: 2, RiskOwners: 1, RiskReopened: 1, RiskContactLost: 2, RiskDeadline: 2, RiskRenewal: 1, RiskNotice: 3},
+		Points: map[RiskRule]int{RiskFollowUps: 2, RiskClock: 1, RiskMissed: 3, RiskExecutive: 2, RiskWords: 2, RiskTone: 1, RiskSpread: 2, RiskOwners: 1, RiskReopened: 1, RiskContactLost: 2, RiskDeadline: 2, RiskRenewal: 1, RiskNotice: 3},
 		Levels: [3]int{3, 6, 9}, Hysteresis: 1, HalfLife: 7,
 	}
 }
@@ -103,6 +104,7 @@ type RiskInput struct {
 	Cases  []Case // The case, and those that were merged into it.
 	Mail   []Mail
 	Traits map[archive.Digest]Traits // Of the messages, by SHA-256.
+	Clocks []Clock                   // Of the case.
 	Us     Company
 	Rules  RiskRules
 	Now    time.Time
@@ -331,6 +333,7 @@ func (r *risking) trace() (level RiskLevel, changes []RiskChange) {
 func (r *risking) collect() {
 	slices.SortFunc(r.Mail, func(a, b Mail) int { return a.compare(&b) })
 	r.followUps()
+	r.clocks()
 	r.promises()
 	r.people()
 	r.words()
@@ -370,6 +373,26 @@ func (r *risking) followUps() {
 		}
 	}
 	end(time.Time{})
+}
+
+// clocks finds response times that are nearly used up, which gives the points of the rule, or breached: two more.
+func (r *risking) clocks() {
+	for _, k := range r.Clocks {
+		if k.State == ClockVoid || k.Due.IsZero() {
+			continue
+		}
+		source := Source{Record: &k.Started.Record, At: k.Started.At}
+		if k.Started.Record.Stream == "" {
+			source = r.Cases[0].decided(CaseOpened)[0]
+		}
+		name := map[ClockKind]string{FirstReply: "first reply", NextReply: "next reply", Resolution: "resolution"}[k.Kind]
+		if !k.Warn.IsZero() && (k.Until.IsZero() || k.Warn.Before(k.Until)) {
+			r.add(RiskClock, k.Warn, k.Until, "", "The time for the "+name+" is nearly used up", source)
+		}
+		if k.Until.IsZero() || k.Due.Before(k.Until) {
+			r.addPoints(RiskClock, 2, k.Due, k.Until, "", "The "+name+" is overdue", source)
+		}
+	}
 }
 
 // promises finds promises of ours that are past their time. One that is kept late counts until it was.
@@ -521,13 +544,15 @@ func (r *risking) spread() {
 // moves finds a case that goes from one owner to the next, and one that is reopened again and again.
 func (r *risking) moves(c *Case) {
 	var owners, reopened []Source
-	for i := range c.Log {
-		e := &c.Log[i]
+	ended := func(status Status) bool { return status == Resolved || status == Closed }
+	for i := 1; i < len(c.standings); i++ {
+		before, t := c.standings[i-1], c.standings[i]
+		e := &c.Log[t.entry]
 		at := Source{Case: c.Number, Event: e.Position, At: e.At}
-		switch {
-		case e.Type == CaseOwned:
+		if t.owner != before.owner {
 			owners = append(owners, at)
-		case e.Type == CaseChanged && strings.Contains(e.Text, "reopened the case"):
+		}
+		if ended(before.status) && !ended(t.status) {
 			reopened = append(reopened, at)
 		}
 	}

@@ -181,6 +181,35 @@ func TestESC4_ExecutiveOncePerPerson(t *testing.T) {
 	expect(t, "who is named in the rules", w.rules(), []string{"executive 2"})
 }
 
+// A response time counts from when it is nearly used up, and more when it is breached, until somebody answers.
+func TestRiskOfClocks(t *testing.T) {
+	w := newWorry().says(0, Inbound, Traits{})
+	at := Moment{Record: w.Mail[0].Record, Mail: w.Mail[0].SHA256, At: start}
+	w.Clocks = []Clock{{Kind: FirstReply, State: ClockRunning, Started: &at, Since: start, Warn: start.Add(3 * time.Hour), Due: start.Add(4 * time.Hour)}, {Kind: NextReply, State: ClockVoid, Started: &at}}
+	w.Now = start.Add(2 * time.Hour)
+	expect(t, "in time", w.rules(), nil)
+	w.Now = start.Add(3 * time.Hour)
+	expect(t, "nearly used up", w.rules(), []string{"clock 1"})
+	w.Now = start.Add(5 * time.Hour)
+	expect(t, "breached", w.rules(), []string{"clock 2", "clock 1"})
+	w.Clocks[0].Until, w.Clocks[0].State = start.Add(6*time.Hour), ClockMetLate
+	w.Now = start.Add(6*time.Hour + week)
+	expect(t, "a week after the answer", w.rules(), []string{"clock 1"})
+	w.Clocks[0].Until = start.Add(2 * time.Hour)
+	expect(t, "answered in time", w.rules(), nil)
+}
+
+// Owners that change and a case that is reopened count, each from the change that is one too many.
+func TestRiskOfMoves(t *testing.T) {
+	o := withCase(t)
+	w := newWorry()
+	look := func() []string { w.Cases[0], w.Now = o.theCase(101), o.clock; return w.rules() }
+	o.as("marta", AssignCase{Case: 101, Owner: "marta"}, AssignCase{Case: 101, Owner: "kim"}, ChangeCase{Case: 101, Status: new(Resolved)}, ChangeCase{Case: 101, Status: new(Open)})
+	expect(t, "not yet", look(), nil)
+	o.as("marta", AssignCase{Case: 101}, ChangeCase{Case: 101, Status: new(Closed)}, ChangeCase{Case: 101, Status: new(WaitingUs)})
+	expect(t, "too often", look(), []string{"owners 1", "reopened 1"})
+}
+
 // A promise of ours that is past its time counts until it is kept; kept late, it fades.
 func TestESC5_MissedPromise(t *testing.T) {
 	w := newWorry()

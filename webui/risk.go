@@ -69,7 +69,14 @@ func traitsOf(m *message.Message) casework.Traits {
 // riskInput is what the risk of a case follows from. Messages that cannot be read say nothing.
 func (s *Server) riskInput(ctx context.Context, d *dossier) (casework.RiskInput, error) {
 	in := casework.RiskInput{Cases: d.Cases, Mail: d.Mail, Traits: map[archive.Digest]casework.Traits{}, Now: s.config.Now()}
-	s.config.Desk.Read(func(state *casework.State) { in.Us, in.Rules = s.company(state), state.RiskRules() })
+	var policies []casework.PolicyVersion
+	var calendars []casework.CalendarVersion
+	s.config.Desk.Read(func(state *casework.State) {
+		in.Us, in.Rules, policies, calendars = s.company(state), state.RiskRules(), state.PolicyVersions(), state.CalendarVersions()
+	})
+	if len(policies) > 0 {
+		in.Clocks = casework.Clocks(s.momentsOf(d), policies, calendars, in.Now)
+	}
 	for _, m := range d.Mail {
 		found, err := s.traits.of(m.SHA256, func() (*message.Message, error) {
 			r, err := s.config.Archive.Read(ctx, m.Record)
