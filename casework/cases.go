@@ -27,11 +27,15 @@ type (
 		Reason         string
 		Revision       *archive.Position
 	}
-	// AssignCase gives a case to an owner, or with "" takes the owner away.
+	// AssignCase gives a case to an owner, or with "" takes the owner away. People take a case, or give theirs
+	// back; to somebody else they offer it: see OfferHandoff. Managers assign. What is taken from somebody
+	// needs a reason.
 	AssignCase struct {
 		Case          int
 		Owner, Reason string
 		Revision      *archive.Position
+
+		actor string // Set by the Desk.
 	}
 	// AddNote adds an internal remark.
 	AddNote struct {
@@ -145,7 +149,12 @@ func changed[T comparable](value *T, is T) *T {
 	return value
 }
 
-// Check refuses an owner who could not work on the case.
+func (c AssignCase) by(actor string) Command {
+	c.actor = actor
+	return c
+}
+
+// Check refuses an owner who could not work on the case, or was not asked.
 func (c AssignCase) Check(s *State, _ time.Time) ([]Event, error) {
 	file, err := s.findCase(c.Case)
 	if err != nil {
@@ -154,12 +163,23 @@ func (c AssignCase) Check(s *State, _ time.Time) ([]Event, error) {
 	if c.Owner == file.Owner {
 		return nil, nil
 	}
-	for _, err := range []error{s.checkRevision(file, c.Revision), s.checkOwner(c.Owner), checkReason(c.Reason)} {
+	for _, err := range []error{s.checkRevision(file, c.Revision), s.checkOwner(c.Owner), c.checkTaken(s, file), checkReason(c.Reason)} {
 		if err != nil {
 			return nil, err
 		}
 	}
-	return newEvent(CaseOwned, c.Case, c.Reason, CaseOwnedData{c.Owner})
+	return newEvent(CaseOwned, c.Case, c.Reason, CaseOwnedData{c.Owner, file.handing()})
+}
+
+// checkTaken refuses to give a case to somebody who was not asked, and to take one from somebody without a word.
+func (c AssignCase) checkTaken(s *State, file *caseFile) error {
+	switch {
+	case c.Owner != "" && c.Owner != c.actor && !s.leads(c.actor):
+		return refuse(Forbidden, "Owner", "Offer the case to %s by a handoff: nobody but a manager gives a case to somebody who has not accepted it.", s.who(c.Owner))
+	case file.Owner != "" && file.Owner != c.actor && strings.TrimSpace(c.Reason) == "":
+		return refuse(Invalid, "Reason", "Say why the case is taken from %s.", s.who(file.Owner))
+	}
+	return nil
 }
 
 // Check refuses a note that cites what the case does not have.

@@ -35,9 +35,17 @@ type Command interface {
 // personal is a command whose check asks who gives it.
 type personal interface{ by(actor string) Command }
 
+// As is a command that somebody gives, for a check before the Desk carries it out.
+func As(actor string, c Command) Command {
+	if p, ok := c.(personal); ok {
+		return p.by(actor)
+	}
+	return c
+}
+
 // Refusal says why a command was not carried out, in words for the person who asked.
 type Refusal struct {
-	Code  string // invalid, not-found, conflict, gone
+	Code  string // invalid, not-found, conflict, gone, forbidden
 	Field string // of the command, when one is to blame
 	Text  string
 }
@@ -50,6 +58,8 @@ const (
 	NotFound = "not-found" // What it is about does not exist.
 	Conflict = "conflict"  // It does not go with what is so now.
 	Gone     = "gone"      // What it is about existed once.
+
+	Forbidden = "forbidden" // Others may do it.
 )
 
 func refuse(code, field, format string, args ...any) error {

@@ -270,7 +270,7 @@ func TestOwnerChangesAreSaidInWords(t *testing.T) {
 	o.as("kim", OpenCase{Title: "T"})
 	var said []string
 	for _, step := range []struct{ by, to, why string }{
-		{"kim", "kim", ""}, {"marta", "marta", ""}, {"marta", "kim", "on leave"}, {"kim", "", ""}, {"marta", "kim", ""}, {"marta", "", ""}, {"marta", "", ""},
+		{"kim", "kim", ""}, {"marta", "marta", "on leave"}, {"marta", "kim", "back"}, {"kim", "", ""}, {"marta", "kim", ""}, {"marta", "", "left"}, {"marta", "", ""},
 	} {
 		o.as(step.by, AssignCase{Case: 101, Owner: step.to, Reason: step.why})
 		if got := o.theCase(101).Owner; got != step.to {
@@ -283,11 +283,11 @@ func TestOwnerChangesAreSaidInWords(t *testing.T) {
 	want := []string{
 		"Kim Osei opened the case",
 		"Kim Osei took the case",
-		"Marta Lindqvist took the case over from Kim Osei",
-		"Marta Lindqvist handed the case over to Kim Osei (reason: on leave)",
+		"Marta Lindqvist took the case over from Kim Osei (reason: on leave)",
+		"Marta Lindqvist handed the case over to Kim Osei (reason: back)",
 		"Kim Osei gave the case back; it has no owner now",
 		"Marta Lindqvist gave the case to Kim Osei",
-		"Marta Lindqvist took the case from Kim Osei; it has no owner now",
+		"Marta Lindqvist took the case from Kim Osei; it has no owner now (reason: left)",
 	}
 	if d := cmp.Diff(want, said); d != "" {
 		t.Errorf("log (-want +got):\n%s", d)
@@ -527,6 +527,15 @@ func spoilPromise(c Commitment) {
 	c.End.Cites[0], c.End.How = 99, "spoilt"
 }
 
+// spoilHandoff changes all that a handoff refers to.
+func spoilHandoff(h Handoff) {
+	p := h.Package
+	h.Fields[0].Value, p.Pins[0], p.People[0], p.Mail[archive.Mail], p.Commitments[0], p.Citations[0] = "spoilt", "spoilt", "spoilt", 99, 99, 99
+	for _, t := range h.Takes {
+		t.Due.Text, t.Cites[0] = "spoilt", 99
+	}
+}
+
 // Whoever reads may do what they like with what they got.
 func TestReadersCannotChangeTheState(t *testing.T) {
 	o := shared(t)
@@ -537,6 +546,11 @@ func TestReadersCannotChangeTheState(t *testing.T) {
 	o.as("kim", OpenCase{Title: "Twin", Messages: []Named{named(5)}}, MergeCase{Case: 102, Into: 101}, SetCompany{Own: []string{"contoso.example"}},
 		NoteRisk{Case: 101, Change: RiskChange{At: start, To: RiskHigh, Because: []Signal{{Rule: RiskWords, Evidence: archive.Digest{1}, Sources: []Source{{Case: 101, Citation: 1}}}}}}, JudgeSignal{Case: 101, Evidence: archive.Digest{1}, Say: "acknowledge"}, OverrideRisk{Case: 101, Level: RiskLow, Until: start.AddDate(0, 0, 1), Reason: "x"},
 		SetRiskRules{Rules: RiskRules{Points: map[RiskRule]int{RiskTone: 2}, Levels: [3]int{1, 2, 3}, People: []string{"boss@acme.example"}}})
+	o.do(AddUser{Name: "lee", FullName: "Lee Park", Roles: []Role{Agent}}, SetHandoffFields{Fields: []HandoffField{{Label: "Situation"}}})
+	o.as("kim", MakeCommitment{Case: 101, What: "call again", Cites: []int{1}}, OfferHandoff{Case: 101, To: "lee", Fields: map[string]string{"situation": "x"}, Pins: []string{"fact-1"}, Mail: Positions{archive.Mail: 1}})
+	o.as("lee", AnswerHandoff{Case: 101, ID: 1, Accept: true, Takes: []Take{{Commitment: 2, Do: Renegotiate, Due: onDay(4), Cites: []int{1}}}}, AskQuestion{Case: 101, To: "kim", Text: "Why?"})
+	o.as("lee", OfferHandoff{Case: 101, To: "kim", Fields: map[string]string{"situation": "x"}, Pins: []string{"fact-1"}, Mail: Positions{archive.Mail: 1}})
+	o.as("kim", AnswerQuestion{Case: 101, ID: 1, Text: "So.", Cites: []int{1}}, AskQuestion{Case: 101, To: "kim", Text: "Still?"})
 	o.do(SetLogin{"mx", SecretHash("pw")})
 	o.do(SetSources{"relays", networks("192.0.2.0/24")})
 	o.do(AddQueue{Name: "support", Local: "s-1", Sources: DefaultSources(), QueueTerms: QueueTerms{Sets: []string{"relays"}, Logins: []string{"mx"}, Certificates: []string{"mx.example"}, Tenants: []string{"acme.example"}}})
@@ -588,13 +602,23 @@ func TestReadersCannotChangeTheState(t *testing.T) {
 				c.Judgements[i].By = "spoilt"
 			}
 			for i := range c.Facts {
-				c.Facts[i].Cites[0], c.Facts[i].When.Text = 99, "spoilt"
+				if c.Facts[i].Cites[0] = 99; c.Facts[i].When != nil {
+					c.Facts[i].When.Text = "spoilt"
+				}
 			}
 			for i := range c.Decisions {
 				c.Decisions[i].Cites[0], c.Decisions[i].Alternatives[0] = 99, "spoilt"
 			}
-			for i := range c.Commitments {
+			for i := range c.Commitments[:min(len(c.Commitments), 1)] {
 				spoilPromise(c.Commitments[i])
+			}
+			for i := range c.Handoffs {
+				spoilHandoff(c.Handoffs[i])
+			}
+			for _, q := range c.Questions {
+				if q.Answer != nil {
+					q.Answer.Text, q.Answer.Cites[0] = "spoilt", 99
+				}
 			}
 			for i := range c.KeyDates {
 				c.KeyDates[i].Cites[0] = 99
@@ -624,7 +648,6 @@ func TestReadersCannotChangeTheState(t *testing.T) {
 	for _, set := range s.SourceSets() {
 		set.Networks[0] = netip.Prefix{}
 	}
-	spoilPromise(s.Promises()[0].Commitment)
 	for _, c := range append(s.Calendars(), s.CalendarVersions()...) {
 		c.Hours.Mon[0], c.Holidays[0].Hours[0], c.Holidays[0].Day = Shift{}, Shift{}, "spoilt"
 	}
@@ -633,6 +656,14 @@ func TestReadersCannotChangeTheState(t *testing.T) {
 	}
 	s.Policies()[0].Name, s.PolicyVersions()[0].Name, s.Calendars()[0].Name, s.CalendarVersions()[0].Name = "spoilt", "spoilt", "spoilt", "spoilt"
 	s.Markings(mailNo(1).SHA256)[0].By = "spoilt"
+	for _, p := range s.Promises() {
+		if p.End != nil {
+			spoilPromise(p.Commitment)
+		}
+	}
+	spoilHandoff(s.Handoffs()[0].Handoff)
+	s.HandoffFields()[0].Label = "spoilt"
+	s.Asked()[0].Text = "spoilt"
 	s.Logins()[0].Name = "spoilt"
 	s.Tokens()[0].Name = "spoilt"
 	s.CasesCiting(cited("", 0).Record)[0] = 99

@@ -77,9 +77,7 @@ func (d *Desk) Do(ctx context.Context, actor string, c Command) (archive.Positio
 			return 0, err
 		}
 	}
-	if p, ok := c.(personal); ok {
-		c = p.by(actor)
-	}
+	c = As(actor, c)
 	now := d.now().UTC().Round(0)
 	e, err := d.check(c, now)
 	if err != nil {

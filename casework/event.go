@@ -95,6 +95,8 @@ type (
 		FullName *string `json:"full_name,omitempty"`
 		Roles    []Role  `json:"roles,omitempty"`
 		Released []int   `json:"released,omitempty"` // Cases that lose their owner with the change.
+
+		Handoffs []EndedHandoff `json:"handoffs,omitempty"` // That end with it.
 	}
 	// PasswordSetData is the data of PasswordSet.
 	PasswordSetData struct {
@@ -105,6 +107,8 @@ type (
 	UserDisabledData struct {
 		Name     string `json:"name"`
 		Released []int  `json:"released,omitempty"` // Cases that lose their owner with it.
+
+		Handoffs []EndedHandoff `json:"handoffs,omitempty"` // That end with it.
 	}
 	// UserEnabledData is the data of UserEnabled.
 	UserEnabledData struct {
@@ -189,7 +193,8 @@ type (
 	}
 	// CaseOwnedData is the data of CaseOwned.
 	CaseOwnedData struct {
-		Owner string `json:"owner"` // "" takes the owner away.
+		Owner    string `json:"owner"`              // "" takes the owner away.
+		Handoffs []int  `json:"handoffs,omitempty"` // Of the case, that end with it.
 	}
 	// NoteAddedData is the data of NoteAdded.
 	NoteAddedData struct {

@@ -85,8 +85,8 @@ type (
 )
 
 var (
-	folds     = together(userFolds, queueFolds, retentionFolds, threadFolds, accountFolds, searchFolds, companyFolds, riskRulesFolds, visitFolds, clockFolds)
-	caseFolds = together(fileFolds, statementFolds, conversationFolds, riskFolds)
+	folds     = together(userFolds, queueFolds, retentionFolds, threadFolds, accountFolds, searchFolds, companyFolds, riskRulesFolds, visitFolds, clockFolds, fieldFolds)
+	caseFolds = together(fileFolds, statementFolds, conversationFolds, riskFolds, handoffFolds)
 )
 
 // together brings the folds of several areas into one table.
@@ -212,6 +212,7 @@ func (s *State) userChanged(d decision, data UserChangedData) error {
 	if data.Roles != nil {
 		u.Roles = data.Roles
 	}
+	s.endHandoffs(d, data.Handoffs, before+" may not work on cases any more")
 	s.release(d, u, data.Released, before+" may not work on cases any more; the case has no owner now")
 	return nil
 }
@@ -231,6 +232,7 @@ func (s *State) userDisabled(d decision, data UserDisabledData) error {
 		return noUser(data.Name)
 	}
 	u.Disabled, u.Epoch = true, d.pos
+	s.endHandoffs(d, data.Handoffs, "the account of "+u.FullName+" was disabled")
 	s.release(d, u, data.Released, "the account of "+u.FullName+" was disabled; the case has no owner now")
 	return nil
 }
@@ -313,6 +315,7 @@ func (s *State) caseOwned(c *caseFile, d decision, data CaseOwnedData) (Entry, e
 	}
 	entry := s.sayOwned(c, d, data)
 	c.Owner = s.actor(data.Owner)
+	s.endHandoffs(d, handoffsOf(c.Number, data.Handoffs), "the case has another owner")
 	return entry, nil
 }
 

@@ -109,9 +109,33 @@ func anyCommand(t *rapid.T) Command {
 		RemovePolicy{Name: rapid.SampledFrom([]string{"standard", name}).Draw(t, "policy"), From: drawDay(t)},
 		OrderPolicies{Names: rapid.Permutation([]string{"standard", "kim", "lee"}).Draw(t, "order")[:1+id%3], From: drawDay(t)},
 		MarkMail{mailNo(byte(id)), NoAnswerNeeded, severity%2 == 0, text},
+		drawOffer(t, name), drawOffer(t, name), drawAnswer(t, id), drawAnswer(t, id),
+		WithdrawHandoff{Case: number, ID: id, Reason: text, Revision: revision},
+		ReturnHandoff{Case: 101, ID: id, Reason: text},
+		SetHandoffFields{Fields: []HandoffField{{Label: text, Required: true}}},
+		AskQuestion{Case: 101, To: name, Text: text, Handoff: id / 3},
+		AnswerQuestion{Case: 101, ID: id, Text: text + "a", Cites: ids, Revision: revision},
 		Expire{archive.Mail, []archive.PackInfo{pack(archive.Mail, archive.Position(100*id), 5, start.AddDate(0, 0, -id))}},
 	}
 	return rapid.SampledFrom(commands).Draw(t, "command")
+}
+
+// drawOffer is an offer of the first case that says what is to be said as a rule.
+func drawOffer(t *rapid.T, to string) Command {
+	kind := rapid.SampledFrom([]HandoffKind{Permanent, Cover, Join, "", "lost"}).Draw(t, "kind")
+	pins := rapid.SliceOfN(rapid.SampledFrom([]string{"fact-1", "cite-2", "note-1", "mood-1"}), 0, 2).Draw(t, "pins")
+	return OfferHandoff{Case: 101, Kind: kind, To: to, Until: drawDay(t), Fields: said(), Pins: pins}
+}
+
+func drawAnswer(t *rapid.T, id int) Command {
+	var takes []Take
+	for n := range rapid.IntRange(0, 5).Draw(t, "answered") {
+		takes = append(takes, Take{Commitment: n + 1, Do: rapid.SampledFrom([]Taking{TakeIt, TakeIt, Renegotiate, GiveBack}).Draw(t, "do"), Due: drawWhen(t)})
+		if takes[n].Do != Renegotiate {
+			takes[n].Due = nil
+		}
+	}
+	return AnswerHandoff{Case: 101, ID: id, Accept: rapid.Bool().Draw(t, "accept"), Takes: takes, Reason: "r"}
 }
 
 // drawDay is one of few days, or none.
@@ -211,12 +235,36 @@ func checkInvariants(t *rapid.T, s *State) {
 				t.Fatalf("case %d: %s rests on citation %d, which was withdrawn", c.Number, item, x.ID)
 			}
 		}
+		checkHanding(t, s, c)
 		if c.Title == "" || c.Severity < 1 || c.Severity > 4 || !c.Status.Valid() {
 			t.Fatalf("case %+v", c)
 		}
 	}
 	if !slices.ContainsFunc(s.Users(), func(u User) bool { return !u.Disabled && slices.Contains(u.Roles, Admin) }) {
 		t.Fatal("there is no administrator")
+	}
+}
+
+// checkHanding checks that at most one handoff is about who owns a case, that the owner is who it says, and that
+// nobody who cannot work has one open.
+func checkHanding(t *rapid.T, s *State, c Case) {
+	handing := 0
+	for _, h := range c.Handoffs {
+		if !h.Open() {
+			continue
+		}
+		if !s.users[h.To].may(Role.Works) || h.owns() && h.From != "" && !s.users[h.From].may(Role.Works) {
+			t.Fatalf("case %d: handoff %d from %q to %q is open, and one of them cannot work", c.Number, h.ID, h.From, h.To)
+		}
+		if h.owns() {
+			handing++
+		}
+		if h.State == Offered && h.owns() && c.Owner != h.From || h.State == Covering && c.Owner != h.To {
+			t.Fatalf("case %d is of %q, its handoff %d is %s from %q to %q", c.Number, c.Owner, h.ID, h.State, h.From, h.To)
+		}
+	}
+	if handing > 1 {
+		t.Fatalf("case %d has %d open handoffs", c.Number, handing)
 	}
 }
 
@@ -284,6 +332,16 @@ func checkCase(t *rapid.T, c Case) {
 	for i, p := range c.Commitments {
 		if p.ID != i+1 || !all(p.Cites) || len(p.Cites) == 0 || p.What == "" {
 			t.Fatalf("promise %+v", p)
+		}
+	}
+	for i, h := range c.Handoffs {
+		if h.ID != i+1 || h.To == "" || h.Package.Digest() != h.SHA256 || len(h.Package.Pins) > maxPins || (h.State == Offered) != h.Answered.IsZero() && h.Ended.IsZero() {
+			t.Fatalf("handoff %+v", h)
+		}
+	}
+	for i, q := range c.Questions {
+		if q.ID != i+1 || q.Handoff > len(c.Handoffs) || q.Answer != nil && (!all(q.Answer.Cites) || q.Answer.Fact > len(c.Facts) || q.Answer.Fact != 0 && c.Facts[q.Answer.Fact-1].Question != q.ID) {
+			t.Fatalf("question %+v", q)
 		}
 	}
 	for i, x := range c.Shares {

@@ -83,6 +83,8 @@ type Fact struct {
 	By     string     `json:"by"`
 	At     time.Time  `json:"at"`
 	Judged string     `json:"judged,omitempty"` // Who gave it the status that it has.
+
+	Question int `json:"question,omitempty"` // That it answers.
 }
 
 // Decision is what was decided, and why.

@@ -189,7 +189,7 @@ func TestAC10_DecisionSupersedes(t *testing.T) {
 // Nobody who was deactivated answers for a promise: the owner of the case does.
 func TestInvariant7_LeaverAnswersForNoPromise(t *testing.T) {
 	o := evidenced(t)
-	o.do(AssignCase{Case: 101, Owner: "marta"})
+	o.do(AssignCase{Case: 101, Owner: "marta", Reason: "on leave"})
 	o.as("kim", MakeCommitment{Case: 101, What: "call", Due: onDay(1), Cites: []int{1}})
 	answers := func() (who string) {
 		o.desk.Read(func(s *State) { who = s.Promises()[0].Answers })

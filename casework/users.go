@@ -94,7 +94,7 @@ func (c ChangeUser) Check(s *State, _ time.Time) ([]Event, error) {
 		}
 		data.Roles = c.Roles
 		if !slices.ContainsFunc(c.Roles, Role.Works) {
-			data.Released = s.ownedBy(c.Name)
+			data.Released, data.Handoffs = s.leaving(c.Name)
 		}
 	}
 	if data.FullName == nil && data.Roles == nil {
@@ -164,7 +164,9 @@ func (c DisableUser) Check(s *State, _ time.Time) ([]Event, error) {
 	if s.lastAdmin(u) {
 		return nil, refuse(Conflict, "Name", "%s is the only administrator. Make somebody else one first, or nobody could set anything up.", u.FullName)
 	}
-	return newEvent(UserDisabled, 0, c.Reason, UserDisabledData{c.Name, s.ownedBy(c.Name)})
+	data := UserDisabledData{Name: c.Name}
+	data.Released, data.Handoffs = s.leaving(c.Name)
+	return newEvent(UserDisabled, 0, c.Reason, data)
 }
 
 // Check does nothing for a user who is enabled.

@@ -50,6 +50,8 @@ type State struct {
 	company   Company
 	riskRules *RiskRules // That somebody set.
 
+	fields []HandoffField // That an offer has to say; nil: the usual ones.
+
 	searches Searches
 	seen     map[seenBy]Positions
 	visits   map[visitKey]Visit
@@ -222,6 +224,7 @@ func (s *State) Overview() []Case {
 		head.Links, head.Parts, head.Judgements = nil, nil, slices.Clone(c.Judgements)
 		head.Risk, head.Override = c.Risk.clone(), clonePointer(c.Override)
 		head.standings = nil
+		head.Handoffs, head.Questions = nil, nil
 		return head
 	})
 }
@@ -324,6 +327,7 @@ func (c *Case) clone() Case {
 	d.Risk, d.Override = c.Risk.clone(), clonePointer(c.Override)
 	d.Facts, d.Decisions = each(c.Facts, Fact.clone), each(c.Decisions, Decision.clone)
 	d.Commitments, d.KeyDates = each(c.Commitments, Commitment.clone), each(c.KeyDates, KeyDate.clone)
+	d.Handoffs, d.Questions = each(c.Handoffs, Handoff.clone), each(c.Questions, Question.clone)
 	return d
 }
 
