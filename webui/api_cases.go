@@ -159,10 +159,11 @@ func (s *Server) apiChangeCase(ctx context.Context, in *changeCaseIn) (*caseOut,
 	if err != nil {
 		return nil, err
 	}
+	who, _ := callerFrom(ctx)
 	s.config.Desk.Read(func(state *casework.State) {
 		for _, c := range commands {
 			if err == nil {
-				_, err = c.Check(state, s.config.Now())
+				_, err = casework.As(who.actor, c).Check(state, s.config.Now())
 			}
 		}
 	})

@@ -114,7 +114,7 @@ func TestAPIListsAreNeverNull(t *testing.T) {
 func TestAPIChangeOfAnOldStateIsRefused(t *testing.T) {
 	f := newFixture(t)
 	f.users()
-	p := f.program(casework.Agent)
+	p := f.program(casework.Manager)
 	c := tell[casework.Case](p, http.StatusCreated, "POST", "/cases", map[string]any{"title": "Second batch delayed"})
 	tag := p.ask("GET", "/cases/101", nil).head.Get("ETag")
 	changed := tell[casework.Case](p, http.StatusOK, "PATCH", "/cases/101", map[string]any{"status": "open", "owner": "agent", "revision": c.Revision, "reason": "mine"})

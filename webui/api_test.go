@@ -137,7 +137,7 @@ func mayCall(role casework.Role, op *huma.Operation) bool {
 		return role == casework.Admin || role == casework.Compliance
 	case "holds", "erasures", "audit":
 		return role == casework.Compliance
-	case "cases", "commitments", "records", "threads", "accounts":
+	case "cases", "commitments", "handoffs", "records", "threads", "accounts":
 		return role != casework.Admin && (op.Method == http.MethodGet || role != casework.Observer && role != casework.Compliance)
 	}
 	return role == casework.Admin

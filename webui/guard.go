@@ -206,6 +206,8 @@ var refusalCodes = map[string]int{
 	casework.NotFound: http.StatusNotFound,
 	casework.Conflict: http.StatusConflict,
 	casework.Gone:     http.StatusGone,
+
+	casework.Forbidden: http.StatusForbidden,
 }
 
 // withoutCaller is for pages that look the same for everybody.

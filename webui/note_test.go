@@ -42,6 +42,7 @@ var silentOnes = []string{
 	"get-accounts", "post-accounts", "patch-accounts-id", "post-accounts-id-mappings", "post-accounts-id-mappings-mapping-end", "delete-accounts-id-mappings-mapping",
 
 	"POST /cases/{number}/seen", "post-cases-number-seen", "GET /escalations", "GET /riskrules", "POST /riskrules", "get-escalations", "get-riskrules", "put-riskrules",
+	"GET /handoffs/fields", "POST /handoffs/fields", "get-handoffs", "get-handoffs-fields", "put-handoffs-fields",
 
 	"get-suggest", "get-cases", "post-cases", "delete-cases-number-citations-id", "delete-cases-number-keydates-id", "get-cases-number-shares", "post-cases-number-shares", "delete-cases-number-shares-id",
 	"get-classes", "put-classes-class", "get-retention", "get-holds", "post-holds", "post-holds-name-release",
@@ -66,19 +67,21 @@ func callerWith(n need) casework.Role {
 
 // forms have the pages that take one show a message and change nothing.
 var forms = map[string]url.Values{
-	"POST /record/{stream}/{position}/cite":     {"case": {"101"}, "quote": {"words nobody wrote"}},
-	"POST /cases/{number}/share":                {"title": {"x"}, "until": {"2026-11-05"}, "cite": {"1"}, "whole": {"1"}, "do": {"preview"}},
-	"POST /cases/{number}":                      {"severity": {"9"}},
-	"POST /cases/{number}/owner":                {"owner": {"nobody"}},
-	"POST /cases/{number}/mail":                 {"record": {"nothing"}},
-	"POST /cases/{number}/merge":                {"into": {"101"}},
-	"POST /cases/{number}/risk":                 {"level": {"lost"}, "until": {"2026-11-05"}},
-	"POST /cases/{number}/signals":              {"say": {"perhaps"}},
-	"POST /cases/{number}/unmerge":              {"revision": {"0"}},
-	"POST /cases/{number}/facts/{id}":           {"status": {"lost"}},
-	"POST /cases/{number}/promises/{id}/reopen": {"revision": {"0"}},
-	"POST /cases/{number}/dates/{id}/remove":    {"revision": {"0"}},
-	"POST /retention/holds":                     {"name": {"x"}, "query": {"firmware"}, "do": {"preview"}},
+	"POST /record/{stream}/{position}/cite":       {"case": {"101"}, "quote": {"words nobody wrote"}},
+	"POST /cases/{number}/share":                  {"title": {"x"}, "until": {"2026-11-05"}, "cite": {"1"}, "whole": {"1"}, "do": {"preview"}},
+	"POST /cases/{number}":                        {"severity": {"9"}},
+	"POST /cases/{number}/owner":                  {"owner": {"nobody"}},
+	"POST /cases/{number}/mail":                   {"record": {"nothing"}},
+	"POST /cases/{number}/merge":                  {"into": {"101"}},
+	"POST /cases/{number}/risk":                   {"level": {"lost"}, "until": {"2026-11-05"}},
+	"POST /cases/{number}/signals":                {"say": {"perhaps"}},
+	"POST /cases/{number}/unmerge":                {"revision": {"0"}},
+	"POST /cases/{number}/facts/{id}":             {"status": {"lost"}},
+	"POST /cases/{number}/promises/{id}/reopen":   {"revision": {"0"}},
+	"POST /cases/{number}/dates/{id}/remove":      {"revision": {"0"}},
+	"POST /retention/holds":                       {"name": {"x"}, "query": {"firmware"}, "do": {"preview"}},
+	"POST /cases/{number}/handoffs/{id}/answer":   {"answer": {"decline"}},
+	"POST /cases/{number}/handoffs/{id}/withdraw": {"revision": {"0"}},
 }
 
 // existing names what is there in paths that show it.
@@ -119,6 +122,12 @@ var bodies = map[string]any{
 	"post-cases-number-commitments-id-move":   map[string]any{"what": "y", "cites": []int{1}},
 	"post-cases-number-commitments-id-end":    map[string]any{"how": "met"},
 	"post-cases-number-commitments-id-reopen": nil,
+	"post-cases-number-handoffs":              map[string]any{"to": "specialist", "kind": "join", "fields": saidOf("x")},
+	"post-cases-number-handoffs-id-answer":    map[string]any{"accept": true}, // Refused: a program takes no case.
+	"post-cases-number-handoffs-id-withdraw":  map[string]any{"reason": "x"},
+	"post-cases-number-handoffs-id-return":    map[string]any{"reason": "x"}, // Refused: it is no cover.
+	"post-cases-number-questions":             map[string]any{"to": "agent", "text": "x"},
+	"post-cases-number-questions-id-answer":   map[string]any{"text": "x", "cites": []int{1}},
 	"post-cases-number-keydates":              map[string]any{"label": "x", "cites": []int{1}, "when": map[string]any{"from": "2026-11-06T00:00:00Z", "to": "2026-11-07T00:00:00Z", "grain": "day"}},
 
 	"post-reconcile": []byte("message-id\n<1@acme.example>\n"),
@@ -150,7 +159,7 @@ func TestEveryRouteThatShowsMailIsNoted(t *testing.T) {
 	}
 	noted := func(name string, do func() answer) {
 		before := f.archive.Next(archive.Audit)
-		refused := strings.HasSuffix(name, "/cite") || strings.HasSuffix(name, "/split") || strings.HasSuffix(name, "/join") || strings.HasPrefix(name, "POST /cases/{number}") && !strings.HasSuffix(name, "/share")
+		refused := strings.HasSuffix(name, "handoffs-id-answer") || strings.HasSuffix(name, "handoffs-id-return") || strings.HasSuffix(name, "/cite") || strings.HasSuffix(name, "/split") || strings.HasSuffix(name, "/join") || strings.HasPrefix(name, "POST /cases/{number}") && !strings.HasSuffix(name, "/share")
 		if got := do(); got.code >= 400 && !refused {
 			t.Errorf("%s: %d %s", name, got.code, got.body)
 		}

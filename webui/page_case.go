@@ -77,6 +77,9 @@ type caseView struct {
 	Held       *heldForm // A form that was refused; nil as a rule.
 	Links      accountLinks
 	Clocks     clocksView
+
+	handing
+	chips map[int]chip // By ID of the citation.
 }
 
 // snapshot is what a page needs of the desk.
@@ -179,6 +182,8 @@ func (s *Server) caseView(r *http.Request, snap snapshot) (*caseView, error) {
 		v.Shares = append(v.Shares, shareView{x, snap.names.Of(x.By), x.Live(s.config.Now())})
 	}
 	slices.Reverse(v.Shares)
+	v.chips = chips
+	s.config.Desk.Read(func(state *casework.State) { s.fillHandoffs(r, v, state) })
 	return v, s.fillBrief(r.Context(), v, snap)
 }
 

@@ -22,6 +22,8 @@ type homeView struct {
 	Chart  template.HTML
 	Cards  []setupCard // Shown until the first mail has come.
 	Admins bool
+	Offers []casework.HandedOver // To the person.
+	Asked  []casework.Asked      // Of the person.
 }
 
 // setupCard tells how to connect a mail server to a queue.
@@ -47,6 +49,7 @@ func (s *Server) showHome(w http.ResponseWriter, r *http.Request) error {
 		return c.Owner != who.actor || c.Status == casework.Closed || c.Status == casework.Resolved
 	})
 	v.Mine = v.Mine[:min(len(v.Mine), 8)]
+	v.Offers, v.Asked = s.waitingFor(who.actor)
 	result, err := s.search(r.Context(), index.Request{Limit: 8, Now: s.config.Now()})
 	if err != nil {
 		return err

@@ -43,6 +43,11 @@ func (h *heldForm) Picked(id int) bool {
 	return h != nil && slices.Contains(h.form["cite"], strconv.Itoa(id))
 }
 
+// Has reports whether a value was chosen in a field of several.
+func (h *heldForm) Has(field, value string) bool {
+	return h != nil && slices.Contains(h.form[field], value)
+}
+
 // onCase carries out what the form of a name on the page of a case asks for, and goes on to a part of it.
 func (s *Server) onCase(w http.ResponseWriter, r *http.Request, form, part, done string, command func(snapshot) (casework.Command, error)) error {
 	return s.onForm(w, r, form, "#"+part, done, command, s.caseHeld)

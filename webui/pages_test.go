@@ -39,12 +39,19 @@ func escalation(f *fixture) (at archive.Address) {
 		casework.MakeCommitment{Case: 101, What: "firmware", Due: &casework.When{From: noon, To: noon.AddDate(0, 0, 1), Grain: "day"}, Cites: []int{1}},
 		casework.MakeCommitment{Case: 101, What: "a call", Direction: casework.Theirs, Cites: []int{1}},
 		casework.SetKeyDate{Case: 101, Label: "Plant starts", When: casework.When{From: noon, To: noon.AddDate(0, 0, 1), Grain: "day"}, Cites: []int{1}},
+		casework.OfferHandoff{Case: 101, To: "agent", Fields: saidOf("They wait since Monday"), Pins: []string{"fact-1", "cite-1"}},
+		casework.AskQuestion{Case: 101, To: "agent", Text: "Who signed the order?"},
 	} {
 		if _, err := f.desk.Do(f.t.Context(), "manager", c); err != nil {
 			f.t.Fatal(err)
 		}
 	}
 	return at
+}
+
+// saidOf fills what an offer has to say.
+func saidOf(situation string) map[string]string {
+	return map[string]string{"situation": situation, "next-step": "Send the firmware", "customer-expects": "unknown"}
 }
 
 // Every page renders, says what it is about, and sends nobody elsewhere.
@@ -72,6 +79,8 @@ func TestPagesShowWhatTheyPromise(t *testing.T) {
 		{manager, "/escalations", []string{"Needs review", "No signal waits"}},
 		{manager, "/riskrules", []string{"A promise of ours is past its time", "What would change?"}},
 		{manager, "/cases/101/timeline", []string{"Root cause by Friday", "opened the case", "ledger/"}},
+		{manager, "/cases/101/handoffs/1", []string{"Read me first", "They wait since Monday", "firmware by Friday", "Gaps (", "as it was offered", "Not answered yet", "Withdraw the offer", "The manager"}},
+		{manager, "/handoffs/fields", []string{"Customer expects", "required"}},
 		{manager, "/cases/101?source=1", []string{`<mark id="quote" tabindex="-1">firmware by Friday</mark>`}},
 		{manager, "/cases/101/share", []string{"Opens until the end of", "2026-11-17", "firmware by Friday"}},
 		{manager, "/shares", []string{"Nothing is shared"}},

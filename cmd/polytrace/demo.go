@@ -308,11 +308,12 @@ func state(ctx context.Context, api *client, path string, x sampleStatement, cit
 	if x.Ended != nil {
 		in["when"] = day(*x.Ended).Add(14 * time.Hour)
 	}
-	if kind, _, changes := strings.Cut(x.Kind, "/"); kind == "issues" {
+	kind, _, changes := strings.Cut(x.Kind, "/")
+	if kind == "issues" || kind == "handoffs" || kind == "questions" { // They rest on nothing themselves.
 		delete(in, "cites")
-		if changes {
-			method = http.MethodPatch
-		}
+	}
+	if kind == "issues" && changes {
+		method = http.MethodPatch
 	}
 	return api.do(ctx, method, path+"/"+x.Kind, nil, in, nil)
 }

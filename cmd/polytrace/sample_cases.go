@@ -73,6 +73,9 @@ func sampleHalvorsen() sampleCase {
 			{Kind: "facts", In: map[string]any{"text": "Sensors of batch 24 read up to 0.8 degrees too high close to zero.", "accepted": true}, Cites: []int{0, 1}},
 			{Kind: "commitments", In: map[string]any{"what": "Serial numbers and the invoice of the diver", "direction": "theirs"}, Cites: []int{4}, Due: new(-2)},
 			{Kind: "commitments", In: map[string]any{"what": "Pay the diver, up to 2,400 euros", "debtor": map[string]any{"user": "marta"}}, Cites: []int{2}},
+			{Kind: "handoffs", In: map[string]any{"kind": "permanent", "to": "marta", "pins": []string{"fact-1", "promise-2", "cite-4"}, "fields": map[string]string{
+				"situation": "Ten of twelve sensors are exchanged. The last two sit on MS Havbris.", "next-step": "Pay the diver when the invoice comes, and book the last two.", "customer-expects": "unknown"}}},
+			{Kind: "questions", In: map[string]any{"to": "marta", "text": "Are the 2,400 euros with VAT or without?"}},
 		},
 	}
 }

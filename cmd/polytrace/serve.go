@@ -246,6 +246,7 @@ func (s *server) taking() []part {
 		{"relay", s.relay.Run},
 		{"retention", s.keeper.Run},
 		{"risk", s.watchRisk},
+		{"covers", casework.Reliever{Desk: s.desk, Log: s.log}.Run},
 		{"doctor", s.lookThrough},
 		{"sources", s.refreshSources},
 	}

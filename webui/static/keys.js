@@ -30,6 +30,15 @@ function cite(as) {
   box.scrollIntoView({ block: "nearest" });
 }
 
+// handOver opens the form that offers a case.
+function handOver() {
+  const box = document.getElementById("handover");
+  if (!box) return;
+  box.open = true;
+  box.querySelector("select").focus();
+  box.scrollIntoView({ block: "nearest" });
+}
+
 let waiting = "";
 document.addEventListener("keydown", (e) => {
   if (e.key === "Escape" && typing()) document.activeElement.blur();
@@ -51,6 +60,7 @@ document.addEventListener("keydown", (e) => {
     case "f": cite("fact"); break;
     case "m": cite("ours"); break;
     case "d": cite("date"); break;
+    case "h": handOver(); break;
     case "g": waiting = "g"; return;
     case "gh": location = "/"; return;
     case "gc": location = "/cases"; return;
