@@ -300,7 +300,7 @@ func (s *Server) gapsOf(ctx context.Context, c casework.Case) (gaps []casework.G
 			continue
 		}
 		doc, err := s.within(ctx).Document(ctx, x.Record)
-		if errors.Is(err, archive.ErrNotFound) {
+		if errors.Is(err, archive.ErrNotFound) || errors.Is(err, archive.ErrGone) {
 			continue // Removed, or not indexed yet: its citation says so.
 		}
 		if err != nil {
