@@ -447,6 +447,15 @@ func OpenOf(c Case) (open []Commitment) {
 	return open
 }
 
+// Answering is who has to see to a promise of a case now: who made it if they can still work, else the owner.
+func (s *State) Answering(number, id int) string {
+	c := s.file(number)
+	if c == nil || id < 1 || id > len(c.Commitments) {
+		return ""
+	}
+	return s.actor(s.answers(c, c.Commitments[id-1]))
+}
+
 // takes checks what becomes of each open promise of ours.
 func (c AnswerHandoff) takes(s *State, file *caseFile, h *Handoff) (takes []Take, err error) {
 	for _, p := range OpenOf(file.Case) {

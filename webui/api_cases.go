@@ -125,7 +125,7 @@ type changeCaseIn struct {
 		Account  *string           `json:"account,omitempty"`
 		Status   *casework.Status  `json:"status,omitempty" doc:"new, open, waiting-on-customer, waiting-on-us, resolved or closed."`
 		Severity *int              `json:"severity,omitempty" doc:"1 (worst) to 4."`
-		Owner    *string           `json:"owner,omitempty" doc:"Name of the new owner; an empty string takes the owner away."`
+		Owner    *string           `json:"owner,omitempty" doc:"Name of the new owner; an empty string takes the owner away. Agents take cases and give theirs back; to give one to somebody else they offer it, see handoffs. What is taken from somebody needs a reason."`
 		Reason   string            `json:"reason,omitempty"`
 		Revision *archive.Position `json:"revision,omitempty" doc:"Revision of the case that the change was made from: refused with 409 when somebody else changed it since."`
 	}

@@ -66,9 +66,15 @@ type handoffView struct {
 	Sections []packageSection
 	Gaps     []gapView
 	Since    []casework.Entry // What was decided after the offer.
-	Open     []statement      // Promises of ours that an acceptance answers.
+	Open     []openPromise    // Of ours, that an acceptance answers.
 	Answers  bool             // The caller may accept.
 	Ends     bool             // The caller may withdraw the offer, or end the cover.
+}
+
+// openPromise is a promise of ours that an acceptance answers.
+type openPromise struct {
+	statement
+	Back string // Who would go on to answer for it; "" when that is nobody else.
 }
 
 // fillHandoffs brings together what is offered and asked about a case.
@@ -263,9 +269,15 @@ func (s *Server) fillHandoff(r *http.Request, v *handoffView) error {
 		}
 		v.Gaps = append(v.Gaps, x)
 	}
-	for _, p := range casework.OpenOf(v.Case) {
-		v.Open = append(v.Open, of(v.Promises, p.ID))
-	}
+	s.config.Desk.Read(func(state *casework.State) {
+		for _, p := range casework.OpenOf(v.Case) {
+			x := openPromise{statement: of(v.Promises, p.ID)}
+			if back := state.Answering(v.Case.Number, p.ID); back != v.H.To {
+				x.Back = back
+			}
+			v.Open = append(v.Open, x)
+		}
+	})
 	v.Answers = v.H.State == casework.Offered && v.H.To == v.Me
 	v.Ends = v.H.State == casework.Offered && (v.H.By == v.Me || v.H.From == v.Me || v.Leads) || v.H.State == casework.Covering && (v.H.To == v.Me || v.H.From == v.Me || v.Leads)
 	return err

@@ -148,12 +148,53 @@ func (s *appliance) addUser(name string, roles ...string) (password string) {
 	if err := os.WriteFile(file, []byte(password), 0o600); err != nil {
 		s.t.Fatal(err)
 	}
-	args := []string{"user", "add", name, "--full-name", "Kim Berg", "--password-file", file}
+	fullName := "Kim Berg"
+	if name == "lee" {
+		fullName = "Lee Park"
+	}
+	args := []string{"user", "add", name, "--full-name", fullName, "--password-file", file}
 	for _, r := range roles {
 		args = append(args, "--role", r)
 	}
 	s.run(args...)
 	return password
+}
+
+// A case is handed over with the keyboard and accepted promise by promise in another browser, and a question is answered inside of it.
+func TestHandOverAndAccept(t *testing.T) {
+	s := newAppliance(t, "POLYTRACE_BUCKET_URL=file://"+filepath.Join(t.TempDir(), "bucket"))
+	password := s.addUser("kim", "specialist")
+	s.addUser("lee", "agent")
+	s.deliverAll()
+	base := "http://" + s.http
+	signIn := func(name, path string) walker {
+		w := newWalker(t, browser(t), base)
+		w.open(path)
+		w.do(name+" signs in", chromedp.WaitVisible("[name=name]"), chromedp.SendKeys("[name=name]", name), chromedp.SendKeys("[name=password]", password), chromedp.Click(".door button"), chromedp.WaitVisible(".rail"))
+		return w
+	}
+	kim := signIn("kim", "/record/mail/1")
+	kim.do("keep a promise in a new case",
+		chromedp.Evaluate[chromedp.Void](`(() => { const text = document.querySelector(".zone.author .text").firstChild, at = text.data.indexOf("root cause by Friday"); document.getSelection().setBaseAndExtent(text, at, text, at + 20); })()`),
+		chromedp.KeyEvent("m"), chromedp.WaitVisible(".cite [name=case]"), chromedp.SetValue(".cite [name=case]", "new"), chromedp.SetValue(".cite [name=title]", "Second batch is late"), chromedp.Click(".cite .primary"), chromedp.WaitVisible("#promise-1"))
+	kim.do("press h and offer it to lee", chromedp.KeyEvent("h"), chromedp.WaitVisible("#handover-to"), chromedp.SetValue("#handover-to", "lee"), chromedp.SendKeys("[name=field-situation]", "They wait since Monday."),
+		chromedp.SendKeys("[name=field-next-step]", "Send the root cause."), chromedp.SendKeys("[name=field-customer-expects]", "unknown"), chromedp.Click("[name=pin][value=promise-1]"), chromedp.Click("#handover .primary"), chromedp.WaitVisible("#package"))
+	kim.says(".case-head", "Kim Berg offered the case to Lee Park", "Owner Kim Berg")
+	kim.says("#first", "They wait since Monday.", "root cause by Friday")
+
+	lee := signIn("lee", "/")
+	lee.says(".waiting", "Kim Berg offers you C-101 Second batch is late")
+	lee.do("open the offer and ask", chromedp.Click(".waiting a"), chromedp.WaitVisible("#answer"), chromedp.Click("#questions > details summary"), chromedp.SendKeys("#questions > details [name=text]", "Which root cause?"), chromedp.Click("#questions > details .primary"), chromedp.WaitVisible("#question-1"))
+	kim.open("/cases/101#question-1")
+	kim.do("answer with a source", chromedp.WaitVisible("#question-1 [name=text]"), chromedp.SendKeys("#question-1 [name=text]", "Of the restarts."), chromedp.Click("#question-1 [name=cite]"), chromedp.Click("#question-1 .primary"), chromedp.WaitVisible("#fact-1"))
+	kim.says("#facts", "Of the restarts.", "accepted")
+	lee.open("/cases/101/handoffs/1")
+	lee.says("#since", "which is a fact now")
+	lee.do("accept", chromedp.WaitVisible("#answer"), chromedp.Click("[name=do-1][value=take]"), chromedp.Click("#answer .primary"), chromedp.WaitNotPresent("#answer"))
+	lee.says(".case-head", "Accepted", "Owner Lee Park")
+	kim.open("/cases/101")
+	kim.says(".case-head", "Owner Lee Park")
+	kim.says("#promises", "ours: Lee Park")
 }
 
 // A person searches, reads, adds quoted words to a case and shares it; a guest
