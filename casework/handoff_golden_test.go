@@ -47,6 +47,9 @@ func goldenHandoffScript(o *office) {
 	step("kim", AddNote{101, "Jane is patient.", []int{1}})
 	step("kim", CreateShare{101, Share{Hash: SecretHash("one"), Citations: []int{1}, Expires: start.AddDate(0, 1, 0)}})
 	step("noor", AskQuestion{Case: 101, To: "kim", Text: "Who signed it?"})
+	step("kim", LinkConversation{Case: 101, Message: named(5)})
+	step("kim", OpenCase{Title: "The same again", Owner: "kim"})
+	step("kim", MergeCase{Case: 103, Into: 101})
 
 	step("marta", SetHandoffFields{Fields: []HandoffField{{Label: "Situation", Required: true}, {"next", "What is next", true}, {Label: "Mood"}}, Reason: "agreed on Monday"})
 	fields := map[string]string{"situation": "The link drops", "next": "unknown", "mood": "tense"}

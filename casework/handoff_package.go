@@ -37,9 +37,12 @@ type Package struct {
 	KeyDates    []int    `json:"key_dates,omitempty"`   // Ahead.
 	Questions   []int    `json:"questions,omitempty"`   // Not answered.
 	Citations   []int    `json:"citations,omitempty"`
+	Parts       []int    `json:"parts,omitempty"` // Cases that are part of it.
 	Notes       []int    `json:"notes,omitempty"`
 	Shares      []int    `json:"shares,omitempty"` // Links that guests can open.
 	People      []string `json:"people,omitempty"` // "user:kim", or where somebody outside is named: "promise-2", "cite-3".
+
+	Conversations []archive.Address `json:"conversations,omitempty"` // Messages whose conversations were brought in.
 }
 
 // Digest is the SHA-256 of the package as JSON, with its members in this order and nothing between them.
@@ -64,7 +67,12 @@ func PackageOf(s *State, c Case, at Watermark) Package {
 	p.Citations = chosen(c.Citations, func(x Citation) (int, bool) { return x.ID, true })
 	p.Notes = chosen(c.Notes, func(x Note) (int, bool) { return x.ID, true })
 	p.Shares = chosen(c.Shares, func(x Share) (int, bool) { return x.ID, x.Live(at.At) })
-	p.People = s.peopleOf(c)
+	p.People, p.Parts = s.peopleOf(c), slices.Clone(c.Parts)
+	for _, l := range c.Links {
+		if !l.Aside {
+			p.Conversations = append(p.Conversations, l.Record)
+		}
+	}
 	return p
 }
 
@@ -164,8 +172,9 @@ func (c *Case) has(ref string) bool {
 }
 
 func (p Package) clone() Package {
+	p.Conversations = slices.Clone(p.Conversations)
 	p.Mail, p.Pins, p.People = maps.Clone(p.Mail), slices.Clone(p.Pins), slices.Clone(p.People)
-	for _, list := range []*[]int{&p.Commitments, &p.Issues, &p.Facts, &p.Decisions, &p.KeyDates, &p.Questions, &p.Citations, &p.Notes, &p.Shares} {
+	for _, list := range []*[]int{&p.Commitments, &p.Issues, &p.Facts, &p.Decisions, &p.KeyDates, &p.Questions, &p.Citations, &p.Notes, &p.Shares, &p.Parts} {
 		*list = slices.Clone(*list)
 	}
 	return p
@@ -173,13 +182,16 @@ func (p Package) clone() Package {
 
 // Gap is something that the next person would look for and not find.
 type Gap struct {
-	Item string `json:"item,omitempty"` // "fact-2", when it is about one thing.
-	Text string `json:"text"`
+	Item   string          `json:"item,omitempty"`  // "fact-2", when it is about one thing.
+	Record archive.Address `json:"record,omitzero"` // When it is about a message.
+	Text   string          `json:"text"`
 }
 
 // GapsOf lists what a case lacks at a time, of what decisions tell. What mail tells is for those who can read it.
 func GapsOf(s *State, c Case, now time.Time) (gaps []Gap) {
-	say := func(item, format string, args ...any) { gaps = append(gaps, Gap{item, fmt.Sprintf(format, args...)}) }
+	say := func(item, format string, args ...any) {
+		gaps = append(gaps, Gap{Item: item, Text: fmt.Sprintf(format, args...)})
+	}
 	live := func(cites []int) bool {
 		return slices.ContainsFunc(cites, func(id int) bool { return c.citation(id) != nil })
 	}
@@ -237,7 +249,7 @@ func gapsOfPromise(p Commitment, live func([]int) bool, now time.Time) (gaps []G
 		return nil
 	}
 	say := func(format string) {
-		gaps = append(gaps, Gap{"promise-" + itoa(p.ID), fmt.Sprintf(format, head(p.What))})
+		gaps = append(gaps, Gap{Item: "promise-" + itoa(p.ID), Text: fmt.Sprintf(format, head(p.What))})
 	}
 	if p.Due == nil {
 		say("The promise “%s” has no time.")
@@ -247,6 +259,28 @@ func gapsOfPromise(p Commitment, live func([]int) bool, now time.Time) (gaps []G
 	}
 	if n := len(p.Moves); n > 0 && !live(p.Moves[n-1].Cites) {
 		say("Nothing shows that the new time of the promise “%s” was agreed.")
+	}
+	return gaps
+}
+
+// GapsOfMail lists what the mail of a case lacks, and what waits in it.
+func GapsOfMail(mail []Mail, missing []Lost) (gaps []Gap) {
+	say := func(at archive.Address, format string, args ...any) {
+		gaps = append(gaps, Gap{Record: at, Text: fmt.Sprintf(format, args...)})
+	}
+	for _, m := range Unanswered(mail) {
+		say(m.Record, "Nobody has answered “%s” of %s.", head(m.Subject), or(m.From.Name, m.From.Address))
+	}
+	for _, l := range missing {
+		say(l.By, "A message that others answer is not in the archive: %s.", l.MessageID)
+	}
+	for _, m := range mail {
+		if m.Unsearchable != "" {
+			say(m.Record, "Not all of “%s” could be read: %s.", head(m.Subject), m.Unsearchable)
+		}
+		if m.Forged {
+			say(m.Record, "“%s” was not sent when it says.", head(m.Subject))
+		}
 	}
 	return gaps
 }

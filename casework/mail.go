@@ -172,12 +172,13 @@ func kindOf(e *Entry) TimelineKind {
 		return TimelineEvidence
 	case e.Note != 0:
 		return TimelineNote
+	case e.Type == CaseOwned, e.Type == UserDisabled, e.Type == UserChanged,
+		e.Type == HandoffOffered, e.Type == HandoffAnswered, e.Type == HandoffWithdrawn, e.Type == HandoffReturned:
+		return TimelineOwner
 	case e.Item != "":
 		return TimelineStatement
 	case e.Type == RiskChanged, e.Type == SignalJudged, e.Type == RiskOverridden, e.Type == RiskCleared:
 		return TimelineRisk
-	case e.Type == CaseOwned, e.Type == UserDisabled, e.Type == UserChanged:
-		return TimelineOwner
 	}
 	return TimelineStatus
 }

@@ -52,7 +52,11 @@ func (s *Server) apiHandoff(ctx context.Context, in *handoffIn) (*body[handoffOu
 		return nil, notFound("handoff")
 	}
 	h := c.Handoffs[in.ID-1]
-	gaps, err := s.gapsOf(ctx, c)
+	d, err := s.dossier(ctx, c.Number, false)
+	if err != nil {
+		return nil, err
+	}
+	gaps, err := s.gapsOf(ctx, c, d)
 	if err != nil {
 		return nil, err
 	}

@@ -146,10 +146,10 @@ func TestHO5_GapsOfMail(t *testing.T) {
 	}
 	var out struct{ Gaps []casework.Gap }
 	f.program(casework.Observer).ok("GET", "/cases/101/handoffs/1", "", &out)
-	for _, want := range []string{"cite-2 A message that others answer is not in the archive: never-came@northwind.example.", "cite-3 Not all of message " + sealed.String()} {
+	for _, want := range []string{lost.String() + " A message that others answer is not in the archive: never-came@northwind.example.", lost.String() + " Nobody has answered “Re: An older thing” of Jane Doe.", sealed.String() + " Not all of “secret” could be read"} {
 		found := false
 		for _, g := range out.Gaps {
-			found = found || strings.HasPrefix(g.Item+" "+g.Text, want)
+			found = found || strings.HasPrefix(g.Record.String()+" "+g.Text, want)
 		}
 		if !found {
 			t.Errorf("%q is not among %+v", want, out.Gaps)

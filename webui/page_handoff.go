@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"polytrace/archive"
 	"polytrace/casework"
 )
 
@@ -219,6 +218,30 @@ func (v *caseView) sectionsOf(p casework.Package) []packageSection {
 	return all
 }
 
+// conversationsIn renders the conversations that a package names, by the message that brought each in.
+func conversationsIn(p casework.Package, d *dossier) packageSection {
+	section := packageSection{Title: "Conversations brought in"}
+	for _, at := range p.Conversations {
+		x := itemView{Kind: "conversation", Text: "a conversation that is not for you to read, or not here any more"}
+		for _, m := range d.Mail {
+			if m.Record == at {
+				x.Text, x.Note, x.Link = titleOf(m.Subject), "by "+at.String(), recordPath(at)
+			}
+		}
+		section.Items = append(section.Items, x)
+	}
+	return section
+}
+
+// partsIn renders the cases that were part of the one that a package is of.
+func partsIn(p casework.Package) packageSection {
+	section := packageSection{Title: "Cases that are part of it"}
+	for _, number := range p.Parts {
+		section.Items = append(section.Items, itemView{Kind: "case", Text: "C-" + strconv.Itoa(number), Link: casePath(number)})
+	}
+	return section
+}
+
 // handoffID is the handoff that a request is about.
 func handoffID(r *http.Request) int {
 	if id := r.FormValue("handoff"); id != "" {
@@ -260,12 +283,19 @@ func (s *Server) fillHandoff(r *http.Request, v *handoffView) error {
 	for _, pin := range v.H.Package.Pins {
 		v.Pins = append(v.Pins, v.item(pin))
 	}
-	v.Sections, v.Since = v.sectionsOf(v.H.Package), since(v.Case, v.H)
-	gaps, err := s.gapsOf(r.Context(), v.Case)
+	d, err := s.dossier(r.Context(), v.Case.Number, false)
+	if err != nil {
+		return err
+	}
+	v.Sections, v.Since = append(v.sectionsOf(v.H.Package), conversationsIn(v.H.Package, d), partsIn(v.H.Package)), since(v.Case, v.H)
+	gaps, err := s.gapsOf(r.Context(), v.Case, d)
 	for _, g := range gaps {
 		x := gapView{Gap: g}
-		if g.Item != "" {
+		switch {
+		case g.Item != "":
 			x.Link = v.item(g.Item).Link
+		case g.Record.Stream != "":
+			x.Link = recordPath(g.Record)
 		}
 		v.Gaps = append(v.Gaps, x)
 	}
@@ -294,58 +324,15 @@ func since(c casework.Case, h casework.Handoff) (later []casework.Entry) {
 }
 
 // gapsOf lists what a case lacks, by what was decided and by the mail that the caller may read.
-func (s *Server) gapsOf(ctx context.Context, c casework.Case) (gaps []casework.Gap, err error) {
+func (s *Server) gapsOf(ctx context.Context, c casework.Case, d *dossier) (gaps []casework.Gap, err error) {
 	s.config.Desk.Read(func(state *casework.State) { gaps = casework.GapsOf(state, c, s.config.Now()) })
 	unseen, err := s.unseen(ctx, &c)
-	if err != nil {
-		return nil, err
-	}
-	looked, threads := map[archive.Address]bool{}, map[string]bool{}
 	for _, x := range c.Citations {
-		if looked[x.Record] {
-			continue
-		}
-		looked[x.Record] = true
-		item := "cite-" + strconv.Itoa(x.ID)
 		if slices.Contains(unseen, x.Record) {
-			gaps = append(gaps, casework.Gap{Item: item, Text: "Message " + x.Record.String() + ", which is cited, is for others to read: ask an administrator who reads the mail of its queue."})
-			continue
-		}
-		doc, err := s.within(ctx).Document(ctx, x.Record)
-		if errors.Is(err, archive.ErrNotFound) || errors.Is(err, archive.ErrGone) {
-			continue // Removed, or not indexed yet: its citation says so.
-		}
-		if err != nil {
-			return nil, err
-		}
-		if doc.Unsearchable != "" {
-			gaps = append(gaps, casework.Gap{Item: item, Text: "Not all of message " + x.Record.String() + " could be read: " + doc.Unsearchable + "."})
-		}
-		if !threads[doc.Thread] {
-			threads[doc.Thread] = true
-			more, err := s.missingOf(ctx, doc.Thread, item)
-			if err != nil {
-				return nil, err
-			}
-			gaps = append(gaps, more...)
+			gaps = append(gaps, casework.Gap{Item: "cite-" + strconv.Itoa(x.ID), Text: "Message " + x.Record.String() + ", which is cited, is for others to read: ask an administrator who reads the mail of its queue."})
 		}
 	}
-	return gaps, nil
-}
-
-// missingOf lists the messages of a conversation that others answer and that are not here.
-func (s *Server) missingOf(ctx context.Context, thread, item string) (gaps []casework.Gap, err error) {
-	t, err := s.within(ctx).Thread(ctx, thread)
-	if errors.Is(err, archive.ErrNotFound) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	for _, id := range t.Missing {
-		gaps = append(gaps, casework.Gap{Item: item, Text: "A message that others answer is not in the archive: " + id + "."})
-	}
-	return gaps, nil
+	return append(gaps, casework.GapsOfMail(d.Mail, d.Missing)...), err
 }
 
 // positions is how far the mail goes now.
