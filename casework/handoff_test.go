@@ -293,6 +293,9 @@ func TestHO5_PlantedGaps(t *testing.T) {
 					t.Errorf("a gap of %s without words", g.Item)
 				}
 				items = append(items, or(g.Item, g.Text))
+				if words := map[string]string{"fact-1": "has no source", "fact-2": "accepted or rejected", "promise-1": "has no time", "promise-2": "has passed"}[g.Item]; !strings.Contains(g.Text, words) {
+					t.Errorf("%s: %q does not say %q", g.Item, g.Text, words)
+				}
 			}
 		})
 		return items
