@@ -204,9 +204,9 @@ func TestRiskOfMoves(t *testing.T) {
 	o := withCase(t)
 	w := newWorry()
 	look := func() []string { w.Cases[0], w.Now = o.theCase(101), o.clock; return w.rules() }
-	o.as("marta", AssignCase{Case: 101, Owner: "marta"}, AssignCase{Case: 101, Owner: "kim"}, ChangeCase{Case: 101, Status: new(Resolved)}, ChangeCase{Case: 101, Status: new(Open)})
+	o.as("marta", AssignCase{Case: 101, Owner: "marta", Reason: "x"}, AssignCase{Case: 101, Owner: "kim", Reason: "x"}, ChangeCase{Case: 101, Status: new(Resolved)}, ChangeCase{Case: 101, Status: new(Open)})
 	expect(t, "not yet", look(), nil)
-	o.as("marta", AssignCase{Case: 101}, ChangeCase{Case: 101, Status: new(Closed)}, ChangeCase{Case: 101, Status: new(WaitingUs)})
+	o.as("marta", AssignCase{Case: 101, Reason: "x"}, ChangeCase{Case: 101, Status: new(Closed)}, ChangeCase{Case: 101, Status: new(WaitingUs)})
 	expect(t, "too often", look(), []string{"owners 1", "reopened 1"})
 }
 
