@@ -94,7 +94,7 @@ const (
 
 // formatVersion is raised when a key or value changes its meaning: an index
 // of another version is deleted and built again.
-const formatVersion = "6"
+const formatVersion = "7"
 
 // readableFormats are earlier ones that can answer, and be followed, while the index is built
 // anew: what was added since is missing there and does no harm. Any other is deleted.

@@ -208,7 +208,7 @@ func refMessage(t *rapid.T, a *memArchive, i int) *refDoc {
 		d.names, d.answers = append(d.names, parent), parent
 		fields = append(fields, pick(t, []string{"References", "In-Reply-To"})+": <"+parent+">")
 	}
-	fields = append(fields, refFields(t, d)...)
+	fields = append(append(fields, refFields(t, d)...), refAutomatic(t, d)...)
 	body := written(text)
 	if rapid.IntRange(0, 3).Draw(t, "file") == 0 {
 		file := pick(t, []string{"disk report.pdf", "array_final.TXT", "München.pdf"})
@@ -371,7 +371,7 @@ func refLeaf(t *rapid.T, docs []*refDoc) refQuery {
 	case 11:
 		return refOf(t, docs)
 	}
-	whole := pick(t, []string{"mailbox:jane@contoso.example", "mailbox:\"old mail (2019)\"", "queue:support", "queue:sales", "queue:copies", "queue:s*", "has:attachment", "kind:message", "kind:page", "filetype:pdf", "filetype:txt", "account:acme", "account:beta", "account:\"Beta & Söhne\"", "account:none"})
+	whole := pick(t, []string{"mailbox:jane@contoso.example", "mailbox:\"old mail (2019)\"", "queue:support", "queue:sales", "queue:copies", "queue:s*", "has:attachment", "kind:message", "kind:page", "is:automatic", "filetype:pdf", "filetype:txt", "account:acme", "account:beta", "account:\"Beta & Söhne\"", "account:none"})
 	return refQuery{whole, func(d *refDoc) bool {
 		return d.wholes[strings.ReplaceAll(whole, `"`, "")] || whole == "queue:s*" && (d.wholes["queue:support"] || d.wholes["queue:sales"])
 	}}
