@@ -346,7 +346,9 @@ func refTree(t *rapid.T, docs []*refDoc, depth int) refQuery {
 
 func refLeaf(t *rapid.T, docs []*refDoc) refQuery {
 	w := pick(t, refWords)
-	switch rapid.IntRange(0, 15).Draw(t, "leaf") {
+	switch rapid.IntRange(0, 16).Draw(t, "leaf") {
+	case 16:
+		return refQuery{"is:automatic", func(d *refDoc) bool { return d.wholes["is:automatic"] }}
 	case 13, 14:
 		return refHeader(t)
 	case 15:
@@ -371,7 +373,7 @@ func refLeaf(t *rapid.T, docs []*refDoc) refQuery {
 	case 11:
 		return refOf(t, docs)
 	}
-	whole := pick(t, []string{"mailbox:jane@contoso.example", "mailbox:\"old mail (2019)\"", "queue:support", "queue:sales", "queue:copies", "queue:s*", "has:attachment", "kind:message", "kind:page", "is:automatic", "filetype:pdf", "filetype:txt", "account:acme", "account:beta", "account:\"Beta & Söhne\"", "account:none"})
+	whole := pick(t, []string{"mailbox:jane@contoso.example", "mailbox:\"old mail (2019)\"", "queue:support", "queue:sales", "queue:copies", "queue:s*", "has:attachment", "kind:message", "kind:page", "filetype:pdf", "filetype:txt", "account:acme", "account:beta", "account:\"Beta & Söhne\"", "account:none"})
 	return refQuery{whole, func(d *refDoc) bool {
 		return d.wholes[strings.ReplaceAll(whole, `"`, "")] || whole == "queue:s*" && (d.wholes["queue:support"] || d.wholes["queue:sales"])
 	}}
