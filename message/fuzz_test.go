@@ -158,12 +158,14 @@ func FuzzCalendar(f *testing.F) {
 }
 
 func FuzzZones(f *testing.F) {
-	for _, s := range []string{"a\n> b\n\nOn 1 Jane\nwrote:\n\n> c\n", "From: a\nSent: b\nTo: c\n", "-----Original Message-----\n", "____________\n\nVon: a\nAn: b\nBetreff: c", "This message\nis confidential\n>"} {
+	for _, s := range []string{"a\n> b\n\nOn 1 Jane\nwrote:\n\n> c\n", "From: a\nSent: b\nTo: c\n", "-----Original Message-----\n", "____________\n\nVon: a\nAn: b\nBetreff: c", "This message\nis confidential\n>", "a\n\nRegards\n\nJane\nSales\n\n1\n> b"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, body string) {
-		if fault := covers(body, zones(body)); fault != "" {
-			t.Error(fault)
+		for _, from := range [][]Mailbox{nil, {{Name: "Jane Doe"}}} {
+			if fault := covers(body, zones(body, from...)); fault != "" {
+				t.Error(fault)
+			}
 		}
 	})
 }

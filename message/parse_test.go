@@ -220,6 +220,7 @@ func TestHostileMailIsReadInLinearTime(t *testing.T) {
 		"html":             "Content-Type: text/html\r\n\r\n" + strings.Repeat("<blockquote>x", n/16),
 		"attributions":     "Subject: x\r\n\r\n" + strings.Repeat("On a wrote:\n", n/12),
 		"outlook blocks":   "Subject: x\r\n\r\n" + strings.Repeat("From: a\n", n/8),
+		"signatures":       "From: Kim Berg <kim@b.example>\r\n\r\n" + strings.Repeat("Regards\nKim\n\nKim Berg\n", n/22),
 		"parameters":       "Content-Type: text/plain" + strings.Repeat(`; a*1="x`, n/8) + "\r\n\r\nx",
 		"references":       "References: " + strings.Repeat("<a", n/2) + "\r\n\r\nx",
 		"uuencode":         "Subject: x\r\n\r\n" + strings.Repeat("begin 644 a\n", n/12),

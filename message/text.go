@@ -21,7 +21,7 @@ func (m *Message) Text() Text {
 			t = o
 		}
 	}
-	t.Zones = zones(t.Body)
+	t.Zones = zones(t.Body, m.From...)
 	if m.Automatic() {
 		for i := range t.Zones {
 			if t.Zones[i].Kind == zoneAuthor {

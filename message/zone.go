@@ -20,15 +20,18 @@ const (
 //
 // A line that is marked as a quote is one, and what is written between and
 // below such lines is the author's. Behind the marks of programs that quote
-// without marking lines, as Outlook does, all that follows is quoted.
-func zones(body string) []Zone {
-	z := zoner{body: body}
+// without marking lines, as Outlook does, all that follows is quoted. The names
+// of senders tell a signature that no mark stands above.
+func zones(body string, from ...Mailbox) []Zone {
+	z := zoner{body: body, names: nameWords(from)}
 	for at := 0; at < len(body); {
 		end := len(body)
 		if n := strings.IndexByte(body[at:], '\n'); n >= 0 {
 			end = at + n + 1
 		}
-		z.kind = z.kindOf(strings.TrimSpace(body[at:end]), end)
+		line := strings.TrimSpace(body[at:end])
+		z.kind = z.kindOf(line, end)
+		z.gap = line == ""
 		z.extend(at, end)
 		at = end
 	}
@@ -39,11 +42,13 @@ func zones(body string) []Zone {
 type zoner struct {
 	body      string
 	zones     []Zone
-	kind      string // of the line before
-	rest      string // kind of what follows, once a mark said so
-	paragraph string // kind up to the next empty line, once a mark said so
-	wrapped   int    // lines that belong to an attribution above them
-	words     int    // offset of the next line that is not empty, when it is ahead
+	kind      string     // of the line before
+	rest      string     // kind of what follows, once a mark said so
+	paragraph string     // kind up to the next empty line, once a mark said so
+	names     [][]string // of senders, see nameWords
+	gap       bool       // the line before is empty
+	wrapped   int        // lines that belong to an attribution or a signature above them, and are of its kind
+	words     int        // offset of the next line that is not empty, when it is ahead
 }
 
 func (z *zoner) extend(start, end int) {
@@ -61,7 +66,7 @@ func (z *zoner) kindOf(line string, next int) string {
 		return z.rest
 	case z.wrapped > 0:
 		z.wrapped--
-		return zoneQuote
+		return z.kind
 	case strings.HasPrefix(line, ">"):
 		z.rest, z.paragraph = "", "" // A reply below the quote is no signature.
 		return zoneQuote
@@ -123,6 +128,13 @@ func (z *zoner) marked(line string, next int) string {
 		z.rest = zoneSignature
 	case banner(lower):
 		z.paragraph = zoneAutomatic
+	case z.rest == "" && z.paragraph == "":
+		lines := z.signed(line, next)
+		if lines == 0 {
+			return ""
+		}
+		z.wrapped = lines - 1
+		return zoneSignature
 	default:
 		return ""
 	}

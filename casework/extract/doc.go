@@ -61,16 +61,6 @@ func Author(t message.Text) []Span {
 	return spans
 }
 
-// closings stand on the line above a signature, in lower case; true is for those
-// that stand as often alone at the start of a mail.
-var closings = map[string]bool{
-	"best regards": false, "kind regards": false, "kindest regards": false, "warm regards": false, "with regards": false, "with best regards": false, "with kind regards": false, "regards": false, "best wishes": false,
-	"sincerely": false, "yours sincerely": false, "sincerely yours": false, "yours faithfully": false, "yours truly": false, "thanks and regards": false, "thanks & regards": false, "br": false, "brgds": false, "rgds": false,
-	"mit freundlichen grüßen": false, "mit freundlichen gruessen": false, "mit freundlichem gruß": false, "mit besten grüßen": false, "freundliche grüße": false, "beste grüße": false, "viele grüße": false, "liebe grüße": false,
-	"schöne grüße": false, "herzliche grüße": false, "mfg": false, "vg": false, "lg": false, "gruß": false, "grüße": false,
-	"thanks": true, "thank you": true, "many thanks": true, "cheers": true, "best": true, "thanks a lot": true, "thanks in advance": true, "danke": true, "vielen dank": true,
-}
-
 // maxSigned is how many lines that are not empty a signature has, and
 // maxSignedLine how long each is, in bytes.
 const (
@@ -90,7 +80,7 @@ func closing(text string, within Span) int {
 		if len(line) > maxSignedLine {
 			return -1
 		}
-		if thanks, ok := closingWords(line); ok && lines > 0 && (!thanks || looksLikeName(below)) {
+		if thanks, ok := message.Closing(line); ok && lines > 0 && (!thanks || looksLikeName(below)) {
 			return start
 		}
 		if line != "" {
@@ -100,21 +90,6 @@ func closing(text string, within Span) int {
 		end = start - 1
 	}
 	return -1
-}
-
-// closingWords reports whether a line closes a mail, and whether it could be
-// plain thanks.
-func closingWords(line string) (thanks, ok bool) {
-	if line == "" || len(line) > 40 {
-		return false, false
-	}
-	thanks, ok = closings[strings.ToLower(strings.TrimRight(line, ",.!- "))]
-	return thanks, ok
-}
-
-func isClosing(line string) bool {
-	_, ok := closingWords(line)
-	return ok
 }
 
 // looksLikeName reports whether a line is a few words that begin as names do,

@@ -28,7 +28,7 @@ func Signatory(text string, zone Span, from message.Mailbox) (p Person, ok bool)
 	lines := 0
 	for line := range strings.SplitSeq(text[zone.Start:zone.End], "\n") {
 		line = strings.Trim(line, " \t*_|-,–")
-		if line == "" || isClosing(line) {
+		if _, closing := message.Closing(line); line == "" || closing {
 			continue
 		}
 		if lines++; lines > maxSigned+2 {
