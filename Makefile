@@ -9,7 +9,7 @@ TOOLS     = $(CURDIR)/.tools
 PACKAGES  = age chromium fonts-dejavu-core libgnutls-dane0 libidn12 libnet-ssleay-perl libnsl2 openssl postfix postfix-pcre strace swaks tesseract-ocr zstd
 ROOT      = $(if $(filter 0,$(shell id -u)),,sudo)
 
-.PHONY: test test-full unit scripts real race lint build tools fuzz bench
+.PHONY: test test-full unit scripts real race lint build tools fuzz bench gates
 
 test: lint unit scripts race real
 
@@ -69,6 +69,11 @@ $(TOOLS)/exim4:
 # An ACME server, for the test of certificates.
 $(TOOLS)/pebble:
 	GOBIN=$(TOOLS) go install github.com/letsencrypt/pebble/v2/cmd/pebble@$(PEBBLE)
+
+# How well mail is read, against what is true of mail that is made up: a table of
+# gates, what is wanted and what was got. It fails when one is missed.
+gates:
+	go test -count=1 -v -run '^TestGates$$' ./internal/casegen
 
 bench:
 	go test -run '^$$' -bench . ./...

@@ -66,6 +66,7 @@ var mayImport = map[string][]string{
 	"archive/tsa":           {"archive"},
 
 	"archive/archivetest/authority": {},
+	"internal/casegen":              {},
 	"internal/synth":                {},
 	"outbound":                      {},
 	"gateway":                       {"archive", "burst", "message", "message/auth"},
