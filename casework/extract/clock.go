@@ -99,7 +99,7 @@ func (d *dater) hour(i int) (minutes, next, half int, ok bool) {
 	minutes, next = t.n*60, i+1
 	m := d.at(i + 2)
 	if d.is(next, ":", ".") && d.at(next).glued && m.glued && m.shape == number && m.end-m.start == 2 && m.n < 60 {
-		if d.is(next, ":") || d.is(i+3, "uhr", "am", "pm") {
+		if d.is(next, ":") || d.is(i+3, "uhr", "am", "pm") || d.pointed(i) {
 			minutes, next = minutes+m.n, i+3
 		}
 	}
@@ -126,6 +126,13 @@ func (d *dater) hour(i int) (minutes, next, half int, ok bool) {
 		half = 0
 	}
 	return minutes, next, half, true
+}
+
+// pointed reports whether "9.30" is a time and no price: it stands behind "at"
+// and a day, and before nothing that is measured.
+func (d *dater) pointed(i int) bool {
+	day := d.at(i - 2).lex.class
+	return d.is(i-1, "at", "um") && (day == weekday || day == relative) && !d.is(i+3, "euro", "euros", "eur", "usd", "$", "€", "%", "percent", "prozent", "per", "pro", "each", "a", "je", "v", "bar", "mm", "m", "kg")
 }
 
 // place reads a time zone; without one it is that of the sender.

@@ -92,7 +92,7 @@ func (d *dater) block(tokens []token) {
 			continue
 		}
 		first := i
-		for first+1 < next && (r.rule != "range" && d.is(first, "vom", "from") || d.is(first, "on", "at", "am", "um", "the", "\n") && !d.is(first+1, "or")) {
+		for first+1 < next && (r.rule != "range" && r.direction != After && d.is(first, "vom", "from") || r.rule == "ago" && d.is(first, "in") || d.is(first, "on", "at", "am", "um", "the", "\n") && !d.is(first+1, "or")) {
 			first++
 		}
 		span := Span{tokens[first].start, tokens[next-1].end}
@@ -185,6 +185,9 @@ func (d *dater) phrase(i int) (r reading, next int, ok bool) {
 		if said {
 			r.direction = dir
 			r.score = min(1, r.score+.03)
+		} else if d.onward(i, next) {
+			r.direction = After
+			next++
 		}
 		d.turn(&r, i)
 		return r, next, true
@@ -193,6 +196,12 @@ func (d *dater) phrase(i int) (r reading, next int, ok bool) {
 		return d.moment(i, false)
 	}
 	return r, i, false
+}
+
+// onward reports whether a date from i to next begins something without an
+// end: "from 8 July on", "vom 8. Juli an".
+func (d *dater) onward(i, next int) bool {
+	return d.is(i, "from") && d.is(next, "on", "onward", "onwards") && !d.is(next+1, "the", "a", "an", "our", "your", "my") || d.is(i, "von", "vom") && d.is(next, "an")
 }
 
 // turn moves what has no date of its own to the side of now on which the word

@@ -368,6 +368,8 @@ func (d *dater) counted(i int, said bool) (r reading, next int, ok bool) {
 		return r, i, false
 	}
 	switch {
+	case ahead && d.is(k, "ago"):
+		return r, i, false // "It came in two weeks ago."
 	case within, ahead, ago:
 	case d.is(k, "ago"):
 		ago, k = true, k+1

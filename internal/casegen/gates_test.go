@@ -87,7 +87,7 @@ func TestGates(t *testing.T) {
 			found := w.proposals(id)
 			w.dates(t, id, found, &dates, &exact, &values)
 			w.promises(t, id, found, &promises, &spans)
-			w.requests(id, found, &requests)
+			w.requests(t, id, found, &requests)
 		}
 	}
 	g := gates{t: t}
@@ -231,7 +231,7 @@ func (w world) promises(t *testing.T, id string, found []extract.Proposal, all, 
 	}
 }
 
-func (w world) requests(id string, found []extract.Proposal, all *tally) {
+func (w world) requests(t *testing.T, id string, found []extract.Proposal, all *tally) {
 	var there []casegen.Request
 	for _, r := range w.Truth.Requests {
 		if r.Message == id {
@@ -245,9 +245,14 @@ func (w world) requests(id string, found []extract.Proposal, all *tally) {
 		i := slices.IndexFunc(there, func(r casegen.Request) bool { return f.Start < r.End && r.Start < f.End })
 		if count(all, i >= 0); i >= 0 {
 			there = slices.Delete(there, i, i+1)
+			continue
 		}
+		t.Logf("no request: %q", f.Quote)
 	}
 	all.missed += len(there)
+	for _, r := range there {
+		t.Logf("missed request: %q", r.Quote)
+	}
 }
 
 // zones compares lines that have words by whether the author wrote them.

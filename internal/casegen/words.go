@@ -157,7 +157,7 @@ var asides = []string{
 var private = []string{
 	"shall we have lunch at the harbour {ahead}? Joost knows a place.",
 	"I have sent the doctor's note to HR. It was the knee again.",
-	"can you swap the car with me {ahead}? The kids have a match.",
+	"<<can you swap the car with me {ahead}?>> The kids have a match.",
 	"about my pay: I would like to talk about it in person, not in writing.",
 	"the choir rehearses in the old school, room 4. Everybody brings a chair.",
 	"happy birthday! There is cake in the kitchen.",
@@ -175,7 +175,7 @@ var escalating = []struct {
 	{"again", "nobody has answered me. This is the second time I ask.", []string{"R1", "R3"}},
 	{"again", "This is unacceptable. If it is not solved I will escalate it to your management.", []string{"R5"}},
 	{"executive", "I am taking this over on our side. We are considering to cancel the contract.\n\n<<Please have your manager call me.>>", []string{"R4"}},
-	{"colleague", "can you take this one? It is with us, logistics and firmware by now.", []string{"R7"}},
+	{"colleague", "<<can you take this one?>> It is with us, logistics and firmware by now.", []string{"R7"}},
 	{"staff", "I am sorry for how this went. The root cause is a faulty capacitor, the report is attached.", nil},
 }
 
