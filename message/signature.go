@@ -62,8 +62,8 @@ func wordsOfName(s string) []string {
 
 // signed returns of how many lines the signature is that begins with a line,
 // where no mark stands above it; 0 when there is none. It is known by the
-// sender's name: below words that close a mail, or in full below an empty line
-// where nothing but contacts comes after it.
+// sender's name: below words that close a mail, in full below an empty line where
+// nothing but contacts comes after it, or the first name there as the last line.
 // What hides the author's words is worse than a signature that is missed, so
 // that a line which could be a sentence belongs to none.
 func (z *zoner) signed(line string, next int) int {
@@ -71,8 +71,10 @@ func (z *zoner) signed(line string, next int) int {
 		return 0
 	}
 	_, closes := Closing(line)
-	full := !closes && z.gap && z.kind == zoneAuthor && z.isSender(line)
-	if !closes && !full {
+	alone := !closes && z.gap && z.kind == zoneAuthor // A name may stand without closing words.
+	full := alone && z.isSender(line)
+	short := alone && !full && z.isPartOfSender(line)
+	if !closes && !full && !short {
 		return 0
 	}
 	const most = 2*maxSigned + 4
@@ -88,7 +90,7 @@ func (z *zoner) signed(line string, next int) int {
 		name++
 	}
 	n, whole := signatureLines(lines[name:], len(lines) < most)
-	if n < 0 || full && !whole {
+	if n < 0 || alone && !whole || short && slices.ContainsFunc(lines[:n], func(l string) bool { return l != "" }) {
 		return 0
 	}
 	return 1 + name + n
@@ -103,6 +105,12 @@ func (z *zoner) isSender(line string) bool {
 	return slices.ContainsFunc(z.names, func(name []string) bool {
 		return len(name) > 1 && len(words) == len(name) && !slices.ContainsFunc(name, func(w string) bool { return !slices.Contains(words, w) })
 	})
+}
+
+// isPartOfSender reports whether a line is one of the sender's names.
+func (z *zoner) isPartOfSender(line string) bool {
+	words := wordsOfName(line)
+	return len(words) == 1 && len(line) <= 40 && slices.ContainsFunc(z.names, func(name []string) bool { return slices.Contains(name, words[0]) })
 }
 
 // signs reports whether lines begin with a name of the sender, or with that of a

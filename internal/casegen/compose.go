@@ -23,6 +23,7 @@ type letter struct {
 	sent     time.Time
 	parent   *letter // That is answered.
 	forwards bool
+	hurried  bool     // Signed with the first name and no more.
 	fields   []string // More of the header.
 	files    []file
 	kind     string // Of a machine; "" for a person.
@@ -122,6 +123,8 @@ func (l *letter) signature() string {
 	p := l.from
 	closing := p.Closing
 	switch {
+	case l.hurried:
+		return p.first() + "\n\n"
 	case p.Program == "iphone" && closing != "":
 		return closing + "\n" + p.first() + "\n\nSent from my iPhone\n\n"
 	case p.Program == "iphone":

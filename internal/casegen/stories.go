@@ -69,6 +69,7 @@ func (g *generator) say(from *Person, to []*Person, parent *letter, subject, tem
 		sent = parent.sent.Add(20 * time.Minute)
 	}
 	l := &letter{id: g.messageID(from), from: from, to: to, parent: parent, subject: subject, sent: sent, queue: "support", folder: "Inbox"}
+	l.hurried = g.chance(12) && from.Program != "iphone"
 	l.words = g.fill(template, from, sent).greeted(g.greeting(from, to[0]))
 	if parent != nil {
 		prefix := "Re: "
