@@ -70,7 +70,7 @@ func TestWorldHasWhatItSays(t *testing.T) {
 		for _, k := range truth.Automatics {
 			kinds[k] = true
 		}
-		if len(truth.Commitments) < 80 || len(truth.Dates) < 120 || two < 3 || len(kinds) != 6 || len(truth.Twins) != 6 || len(truth.Needles) != 4 || len(truth.Escalations) != 5 || len(truth.Private) != 40 || len(w.Accounts) != 7 {
+		if len(truth.Commitments) < 100 || len(truth.Dates) < 200 || two < 5 || len(kinds) != 6 || len(truth.Twins) != 6 || len(truth.Needles) != 4 || len(truth.Escalations) != 5 || len(truth.Private) != 40 || len(w.Accounts) != 7 {
 			t.Errorf("%d commitments, %d dates (%d with two readings), kinds %v, %d twins, %d needles, %d escalations, %d private, %d accounts",
 				len(truth.Commitments), len(truth.Dates), two, kinds, len(truth.Twins), len(truth.Needles), len(truth.Escalations), len(truth.Private), len(w.Accounts))
 		}

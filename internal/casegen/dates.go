@@ -137,6 +137,8 @@ var phrases = []phrase{
 	{"en", "due", far(8, func(d time.Time) string { return "by " + d.Format("January 2") }, "by")},
 	{"en", "due", far(8, func(d time.Time) string { return "no later than " + d.Format("2 January 2006") }, "by")},
 	{"en", "due", nextDay(func(d time.Time) string { return "by next " + d.Weekday().String() }, "by")},
+	{"en", "due", nextDay(func(d time.Time) string { return "by next " + d.Weekday().String() }, "by")},
+	{"en", "due", nextDay(func(d time.Time) string { return "by next " + d.Weekday().String() }, "by")},
 	{"en", "due", fixed("next week", func(t time.Time) (Reading, bool) {
 		return Reading{monday(t).AddDate(0, 0, 7), monday(t).AddDate(0, 0, 14), "week", ""}, true
 	})},
@@ -146,6 +148,8 @@ var phrases = []phrase{
 	{"en", "ahead", onAhead(func(d time.Time) string { return "on " + d.Weekday().String() + " at 9.30" }, func(d time.Time) Reading { return aMinute(d, 9, 30, "") })},
 	{"en", "ahead", onAhead(func(d time.Time) string { return "on " + d.Weekday().String() + " at 3 pm" }, func(d time.Time) Reading { return aMinute(d, 15, 0, "") })},
 	{"en", "ahead", onAhead(func(d time.Time) string { return "on " + d.Weekday().String() + ", " + d.Format("2 January") }, func(d time.Time) Reading { return aDay(d, "") })},
+	{"en", "ahead", nextDay(func(d time.Time) string { return "next " + d.Weekday().String() }, "")},
+	{"en", "ahead", nextDay(func(d time.Time) string { return "next " + d.Weekday().String() }, "")},
 	{"en", "ahead", nextDay(func(d time.Time) string { return "next " + d.Weekday().String() }, "")},
 	{"en", "ahead", far(8, func(d time.Time) string { return "on " + d.Format("2 January") }, "")},
 	{"en", "ahead", far(8, func(d time.Time) string { return "on " + d.Format("January 2, 2006") }, "")},

@@ -35,7 +35,7 @@ func (g *generator) write() {
 	for i := range 40 {
 		g.privately(at(i, 40))
 	}
-	machines := o.Messages / 20
+	machines := o.Messages / 24
 	for i := range machines {
 		g.machine(i, at(i, machines))
 	}
@@ -141,11 +141,11 @@ func (g *generator) story(at time.Time) {
 		"en": {"Problem at the plant", "Question", "Delivery", "Certificate", "Readings", "Portal", "Order"},
 		"de": {"Störung", "Rückfrage", "Lieferung", "Zertifikat"},
 	}[language]), 1000+g.stories)
-	t := g.began(g.say(c, []*Person{support}, nil, subject, pick(g, openings[language])+g.extra(language, 40), at), c.Account)
+	t := g.began(g.say(c, []*Person{support}, nil, subject, pick(g, openings[language])+g.extra(language, 50), at), c.Account)
 	if g.chance(40) {
 		g.receipt(t)
 	}
-	answer := t.add(g.say(s, []*Person{c}, t.last, "", pick(g, answers[language])+g.extra(language, 60), t.last.sent.Add(g.hours(2, 8))))
+	answer := t.add(g.say(s, []*Person{c}, t.last, "", pick(g, answers[language])+g.extra(language, 90), t.last.sent.Add(g.hours(2, 8))))
 	if g.chance(20) && language == "en" {
 		colleague := g.who(pick(g, []string{"ines", "joost", "marta"}))
 		if colleague != s {
