@@ -117,14 +117,19 @@ func (w world) proposals(id string) []extract.Proposal {
 	return extract.All(w.text[id], m.From, extract.Reference{Sent: m.Date})
 }
 
-// dates compares by overlap, then by what the date means.
-func (w world) dates(t *testing.T, id string, found []extract.Proposal, spans, exact, values *tally) {
-	var there []casegen.Date
-	for _, d := range w.Truth.Dates {
-		if d.Message == id {
-			there = append(there, d)
+// those are the ones of which something is so.
+func those[T any](all []T, is func(T) bool) (some []T) {
+	for _, one := range all {
+		if is(one) {
+			some = append(some, one)
 		}
 	}
+	return some
+}
+
+// dates compares by overlap, then by what the date means.
+func (w world) dates(t *testing.T, id string, found []extract.Proposal, spans, exact, values *tally) {
+	there := those(w.Truth.Dates, func(d casegen.Date) bool { return d.Message == id })
 	for _, f := range found {
 		if f.Kind != extract.DateKind {
 			continue
@@ -201,12 +206,7 @@ func around(body string, at int) string {
 // promises compares sentences. A span is exact when it is the sentence, with or
 // without the mark that ends it, and the quote is its bytes.
 func (w world) promises(t *testing.T, id string, found []extract.Proposal, all, exact *tally) {
-	var there []*casegen.Commitment
-	for _, c := range w.Truth.Commitments {
-		if c.Message == id {
-			there = append(there, c)
-		}
-	}
+	there := those(w.Truth.Commitments, func(c *casegen.Commitment) bool { return c.Message == id })
 	for _, f := range found {
 		if f.Kind != extract.PromiseKind {
 			continue
@@ -233,12 +233,7 @@ func (w world) promises(t *testing.T, id string, found []extract.Proposal, all, 
 }
 
 func (w world) requests(t *testing.T, id string, found []extract.Proposal, all *tally) {
-	var there []casegen.Request
-	for _, r := range w.Truth.Requests {
-		if r.Message == id {
-			there = append(there, r)
-		}
-	}
+	there := those(w.Truth.Requests, func(r casegen.Request) bool { return r.Message == id })
 	for _, f := range found {
 		if f.Kind != extract.RequestKind {
 			continue
