@@ -233,7 +233,12 @@ func (m *Message) senderName() string {
 // takesNoAnswers reports whether the sender's address says so, and no other is
 // named for answers.
 func (m *Message) takesNoAnswers() bool {
-	local := strings.NewReplacer("-", "", "_", "", ".", "").Replace(m.senderName())
+	local := strings.Map(func(r rune) rune {
+		if r == '-' || r == '_' || r == '.' {
+			return -1
+		}
+		return r
+	}, m.senderName())
 	if !noReplyStarts.begin(local) {
 		return false
 	}

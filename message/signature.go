@@ -71,7 +71,7 @@ func (z *zoner) signed(line string, next int) int {
 		return 0
 	}
 	_, closes := Closing(line)
-	alone := !closes && z.gap && z.kind == zoneAuthor // A name may stand without closing words.
+	alone := !closes && z.gap && z.kind == zoneAuthor && z.beginsAsName(line) // A name may stand without closing words.
 	full := alone && z.isSender(line)
 	short := alone && !full && z.isPartOfSender(line)
 	if !closes && !full && !short {
@@ -96,11 +96,18 @@ func (z *zoner) signed(line string, next int) int {
 	return 1 + name + n
 }
 
+// beginsAsName reports whether a line begins with a letter that a name of the
+// sender begins with: most lines do not, and are not looked at closer.
+func (z *zoner) beginsAsName(line string) bool {
+	first, _ := utf8.DecodeRuneInString(line)
+	first = unicode.ToLower(first)
+	return len(line) <= 60 && slices.ContainsFunc(z.names, func(name []string) bool {
+		return slices.ContainsFunc(name, func(w string) bool { r, _ := utf8.DecodeRuneInString(w); return r == first })
+	})
+}
+
 // isSender reports whether a line is the whole name of the sender and no more.
 func (z *zoner) isSender(line string) bool {
-	if len(line) > 60 {
-		return false
-	}
 	words := wordsOfName(line)
 	return slices.ContainsFunc(z.names, func(name []string) bool {
 		return len(name) > 1 && len(words) == len(name) && !slices.ContainsFunc(name, func(w string) bool { return !slices.Contains(words, w) })
@@ -110,7 +117,7 @@ func (z *zoner) isSender(line string) bool {
 // isPartOfSender reports whether a line is one of the sender's names.
 func (z *zoner) isPartOfSender(line string) bool {
 	words := wordsOfName(line)
-	return len(words) == 1 && len(line) <= 40 && slices.ContainsFunc(z.names, func(name []string) bool { return slices.Contains(name, words[0]) })
+	return len(words) == 1 && slices.ContainsFunc(z.names, func(name []string) bool { return slices.Contains(name, words[0]) })
 }
 
 // signs reports whether lines begin with a name of the sender, or with that of a
