@@ -85,10 +85,11 @@ const (
 // Traits are what a message says about the mood of its author, from what the author wrote himself.
 type Traits struct {
 	Alarms    []Wording
-	Tone      float64 // From -1 to 1.
-	Title     string  // Of who signed.
-	Executive bool    // The title is of somebody who decides.
-	Part      int     // Whose text Alarms are in.
+	Tone      float64  // From -1 to 1.
+	Title     string   // Of who signed.
+	Executive bool     // The title is of somebody who decides.
+	Part      int      // Whose text Alarms are in.
+	Bounced   []string // Addresses that are none, as a server says (RFC 3463, 5.1).
 }
 
 // Wording is a phrase that tells of trouble, and where it stands.
@@ -460,6 +461,11 @@ func (r *risking) words() {
 	for i := range r.Mail {
 		m := &r.Mail[i]
 		t := r.Traits[m.SHA256]
+		for _, address := range t.Bounced {
+			if !r.Us.Has(address) {
+				r.add(RiskContactLost, m.When(), m.When(), address, "Mail to a contact comes back", letter(m))
+			}
+		}
 		if m.Direction != Inbound {
 			continue
 		}

@@ -243,6 +243,9 @@ func TestESC11_ContactLost(t *testing.T) {
 	w := newWorry().says(0, Inbound, Traits{Alarms: []Wording{{Kind: "left", Weight: 2, Quote: "no longer with the company"}}}, automatic)
 	w.Now = start.Add(time.Hour)
 	expect(t, "an automatic reply", w.rules(), []string{"contact-lost 2"})
+	w = newWorry().says(0, Internal, Traits{Bounced: []string{"jane@acme.example", "kim@contoso.example"}}, automatic)
+	w.Now = start.Add(time.Hour)
+	expect(t, "a bounce of a customer's address, and of ours", w.rules(), []string{"contact-lost 2"})
 }
 
 // Who disagrees with a signal takes its points away, until something new happens; a level that somebody set ends by itself.

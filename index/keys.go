@@ -98,7 +98,7 @@ const formatVersion = "7"
 
 // readableFormats are earlier ones that can answer, and be followed, while the index is built
 // anew: what was added since is missing there and does no harm. Any other is deleted.
-var readableFormats = []string{}
+var readableFormats = []string{"6"}
 
 // field says which part of a document a term is of. Letters never change meaning.
 type field byte

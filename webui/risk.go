@@ -3,6 +3,7 @@ package webui
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"time"
 
@@ -50,6 +51,14 @@ func traitsOf(m *message.Message) casework.Traits {
 	t := casework.Traits{Tone: extract.Tone(text.Body, within), Part: text.Part}
 	for _, a := range extract.Alarms(text.Body, within) {
 		t.Alarms = append(t.Alarms, casework.Wording{Kind: string(a.Value.Kind), Weight: a.Value.Weight, Quote: a.Quote, Start: a.Start, End: a.End})
+	}
+	if start, end := message.Left(text.Body); start >= 0 && m.AutomaticKind() == message.AbsenceKind {
+		t.Alarms = append(t.Alarms, casework.Wording{Kind: "left", Weight: 2, Quote: text.Body[start:end], Start: start, End: end})
+	}
+	for _, d := range m.Bounced() {
+		if strings.HasPrefix(d.Status, "5.1.") {
+			t.Bounced = append(t.Bounced, d.Address)
+		}
 	}
 	if len(m.From) == 0 {
 		return t

@@ -3,6 +3,7 @@ package webui
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -158,6 +159,33 @@ func TestESC13_SignalsAreJudgedOnTheirPage(t *testing.T) {
 	f.do(casework.ChangeCase{Case: number, Status: new(casework.Resolved)})
 	if got := tell[escalationsOut](p, http.StatusOK, "GET", "/escalations", nil).Escalations; len(got) != 1 || got[0].State != "resolved" {
 		t.Errorf("%+v", got)
+	}
+}
+
+// A server that says that there is no such address, and the absence note of somebody who left, lose the contact.
+func TestESC11_ContactLostByBounceAndByNote(t *testing.T) {
+	f := newFixture(t)
+	f.users()
+	f.do(casework.SetCompany{Own: []string{"northwind.example"}})
+	first := f.complaint("jane", 0, "A question about ports.")
+	number := f.open("Ports", first)
+	look := func() (all []string) {
+		for _, s := range tell[riskOut](f.program(casework.Observer), http.StatusOK, "GET", fmt.Sprintf("/cases/%d/risk", number), nil).Risk.Signals {
+			all = append(all, s.Text+" "+s.Quote)
+		}
+		return all
+	}
+	if got := look(); len(got) != 0 {
+		t.Fatalf("%q", got)
+	}
+	f.mail("From: MAILER-DAEMON@northwind.example\nTo: support@northwind.example\nSubject: Undelivered Mail Returned to Sender\nDate: Tue, 3 Nov 2026 10:00:00 +0000\nMessage-ID: <b1@northwind.example>\nIn-Reply-To: <jane-0@acme.example>\nAuto-Submitted: auto-replied\n" +
+		"Content-Type: multipart/report; report-type=delivery-status; boundary=b\n\n--b\nContent-Type: text/plain\n\nIt could not be delivered.\n--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; mx.northwind.example\n\nFinal-Recipient: rfc822; jane@acme.example\nAction: failed\nStatus: 5.1.1\n\n--b--\n")
+	if got := look(); len(got) != 1 || got[0] != "Mail to a contact comes back jane@acme.example" {
+		t.Errorf("after a bounce: %q", got)
+	}
+	f.mail("From: jane@acme.example\nTo: support@northwind.example\nSubject: Automatic reply: About jane\nDate: Tue, 3 Nov 2026 11:00:00 +0000\nMessage-ID: <a1@acme.example>\nIn-Reply-To: <jane-0@acme.example>\nAuto-Submitted: auto-replied\n\nJane Doe is no longer with the company. Write to sales@acme.example.\n")
+	if got := look(); len(got) != 2 || !slices.Contains(got, "A contact is gone no longer with the company") {
+		t.Errorf("after a note: %q", got)
 	}
 }
 
