@@ -34,7 +34,8 @@ func (r Reader) look(ctx context.Context, ask func(*finder, *state) error) error
 		return err
 	}
 	defer release()
-	f := &finder{ctx: ctx, snap: snap, v: &s.view}
+	f := &finder{ctx: ctx, snap: snap, v: &s.view, lender: &lender{pool: &r.x.spare}}
+	defer f.lender.end()
 	if err = f.limit(r.w); err == nil {
 		err = ask(f, s)
 	}

@@ -46,6 +46,7 @@ func (f *finder) mailOf(all []CaseMail) (docSet, error) {
 			}
 		}
 		s.or(own)
+		f.drop(own)
 		for _, at := range m.Cited {
 			doc, known, err := f.known(at)
 			if err != nil {

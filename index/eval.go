@@ -78,11 +78,10 @@ type finder struct {
 	snap pebble.Reader
 	v    *view
 
-	within docSet // What may be told of; nil for all.
-	limits Within // Why.
+	within docSet  // What may be told of; nil for all.
+	limits Within  // Why.
+	lender *lender // Of sets; nil when each is made.
 }
-
-func (f *finder) none() docSet { return make(docSet, (f.v.n+63)/64) }
 
 // all are the documents that can be found.
 func (f *finder) all() docSet {
@@ -90,8 +89,14 @@ func (f *finder) all() docSet {
 	for i := range s {
 		s[i] = math.MaxUint64
 	}
+	f.trim(s)
+	return s
+}
+
+// trim leaves out what cannot be found.
+func (f *finder) trim(s docSet) {
 	if n := f.v.n % 64; n > 0 {
-		s[len(s)-1] = 1<<n - 1
+		s[len(s)-1] &= 1<<n - 1 // Records applied since the view was made are in the snapshot too.
 	}
 	for it := f.v.hidden.Iterator(); it.HasNext(); {
 		doc := it.Next()
@@ -103,7 +108,6 @@ func (f *finder) all() docSet {
 	if f.within != nil {
 		s.and(f.within)
 	}
-	return s
 }
 
 // find returns the documents for which a query holds.
@@ -112,7 +116,7 @@ func (f *finder) find(n Node) (docSet, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.and(f.all()) // Records applied since the view was made are in the snapshot too.
+	f.trim(s)
 	return s, nil
 }
 
@@ -136,6 +140,7 @@ func (f *finder) eval(n Node, within docSet) (docSet, error) {
 		}
 		all := f.all()
 		all.andNot(s)
+		f.drop(s)
 		return all, nil
 	case *Text:
 		return f.evalText(n, within)
@@ -230,6 +235,7 @@ func (f *finder) evalAnd(n *And, within docSet) (docSet, error) {
 		} else {
 			s.and(k)
 		}
+		f.drop(k)
 	}
 	return s, nil
 }
@@ -242,6 +248,7 @@ func (f *finder) evalOr(n *Or, within docSet) (docSet, error) {
 			return nil, err
 		}
 		s.or(k)
+		f.drop(k)
 	}
 	return s, nil
 }
@@ -249,11 +256,18 @@ func (f *finder) evalOr(n *Or, within docSet) (docSet, error) {
 func (f *finder) evalText(n *Text, within docSet) (docSet, error) {
 	out := f.none()
 	for _, fd := range n.Fields {
+		if len(n.Slots) == 1 {
+			if err := f.addSlot(out, fd, n.Slots[0], within); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		s, err := f.phrase(fd, n.Slots, within)
 		if err != nil {
 			return nil, err
 		}
 		out.or(s)
+		f.drop(s)
 	}
 	return out, nil
 }
@@ -261,10 +275,15 @@ func (f *finder) evalText(n *Text, within docSet) (docSet, error) {
 // slot returns the documents that have a term, or any that begins with it.
 func (f *finder) slot(fd field, s Slot, within docSet) (docSet, error) {
 	out := f.none()
-	err := f.chunks(famPostings, fd, s, within, func(chunk int, value []byte) error {
+	err := f.addSlot(out, fd, s, within)
+	return out, err
+}
+
+// addSlot adds them to out.
+func (f *finder) addSlot(out docSet, fd field, s Slot, within docSet) error {
+	return f.chunks(famPostings, fd, s, within, func(chunk int, value []byte) error {
 		return addPostings(out.chunk(chunk), value)
 	})
-	return out, err
 }
 
 // chunks calls do with the chunks of a term, or of all terms that begin with it, in which within has documents.

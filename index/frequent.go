@@ -45,6 +45,7 @@ func (f *finder) pairs(slots []Slot, s docSet) (_ docSet, all bool, err error) {
 			return nil, false, err
 		}
 		s.and(k)
+		f.drop(k)
 		all = len(slots) == 2
 	}
 	return s, all, nil

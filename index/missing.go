@@ -27,6 +27,7 @@ func (f *finder) missing(c conversation, docs []docID) (lost []casework.Lost, er
 		keeps = newDivision(all).keeps
 	}
 	shown, known := f.none(), map[string]bool{}
+	defer f.drop(shown)
 	for _, doc := range docs {
 		shown.add(doc)
 	}

@@ -38,6 +38,7 @@ type Index struct {
 	urgent    func(time.Time) bool // Of Config.Urgent.
 	cache     *pebble.Cache
 	cutters   sync.Pool       // of *wordCutter
+	spare     spare           // What questions need and others left.
 	asked     chan struct{}   // Someone waits for a stream that was not there yet.
 	queued    chan struct{}   // A record is to be read once more.
 	wanted    chan struct{}   // A database is to be built beside the present one.

@@ -38,6 +38,9 @@ func (f *finder) together(fd field, slots []Slot, within docSet) (docSet, error)
 		if s != nil {
 			k.and(s)
 		}
+		if i > 0 {
+			f.drop(s)
+		}
 		if s = k; i+1 < len(slots) && s.empty() {
 			break
 		}

@@ -96,11 +96,9 @@ func (f *finder) throughOpen(name Slot) (docSet, error) {
 func (f *finder) throughAny(queues []string) (docSet, error) {
 	all := f.none()
 	for _, q := range queues {
-		s, err := f.slot(fieldQueue, Slot{exactTerm(q), false}, nil)
-		if err != nil {
+		if err := f.addSlot(all, fieldQueue, Slot{exactTerm(q), false}, nil); err != nil {
 			return nil, err
 		}
-		all.or(s)
 	}
 	return all, nil
 }
