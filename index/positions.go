@@ -180,8 +180,16 @@ func (r *posReader) next() (e posEntry, ok bool) {
 // uvarints finds the end of n numbers in b from an offset on; false when there are fewer.
 func uvarints(b []byte, at, n int) (end int, ok bool) {
 	const high = 0x8080808080808080
-	for ; n >= 8 && at+8 <= len(b); at += 8 { // Each byte without its high bit ends one.
-		n -= bits.OnesCount64(^binary.LittleEndian.Uint64(b[at:]) & high)
+	for ; n > 0 && at+8 <= len(b); at += 8 { // Each byte without its high bit ends one.
+		ends := ^binary.LittleEndian.Uint64(b[at:]) & high
+		if here := bits.OnesCount64(ends); here < n {
+			n -= here
+			continue
+		}
+		for ; n > 1; n-- {
+			ends &= ends - 1
+		}
+		return at + bits.TrailingZeros64(ends)/8 + 1, true
 	}
 	for ; n > 0; at++ {
 		if at >= len(b) {
@@ -192,6 +200,42 @@ func uvarints(b []byte, at, n int) (end int, ok bool) {
 		}
 	}
 	return at, true
+}
+
+// addCounts adds to the sum of each document that there is how often the term stands in it, each time worth w.
+func (r *posReader) addCounts(sums *[chunkDocs]float32, w float32) {
+	b, low := r.entries, 0
+	for i := 0; i < len(b) && r.err == nil; {
+		head, count, ok := uint64(b[i]), uint64(1), true
+		if i++; head >= 0x80 {
+			head, i = uvarintAt(b, i-1)
+		}
+		low += int(head >> 1)
+		if head&1 != 0 && i < len(b) {
+			count = uint64(b[i])
+			if i++; count >= 0x80 {
+				count, i = uvarintAt(b, i-1)
+			}
+		}
+		if i > len(b) || head > 2*chunkDocs || low >= chunkDocs || count > uint64(len(b)) {
+			r.err = errCorrupt
+			return
+		}
+		if i, ok = uvarints(b, i, int(count)); !ok {
+			r.err = errCorrupt
+			return
+		}
+		sums[low] += w * float32(count)
+	}
+}
+
+// uvarintAt reads a number of several bytes, and returns where the next begins: behind b when it is damaged.
+func uvarintAt(b []byte, at int) (n uint64, next int) {
+	n, size := binary.Uvarint(b[at:])
+	if size <= 0 {
+		return 0, len(b) + 1
+	}
+	return n, at + size
 }
 
 // skip passes over entries of documents before low, not over all of them.

@@ -1,6 +1,9 @@
 package index
 
-import "math"
+import (
+	"context"
+	"math"
+)
 
 // Relevance is BM25F (Robertson, Zaragoza, Taylor: Simple BM25 extension to multiple weighted fields, 2004): a word weighs more the rarer it is, more in a subject
 // than in a body, and each further time it stands there less. It depends on nothing
@@ -21,50 +24,116 @@ func weight(f field) float32 {
 	return 1
 }
 
-// scores rates the hits of a query; the slice is by document.
-func (f *finder) scores(n Node, hits docSet) ([]float32, error) {
-	scores := make([]float32, f.v.n)
-	all := f.all()
-	count := all.count()
-	err := leaves(n, func(t *Text) error {
-		for _, slot := range t.Slots {
-			if err := f.score(scores, t.Fields, slot, hits, all, count); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	return scores, err
+// ranker reckons scores a chunk at a time, so that what it adds up stays in the caches of the processor.
+type ranker struct {
+	frequency, scores [chunkDocs]float32
 }
 
-func (f *finder) score(scores []float32, fields []field, slot Slot, hits, all docSet, count int) error {
-	having, err := f.evalText(&Text{Fields: fields, Slots: []Slot{slot}}, nil)
+// rankedSlot is a word to be weighed.
+type rankedSlot struct {
+	Slot
+	fields []field
+	idf    float32
+	whole  []float32 // Of a prefix: its frequency by document, of all chunks.
+}
+
+// rank calls take with the hits of a query and their scores, in order of documents.
+func (f *finder) rank(n Node, hits docSet, take func(ranked)) error {
+	slots, err := f.rankedSlots(n, hits)
 	if err != nil {
 		return err
 	}
-	having.and(all) // The words of the dead stay for a while.
-	found := having.count()
-	frequency := make([]float32, f.v.n)
-	for _, fd := range fields {
-		w := weight(fd)
-		err := f.chunks(famPositions, fd, slot, hits, func(chunk int, value []byte) error {
-			r, part, base := readPositions(value), hits.chunk(chunk), docID(chunk)<<chunkBits
-			for e, ok := r.next(); ok; e, ok = r.next() {
-				if low := docID(e.low); int(low/64) < len(part) && part.has(low) {
-					frequency[base|low] += w * float32(e.count())
+	r := f.lender.ranker()
+	defer f.lender.pool.rankers.Put(r)
+	for chunk := range f.v.chunks() {
+		part := hits.chunk(chunk)
+		if part.empty() {
+			continue
+		}
+		if err := f.ctx.Err(); err != nil {
+			return context.Cause(f.ctx)
+		}
+		clear(r.scores[:])
+		for i := range slots {
+			if err := f.score(r, &slots[i], chunk, part); err != nil {
+				return err
+			}
+		}
+		base := docID(chunk) << chunkBits
+		part.each(func(low docID) { take(ranked{base | low, r.scores[low]}) })
+	}
+	return nil
+}
+
+// rankedSlots lists the words of a query with how rare they are.
+func (f *finder) rankedSlots(n Node, hits docSet) (slots []rankedSlot, err error) {
+	all := f.all()
+	count := all.count()
+	err = leaves(n, func(t *Text) error {
+		for _, slot := range t.Slots {
+			having, err := f.evalText(&Text{Fields: t.Fields, Slots: []Slot{slot}}, nil)
+			if err != nil {
+				return err
+			}
+			having.and(all) // The words of the dead stay for a while.
+			found := having.count()
+			f.drop(having)
+			s := rankedSlot{Slot: slot, fields: t.Fields, idf: float32(math.Log(1 + (float64(count)-float64(found)+0.5)/(float64(found)+0.5)))}
+			if slot.Prefix {
+				if s.whole, err = f.frequencies(t.Fields, slot, hits); err != nil {
+					return err
 				}
 			}
+			slots = append(slots, s)
+		}
+		return nil
+	})
+	return slots, err
+}
+
+// frequencies adds up how often the words stand in each document that begin as a slot says.
+func (f *finder) frequencies(fields []field, slot Slot, hits docSet) ([]float32, error) {
+	all := make([]float32, f.v.chunks()*chunkDocs)
+	for _, fd := range fields {
+		err := f.chunks(famPositions, fd, slot, hits, func(chunk int, value []byte) error {
+			if chunk >= f.v.chunks() {
+				return nil // Of records applied since.
+			}
+			r := readPositions(value)
+			r.addCounts((*[chunkDocs]float32)(all[chunk*chunkDocs:]), weight(fd))
 			return r.err
 		})
 		if err != nil {
-			return err
+			return nil, err
 		}
 	}
-	idf := float32(math.Log(1 + (float64(count)-float64(found)+0.5)/(float64(found)+0.5)))
-	hits.each(func(doc docID) {
-		if tf := frequency[doc]; tf > 0 {
-			norm := 1 - bm25B + bm25B*float32(f.v.length[doc])/meanLength
-			scores[doc] += idf * tf * (bm25K1 + 1) / (tf + bm25K1*norm)
+	return all, nil
+}
+
+// score adds to the scores of a chunk what a word is worth.
+func (f *finder) score(r *ranker, s *rankedSlot, chunk int, part docSet) error {
+	frequency := &r.frequency
+	if s.Prefix {
+		frequency = (*[chunkDocs]float32)(s.whole[chunk*chunkDocs:])
+	} else {
+		clear(frequency[:])
+		for _, fd := range s.fields {
+			err := f.chunk(famPositions, fd, s.Text, chunk, func(_ int, value []byte) error {
+				r := readPositions(value)
+				r.addCounts(frequency, weight(fd))
+				return r.err
+			})
+			if err != nil {
+				return err
+			}
+		}
+	}
+	base := docID(chunk) << chunkBits
+	length := f.v.length[base:]
+	part.each(func(low docID) {
+		if tf := frequency[low]; tf > 0 {
+			norm := 1 - bm25B + bm25B*float32(length[low])/meanLength
+			r.scores[low] += s.idf * tf * (bm25K1 + 1) / (tf + bm25K1*norm)
 		}
 	})
 	return nil

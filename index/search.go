@@ -68,18 +68,23 @@ func (x *Index) answer(f *finder, q Node, r Request, c *cursor, out *Results) er
 	case Oldest:
 		p.oldest = true
 	case Relevance:
-		if err := p.rank(f, q, hits, c); err != nil {
-			return err
-		}
+		p.ranks = true
 	}
-	docs, more := p.page(hits)
+	page, more, err := p.page(f, q, hits)
+	if err != nil {
+		return err
+	}
+	docs := make([]docID, len(page))
+	for i, r := range page {
+		docs[i] = r.doc
+	}
 	cutter := x.cutters.Get().(*wordCutter)
 	defer x.cutters.Put(cutter)
 	if out.Items, err = f.summaries(docs, newHighlighter(cutter, q)); err != nil {
 		return err
 	}
 	if more {
-		out.Next = p.cursorOf(docs[len(docs)-1]).text(r.Sort)
+		out.Next = p.cursorOf(page[len(page)-1]).text(r.Sort)
 	}
 	if c == nil {
 		days := f.v.daily(hits, r.Now.Location())
@@ -173,59 +178,40 @@ type pager struct {
 	limit  int
 	after  *cursor
 	oldest bool
-	scores []float32 // by document; nil when sorted by date
-	n      docID     // documents the scores were reckoned with
+	ranks  bool  // By score, and those of the same by date.
+	n      docID // Documents that scores are reckoned with.
 }
 
-// rank reckons scores, with the documents that there were at the first page.
-func (p *pager) rank(f *finder, q Node, hits docSet, c *cursor) (err error) {
-	p.n = f.v.n
-	if c != nil && c.n < p.n {
-		p.n = c.n
-		older := *f.v
-		older.n = c.n
-		g := *f
-		g.v = &older
-		for doc := p.n; doc < f.v.n; doc++ {
-			hits[doc/64] &^= 1 << (doc % 64)
-		}
-		p.scores, err = g.scores(q, hits)
-		return err
-	}
-	p.scores, err = f.scores(q, hits)
-	return err
+// ranked is a document and its score; 0 where scores do not count.
+type ranked struct {
+	doc   docID
+	score float32
 }
 
-func (p *pager) cursorOf(doc docID) cursor {
-	c := cursor{key: p.v.key(doc), n: p.n}
-	if p.scores != nil {
-		c.score = p.scores[doc]
-	}
-	return c
-}
+func (p *pager) cursorOf(r ranked) cursor { return cursor{key: p.v.key(r.doc), score: r.score, n: p.n} }
 
 // compare orders documents as they are shown.
-func (p *pager) compare(a, b docID) int {
-	if p.scores != nil && p.scores[a] != p.scores[b] {
-		return cmp.Compare(p.scores[b], p.scores[a])
+func (p *pager) compare(a, b ranked) int {
+	if a.score != b.score {
+		return cmp.Compare(b.score, a.score)
 	}
 	if p.oldest {
-		return p.v.compare(a, b)
+		return p.v.compare(a.doc, b.doc)
 	}
-	return p.v.compare(b, a)
+	return p.v.compare(b.doc, a.doc)
 }
 
-// passed reports whether the page before showed doc or one behind it.
-func (p *pager) passed(doc docID) bool {
+// passed reports whether the page before showed a document or one behind it.
+func (p *pager) passed(r ranked) bool {
 	if p.after == nil {
 		return false
 	}
-	if p.scores != nil && p.scores[doc] != p.after.score {
-		return p.scores[doc] > p.after.score
+	if p.ranks && r.score != p.after.score {
+		return r.score > p.after.score
 	}
-	c := p.v.date[doc] - p.after.key.date
+	c := p.v.date[r.doc] - p.after.key.date
 	if c == 0 {
-		c = int64(compareAddress(p.v.address(doc), p.after.key.at))
+		c = int64(compareAddress(p.v.address(r.doc), p.after.key.at))
 	}
 	if p.oldest {
 		return c <= 0
@@ -235,27 +221,30 @@ func (p *pager) passed(doc docID) bool {
 
 // page returns the next documents, and whether there are more. When hits are dense it walks
 // the documents in order until the page is full; when they are few it looks at each.
-func (p *pager) page(hits docSet) (docs []docID, more bool) {
+func (p *pager) page(f *finder, q Node, hits docSet) (page []ranked, more bool, err error) {
 	n, found := float64(p.v.n), float64(hits.count())
-	if p.scores != nil || found*found < n*float64(p.limit) {
-		docs = p.pick(hits)
-	} else {
-		docs = p.walk(hits)
+	switch {
+	case p.ranks:
+		page, err = p.best(f, q, hits)
+	case found*found < n*float64(p.limit):
+		page = p.pick(hits)
+	default:
+		page = p.walk(hits)
 	}
-	if len(docs) > p.limit {
-		return docs[:p.limit], true
+	if err == nil && len(page) > p.limit {
+		return page[:p.limit], true, nil
 	}
-	return docs, false
+	return page, false, err
 }
 
 // walk goes through the documents in order of date.
-func (p *pager) walk(hits docSet) (docs []docID) {
+func (p *pager) walk(hits docSet) (page []ranked) {
 	order := p.v.order
 	take := func(doc docID) bool {
-		if hits.has(doc) && !p.passed(doc) {
-			docs = append(docs, doc)
+		if hits.has(doc) && !p.passed(ranked{doc: doc}) {
+			page = append(page, ranked{doc: doc})
 		}
-		return len(docs) <= p.limit
+		return len(page) <= p.limit
 	}
 	if p.oldest {
 		b, i := 0, 0
@@ -265,11 +254,11 @@ func (p *pager) walk(hits docSet) (docs []docID) {
 		for ; b < len(order); b, i = b+1, 0 {
 			for _, doc := range order[b][i:] {
 				if !take(doc) {
-					return docs
+					return page
 				}
 			}
 		}
-		return docs
+		return page
 	}
 	b, i := len(order), 0
 	if p.after != nil {
@@ -278,42 +267,68 @@ func (p *pager) walk(hits docSet) (docs []docID) {
 	for {
 		for i--; i >= 0; i-- {
 			if !take(order[b][i]) {
-				return docs
+				return page
 			}
 		}
 		if b--; b < 0 {
-			return docs
+			return page
 		}
 		i = len(order[b])
 	}
 }
 
-// pick keeps the first hits in a heap whose top is the last of them.
-func (p *pager) pick(hits docSet) []docID {
-	h := &docHeap{p: p}
-	hits.each(func(doc docID) {
-		switch {
-		case p.passed(doc):
-		case len(h.docs) <= p.limit:
-			heap.Push(h, doc)
-		case p.compare(doc, h.docs[0]) < 0:
-			h.docs[0] = doc
-			heap.Fix(h, 0)
+// best reckons scores with the documents that there were at the first page.
+func (p *pager) best(f *finder, q Node, hits docSet) ([]ranked, error) {
+	if p.n = f.v.n; p.after != nil && p.after.n < p.n {
+		p.n = p.after.n
+		older, g := *f.v, *f
+		older.n, g.v = p.n, &older
+		for doc := p.n; doc < f.v.n; doc++ {
+			hits[doc/64] &^= 1 << (doc % 64)
 		}
-	})
-	slices.SortFunc(h.docs, p.compare)
-	return h.docs
+		f = &g
+	}
+	h := &docHeap{p: p}
+	err := f.rank(q, hits, h.offer)
+	return h.sorted(), err
 }
 
+// pick looks at each hit.
+func (p *pager) pick(hits docSet) []ranked {
+	h := &docHeap{p: p}
+	hits.each(func(doc docID) { h.offer(ranked{doc: doc}) })
+	return h.sorted()
+}
+
+// docHeap keeps the first documents of the page and one more; its top is the last of them.
 type docHeap struct {
 	p    *pager
-	docs []docID
+	docs []ranked
+}
+
+// offer keeps a document when it is among the first.
+func (h *docHeap) offer(r ranked) {
+	full := len(h.docs) > h.p.limit
+	switch {
+	case full && (r.score < h.docs[0].score || h.p.compare(r, h.docs[0]) >= 0), h.p.passed(r):
+	case full:
+		h.docs[0] = r
+		heap.Fix(h, 0)
+	default:
+		heap.Push(h, r)
+	}
+}
+
+// sorted ends it.
+func (h *docHeap) sorted() []ranked {
+	slices.SortFunc(h.docs, h.p.compare)
+	return h.docs
 }
 
 func (h *docHeap) Len() int           { return len(h.docs) }
 func (h *docHeap) Less(i, j int) bool { return h.p.compare(h.docs[i], h.docs[j]) > 0 }
 func (h *docHeap) Swap(i, j int)      { h.docs[i], h.docs[j] = h.docs[j], h.docs[i] }
-func (h *docHeap) Push(x any)         { h.docs = append(h.docs, x.(docID)) }
+func (h *docHeap) Push(x any)         { h.docs = append(h.docs, x.(ranked)) }
 func (h *docHeap) Pop() any {
 	last := h.docs[len(h.docs)-1]
 	h.docs = h.docs[:len(h.docs)-1]

@@ -7,7 +7,8 @@ import "sync"
 
 // spare is what no question uses now.
 type spare struct {
-	sets sync.Pool // of *docSet
+	sets    sync.Pool // of *docSet
+	rankers sync.Pool // of *ranker
 }
 
 // lender lends the sets of one question.
@@ -50,6 +51,13 @@ func (l *lender) end() {
 		l.pool.sets.Put(s)
 	}
 	l.free, l.all = nil, nil
+}
+
+func (l *lender) ranker() *ranker {
+	if r, ok := l.pool.rankers.Get().(*ranker); ok {
+		return r
+	}
+	return new(ranker)
 }
 
 // none is an empty set, which is not to be used once the question is answered.
