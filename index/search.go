@@ -335,62 +335,6 @@ func (h *docHeap) Pop() any {
 	return last
 }
 
-// summaries reads what a page shows of documents.
-func (f *finder) summaries(docs []docID, h *highlighter) (_ []Summary, err error) {
-	citing, err := f.snap.NewIter(&pebble.IterOptions{LowerBound: []byte{famCiting}, UpperBound: []byte{famCiting + 1}})
-	if err != nil {
-		return nil, err
-	}
-	out := make([]Summary, len(docs))
-	for i, doc := range docs {
-		s, serr := f.stored(doc)
-		if serr != nil {
-			return nil, errors.Join(serr, citing.Close())
-		}
-		if out[i], serr = f.summary(doc, s, citing, h); serr != nil {
-			return nil, errors.Join(serr, citing.Close())
-		}
-	}
-	return out, citing.Close()
-}
-
-func (f *finder) summary(doc docID, s *stored, citing *pebble.Iterator, h *highlighter) (Summary, error) {
-	out := s.summary()
-	if slices.Contains(f.limits.Withheld, out.Queue) {
-		out.Queue = ""
-	}
-	lowest, err := f.lowest(doc, s)
-	if err != nil {
-		return out, err
-	}
-	out.Thread = threadID(lowest)
-	if out.Cases, err = f.cases(doc, s, citing); err != nil {
-		return out, err
-	}
-	if h == nil {
-		return out, nil
-	}
-	value, err := f.get(docKey(famText, doc))
-	if err != nil || value == nil {
-		return out, err
-	}
-	author, n := binary.Uvarint(value)
-	if n <= 0 {
-		return out, errCorrupt
-	}
-	out.Snippet, out.Marks = h.snippet(string(value[n:]), int(author))
-	if len(out.Marks) == 0 {
-		in, snippet, marks, err := f.attachedSnippet(doc, h)
-		if err != nil {
-			return out, err
-		}
-		if in != "" {
-			out.In, out.Snippet, out.Marks = in, snippet, marks
-		}
-	}
-	return out, nil
-}
-
 // cases lists the cases that cite any copy of a document, in order.
 func (f *finder) cases(doc docID, s *stored, citing *pebble.Iterator) ([]int, error) {
 	if s.copies < 2 {

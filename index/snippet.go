@@ -200,6 +200,7 @@ func charBorder(text string, i int) int {
 // collapse copies text[start:end] with each run of white space as one space. found is in order of start.
 func collapse(text string, start, end int, cut bool, found []highlight) (string, [][2]int) {
 	var b strings.Builder
+	b.Grow(end - start + 2*len("…"))
 	if cut {
 		b.WriteString("…")
 	}
@@ -245,4 +246,9 @@ func collapse(text string, start, end int, cut bool, found []highlight) (string,
 }
 
 // blank reports whether a snippet shows a space for r.
-func blank(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) || r == utf8.RuneError }
+func blank(r rune) bool {
+	if r < utf8.RuneSelf {
+		return r <= ' ' || r == 0x7f
+	}
+	return unicode.IsSpace(r) || unicode.IsControl(r) || r == utf8.RuneError
+}

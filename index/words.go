@@ -284,11 +284,12 @@ func (c *wordCutter) folded(s string) string {
 	if f, ok := c.fold[s]; ok {
 		return f
 	}
+	s = strings.Clone(s) // What folding leaves as it is must not hold the text, nor outlive it.
 	f := fold(s)
 	if len(c.fold) >= maxFolds {
 		clear(c.fold)
 	}
-	c.fold[strings.Clone(s)] = f
+	c.fold[s] = f
 	return f
 }
 
