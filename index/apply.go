@@ -182,6 +182,7 @@ func (a *applier) finish() (*pebble.Batch, *state, error) {
 		return nil, nil, fmt.Errorf("find standing queries: %w", err)
 	}
 	a.flush(a.batch)
+	a.state.people = a.state.people.with(a.termTable.people)
 	a.reorder()
 	return a.batch, a.state, nil
 }
@@ -466,7 +467,7 @@ func (a *applier) decision(it item) error {
 // newState is that of an index without records.
 func newState() *state {
 	return &state{
-		view:    view{hidden: roaring.New(), dead: roaring.New(), removed: removals{}, authors: []string{""}},
+		view:    view{hidden: roaring.New(), dead: roaring.New(), removed: removals{}, authors: []string{""}, people: peopleList{base: new(peopleBase)}},
 		counts:  counts{Reasons: map[string]int{}, Read: map[uint16]int64{}},
 		days:    map[int32]int64{},
 		marks:   map[archive.Stream]mark{},

@@ -11,7 +11,7 @@ import (
 
 // A pattern is asked of the terms that there are, not of the documents. Each term has a key for every
 // 65,536 documents, so that going through those of all people would take too long. They have a
-// list of their own, without documents: once through it, and then to the postings of what fits.
+// list of their own, without documents, which is kept in memory (people.go): once through it, and then to the postings of what fits.
 //
 //	'R' term -> nothing   each term of fieldParticipant but those of local parts, "jane@"
 //
@@ -86,8 +86,29 @@ func (f *finder) fitPeople(w *postingsWalk, g glob, out docSet) error {
 	})
 }
 
-// listed calls do with the terms of people that begin with prefix and fit, in order.
+// listed calls do with the terms of people that begin with prefix and fit, nearly in order; it may name one twice.
 func (f *finder) listed(prefix []byte, g glob, do func(term []byte) error) error {
+	if base := f.v.people.base; base != nil {
+		small, err := base.load(f.ctx, f.snap)
+		if err != nil {
+			return err
+		}
+		if small {
+			terms := base.terms
+			if bytes.HasPrefix(prefix, []byte{'@'}) {
+				terms = base.domains
+			}
+			if err := fitting(f.ctx, terms, prefix, g, do); err != nil {
+				return err
+			}
+			return fitting(f.ctx, f.v.people.tail, prefix, g, do)
+		}
+	}
+	return f.listedRows(prefix, g, do)
+}
+
+// listedRows is listed without what is in memory.
+func (f *finder) listedRows(prefix []byte, g glob, do func(term []byte) error) error {
 	from := append([]byte{famTerm}, prefix...)
 	it, err := f.snap.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: after(from)})
 	if err != nil {

@@ -31,6 +31,8 @@ type termTable struct {
 	terms []termHits
 	hits  []termHit // No pointers in it: there are a million, and they would all be followed.
 	from  []docHits
+
+	people []byte // Terms that were written to the list of people, each behind 0x00.
 }
 
 // maxKeptHits bounds the memory that stays with a table between batches.
@@ -53,7 +55,7 @@ func (t *termTable) reset() {
 	clear(t.heads)
 	clear(t.terms)
 	clear(t.from)
-	t.hits, t.terms, t.from = t.hits[:0], t.terms[:0], t.from[:0]
+	t.hits, t.terms, t.from, t.people = t.hits[:0], t.terms[:0], t.from[:0], t.people[:0]
 }
 
 // slots are the terms of a vocabulary, by their numbers: index in terms plus one; 0 for those that are not in the batch.
@@ -267,6 +269,7 @@ func (t *termTable) flush(b *pebble.Batch) {
 	for _, term := range t.terms {
 		if listed := term.key[0] == byte(fieldParticipant) && inList(term.key[1:]); listed {
 			mustBatch(b.Set(append([]byte{famTerm}, term.key[1:]...), nil, nil))
+			t.people = append(append(t.people, 0), term.key[1:]...)
 		}
 		chain = chain[:0]
 		for i := term.first; i >= 0; i = t.hits[i].next {

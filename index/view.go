@@ -26,6 +26,7 @@ type view struct {
 	streams []archive.Stream
 	author  []uint32        // who wrote it: index in authors
 	authors []string        // addresses as terms; the first is none
+	people  peopleList      // Terms of all people, for patterns.
 	hidden  *roaring.Bitmap // Documents that are not to be found: the dead, and those that only sightings were seen of yet.
 	dead    *roaring.Bitmap // Documents that a decision took an arrival from.
 	removed removals
