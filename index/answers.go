@@ -39,6 +39,9 @@ func (r Reader) look(ctx context.Context, ask func(*finder, *state) error) error
 	if err = f.limit(r.w); err == nil {
 		err = ask(f, s)
 	}
+	if f.walk != nil {
+		err = errors.Join(err, f.walk.Close())
+	}
 	return errors.Join(err, snap.Close())
 }
 

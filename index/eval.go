@@ -78,9 +78,10 @@ type finder struct {
 	snap pebble.Reader
 	v    *view
 
-	within docSet  // What may be told of; nil for all.
-	limits Within  // Why.
-	lender *lender // Of sets; nil when each is made.
+	within docSet           // What may be told of; nil for all.
+	limits Within           // Why.
+	lender *lender          // Of sets; nil when each is made.
+	walk   *pebble.Iterator // Of the question: through postings. Nil until it is needed.
 }
 
 // all are the documents that can be found.
@@ -296,11 +297,58 @@ func (f *finder) chunks(family byte, fd field, s Slot, within docSet, do func(ch
 			return do(chunk, value)
 		})
 	}
-	for chunk := range f.v.chunks() {
-		if within != nil && within.chunk(chunk).empty() {
+	if family == famPostings && f.lender != nil {
+		return f.postings(fd, s.Text, within, do)
+	}
+	for chunk := f.wanted(within, 0); chunk < f.v.chunks(); chunk = f.wanted(within, chunk+1) {
+		if err := f.chunk(family, fd, s.Text, chunk, do); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// wanted is the first chunk from some on in which within has documents.
+func (f *finder) wanted(within docSet, from int) int {
+	for within != nil && from < f.v.chunks() && within.chunk(from).empty() {
+		from++
+	}
+	return from
+}
+
+// postings is chunks of postings. Those of a term stand next to each other, and so one iterator goes through
+// them, and to those of the next, faster than each is looked up.
+func (f *finder) postings(fd field, term string, within docSet, do func(chunk int, value []byte) error) (err error) {
+	if f.walk == nil {
+		if f.walk, err = f.snap.NewIter(&pebble.IterOptions{LowerBound: []byte{famPostings}, UpperBound: []byte{famPostings + 1}}); err != nil {
+			return err
+		}
+	}
+	key := chunkKey(famPostings, fd, term, 0)
+	prefix := key[:len(key)-2]
+	at := -2 // The chunk that the iterator is at.
+	for chunk := f.wanted(within, 0); chunk < f.v.chunks(); chunk = f.wanted(within, chunk+1) {
+		if at < chunk {
+			ok := false
+			if at == chunk-1 {
+				ok = f.walk.Next()
+			} else {
+				binary.BigEndian.PutUint16(key[len(prefix):], uint16(chunk))
+				ok = f.walk.SeekGE(key)
+			}
+			if !ok || len(f.walk.Key()) != len(key) || !bytes.HasPrefix(f.walk.Key(), prefix) {
+				return f.walk.Error() // There are no more of the term.
+			}
+			at = keyChunk(f.walk.Key())
+		}
+		if at > chunk {
 			continue
 		}
-		if err := f.chunk(family, fd, s.Text, chunk, do); err != nil {
+		value, err := f.walk.ValueAndErr()
+		if err == nil {
+			err = do(chunk, value)
+		}
+		if err != nil {
 			return err
 		}
 	}
