@@ -136,9 +136,7 @@ type slotPlaces struct {
 	ahead  uint32                  // How far behind the beginning of its phrase it stands.
 	open   func(*slotPlaces) error // Reads where it stands; nil when that was done.
 	failed error
-	reader posReader // Of a whole word.
-	entry  posEntry
-	ok     bool
+	reader posReader        // Of a whole word.
 	held   io.Closer        // Of what reader reads.
 	merged map[int][]uint32 // Of a prefix: by low document id.
 }
@@ -172,7 +170,6 @@ func (f *finder) places(p *slotPlaces, fd field, s Slot, chunk int, candidates d
 			return err
 		}
 		p.held, p.reader = held, readPositions(value)
-		p.entry, p.ok = p.reader.next()
 		return nil
 	}
 	p.merged = map[int][]uint32{}
@@ -203,16 +200,10 @@ func (p *slotPlaces) at(low int, dst []uint32) []uint32 {
 	if p.merged != nil {
 		return append(dst, p.merged[low]...)
 	}
-	if p.ok && int(p.entry.low) < low {
-		p.reader.skip(low)
-	}
-	for p.ok && int(p.entry.low) < low {
-		p.entry, p.ok = p.reader.next()
-	}
-	if !p.ok || int(p.entry.low) != low {
+	if !p.reader.seek(low) {
 		return dst
 	}
-	return p.entry.places(dst)
+	return p.reader.places(dst)
 }
 
 // evalNear finds both texts in one field, not further apart than the distance.

@@ -127,12 +127,15 @@ func (w *posWriter) chunk(dst []byte) []byte {
 	return append(append(dst, w.items...), w.entries...)
 }
 
-// posReader walks the entries of a positions chunk.
+// posReader walks the entries of a positions chunk. It stands at an entry; the places of it that nobody read are
+// passed over when it goes on.
 type posReader struct {
 	items, entries []byte
 	last           int // The last document that there is.
-	rest           []byte
-	low            int // of the last entry; -1 before the first
+	low            int // Of the entry; -1 before the first.
+	behind         int // Where what follows the distance begins,
+	start          int // and the places that were not read yet.
+	count          int // Those places.
 	err            error
 }
 
@@ -145,55 +148,132 @@ func readPositions(value []byte) posReader {
 		return posReader{err: errCorrupt}
 	}
 	entries := value[2+n+int(items)*itemSize:]
-	return posReader{
-		items: value[2+n : 2+n+int(items)*itemSize], entries: entries, last: int(binary.LittleEndian.Uint16(value)), rest: entries, low: -1,
-	}
+	return posReader{items: value[2+n : 2+n+int(items)*itemSize], entries: entries, last: int(binary.LittleEndian.Uint16(value)), low: -1}
 }
 
-// next returns the next entry, false at the end or when r.err is set.
-func (r *posReader) next() (e posEntry, ok bool) {
-	if len(r.rest) == 0 || r.err != nil {
-		return e, false
+// step goes to the next entry, false at the end or when r.err is set.
+func (r *posReader) step() bool {
+	b := r.entries
+	at, ok := uvarints(b, r.start, r.count)
+	if r.start, r.count = at, 0; ok && at >= len(b) || r.err != nil {
+		return false
 	}
-	head, n := binary.Uvarint(r.rest)
-	r.rest = r.rest[max(n, 0):]
+	head, count := uint64(0), uint64(1)
+	if ok {
+		if head = uint64(b[at]); head < 0x80 {
+			at++
+		} else {
+			head, at = uvarintAt(b, at)
+		}
+		r.behind = at
+		if head&1 == 0 {
+		} else if at < len(b) && b[at] < 0x80 {
+			count = uint64(b[at])
+			at++
+		} else {
+			count, at = uvarintAt(b, min(at, len(b)))
+		}
+	}
 	low := uint64(max(r.low, 0)) + head>>1
-	count, size := uint64(1), 0
-	if head&1 != 0 {
-		count, size = binary.Uvarint(r.rest)
-	}
-	if n <= 0 || low >= chunkDocs || size < 0 || head&1 != 0 && size == 0 || count > uint64(len(r.rest)) {
+	if !ok || at > len(b) || head > 2*chunkDocs || low >= chunkDocs || count > uint64(len(b)-at) {
 		r.err = errCorrupt
+		return false
+	}
+	r.low, r.start, r.count = int(low), at, int(count)
+	return true
+}
+
+// next goes to the next entry and reads it, false at the end or when r.err is set.
+func (r *posReader) next() (e posEntry, ok bool) {
+	if !r.step() {
 		return e, false
 	}
-	end, ok := uvarints(r.rest, size, int(count))
+	end, ok := uvarints(r.entries, r.start, r.count)
 	if !ok {
 		r.err = errCorrupt
 		return e, false
 	}
-	r.low = int(low)
-	e = posEntry{uint16(low), head&1 != 0, r.rest[:end]}
-	r.rest = r.rest[end:]
+	e = posEntry{uint16(r.low), r.start > r.behind, r.entries[r.behind:end]}
+	r.start, r.count = end, 0
 	return e, true
+}
+
+// places appends the places of the entry to dst. They are read once.
+func (r *posReader) places(dst []uint32) []uint32 {
+	b, at, last := r.entries, r.start, uint32(0)
+	for ; r.count > 0; r.count-- {
+		if at >= len(b) {
+			r.err = errCorrupt
+			break
+		}
+		d := uint64(b[at])
+		if d < 0x80 {
+			at++
+		} else if at+1 < len(b) && b[at+1] < 0x80 {
+			d = d&0x7f | uint64(b[at+1])<<7
+			at += 2
+		} else if d, at = uvarintAt(b, at); at > len(b) {
+			r.err = errCorrupt
+			break
+		}
+		last += uint32(d)
+		dst = append(dst, last)
+	}
+	r.start, r.count = min(at, len(b)), 0
+	return dst
+}
+
+// seek goes to the entry of a document, or to the first behind it; false when there is none of it. Documents are
+// asked for in ascending order.
+func (r *posReader) seek(low int) bool {
+	if r.low < low {
+		r.skip(low)
+	}
+	for r.low < low {
+		if !r.step() {
+			r.low = chunkDocs // Behind all.
+		}
+	}
+	return r.low == low
+}
+
+// skip passes over entries of documents before low, not over all of them.
+func (r *posReader) skip(low int) {
+	n := len(r.items) / itemSize
+	before := func(i int) int { return int(binary.LittleEndian.Uint16(r.items[i*itemSize:])) }
+	if n == 0 || r.err != nil || before(0) >= low {
+		return
+	}
+	i := 1
+	if n > 1 && before(1) < low {
+		i = sort.Search(n, func(i int) bool { return before(i) >= low })
+	}
+	at, last := int(binary.LittleEndian.Uint32(r.items[(i-1)*itemSize+2:])), before(i-1)
+	r.items = r.items[i*itemSize:]
+	switch {
+	case at > len(r.entries):
+		r.err = errCorrupt
+	case at > r.start && last >= r.low:
+		r.start, r.count, r.low = at, 0, last
+	}
 }
 
 // uvarints finds the end of n numbers in b from an offset on; false when there are fewer.
 func uvarints(b []byte, at, n int) (end int, ok bool) {
-	const high = 0x8080808080808080
-	for ; n > 0 && at+8 <= len(b); at += 8 { // Each byte without its high bit ends one.
-		ends := ^binary.LittleEndian.Uint64(b[at:]) & high
-		if here := bits.OnesCount64(ends); here < n {
-			n -= here
-			continue
+	const high, ones = 0x8080808080808080, 0x0101010101010101
+	for ; n > 0 && at+8 <= len(b); at += 8 {
+		ends := (^binary.LittleEndian.Uint64(b[at:]) & high) >> 7 // Each byte without its high bit ends one.
+		upto := ends * ones                                       // In each byte how many end until there.
+		if n <= 8 {
+			if enough := (upto + uint64(0x80-n)*ones) & high; enough != 0 {
+				return at + bits.TrailingZeros64(enough)/8 + 1, true
+			}
 		}
-		for ; n > 1; n-- {
-			ends &= ends - 1
-		}
-		return at + bits.TrailingZeros64(ends)/8 + 1, true
+		n -= int(upto >> 56)
 	}
 	for ; n > 0; at++ {
 		if at >= len(b) {
-			return 0, false
+			return at, false
 		}
 		if b[at] < 0x80 {
 			n--
@@ -236,27 +316,6 @@ func uvarintAt(b []byte, at int) (n uint64, next int) {
 		return 0, len(b) + 1
 	}
 	return n, at + size
-}
-
-// skip passes over entries of documents before low, not over all of them.
-func (r *posReader) skip(low int) {
-	if len(r.items) == 0 || r.err != nil {
-		return
-	}
-	n := len(r.items) / itemSize
-	i := sort.Search(n, func(i int) bool { return int(binary.LittleEndian.Uint16(r.items[i*itemSize:])) >= low })
-	if i == 0 {
-		return
-	}
-	item := r.items[(i-1)*itemSize:]
-	at, before := int(binary.LittleEndian.Uint32(item[2:])), int(binary.LittleEndian.Uint16(item))
-	r.items = r.items[(i-1)*itemSize:]
-	switch {
-	case at > len(r.entries):
-		r.err = errCorrupt
-	case at > len(r.entries)-len(r.rest):
-		r.rest, r.low = r.entries[at:], before
-	}
 }
 
 // joinPositions puts chunks behind each other where they do not overlap, as those of

@@ -136,7 +136,6 @@ func TestPositionsAreSkipped(t *testing.T) {
 			t.Fatal(err)
 		}
 		p := slotPlaces{reader: readPositions(joined)}
-		p.entry, p.ok = p.reader.next()
 		for at := 0; at <= low; at += rapid.IntRange(1, 900).Draw(t, "step") {
 			if got := p.at(at, nil); !slices.Equal(got, want[at]) {
 				t.Fatalf("document %d has %v, want %v", at, got, want[at])
@@ -181,6 +180,14 @@ func FuzzDamagedValues(f *testing.F) {
 				t.Errorf("%d places, counted %d", n, e.count())
 			}
 		}
+		r = readPositions(b)
+		for low := 0; low < chunkDocs && r.err == nil; low += 1 + len(a) {
+			if r.seek(low) {
+				r.places(nil)
+			}
+		}
+		r = readPositions(b)
+		r.addCounts(new([chunkDocs]float32), 1)
 	})
 }
 

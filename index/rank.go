@@ -117,10 +117,19 @@ func (f *finder) score(r *ranker, s *rankedSlot, chunk int, part docSet) error {
 		frequency = (*[chunkDocs]float32)(s.whole[chunk*chunkDocs:])
 	} else {
 		clear(frequency[:])
+		few := part.count()
 		for _, fd := range s.fields {
 			err := f.chunk(famPositions, fd, s.Text, chunk, func(_ int, value []byte) error {
-				r := readPositions(value)
-				r.addCounts(frequency, weight(fd))
+				r, w := readPositions(value), weight(fd)
+				if few < len(value)/itemStride {
+					part.each(func(low docID) {
+						if r.seek(int(low)) {
+							frequency[low] += w * float32(r.count)
+						}
+					})
+				} else {
+					r.addCounts(frequency, w)
+				}
 				return r.err
 			})
 			if err != nil {
