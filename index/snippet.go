@@ -22,10 +22,10 @@ type highlighter struct {
 	cutter   *wordCutter
 	exact    map[string]uint64
 	prefixes []prefixBit
-	initial  [256]bool // First bytes of the words there are.
-	begins   uint64    // First slots of phrases.
-	ends     uint64    // Last slots.
-	length   [64]int   // Of the phrase that ends at a slot.
+	filter   wordFilter
+	begins   uint64  // First slots of phrases.
+	ends     uint64  // Last slots.
+	length   [64]int // Of the phrase that ends at a slot.
 	phrases  int
 
 	attached *highlighter // The same for the text of attached files.
@@ -58,7 +58,7 @@ func highlighterOf(cutter *wordCutter, n Node, in field) *highlighter {
 			} else {
 				h.exact[s.Text] |= bit
 			}
-			h.initial[s.Text[0]] = true
+			h.filter.add(s.Text, s.Prefix)
 		}
 		h.begins |= 1 << used
 		used += len(t.Slots)
@@ -86,7 +86,7 @@ type highlight struct {
 }
 
 func (h *highlighter) mask(term []byte) uint64 {
-	if len(term) == 0 || !h.initial[term[0]] {
+	if len(term) == 0 {
 		return 0
 	}
 	m := h.exact[string(term)]
@@ -106,7 +106,7 @@ func (h *highlighter) hits(text string) (found []highlight) {
 	var progress, seen uint64
 	var starts [64]int
 	n, enough := 0, 0
-	h.cutter.only, h.cutter.over = &h.initial, false
+	h.cutter.only, h.cutter.over = &h.filter, false
 	defer func() { h.cutter.only = nil }()
 	h.cutter.cut(text, func(w word) bool {
 		if h.cutter.over {

@@ -1,6 +1,7 @@
 package index
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -88,6 +89,26 @@ func TestMarksAreWhole(t *testing.T) {
 		}
 		if found := h.hits(text); len(found) > 0 && len(marks) == 0 {
 			t.Fatalf("%q hits %q at %v, but nothing is marked in %q", query, text, found, s)
+		}
+	})
+}
+
+// Words that are passed over by how they begin are none of those that are looked for.
+func TestWordsPassedOverAreNone(t *testing.T) {
+	pieces := []string{"disk", "DIsk", "di", "d", "D", "dismal", "a", "array", "ab", "Dísk", "dísk", "日本語", "full", " ", " ", " ", "\n", "é", ".", "-", "\u00ad", "x", "ß", "7", "7z", "42"}
+	rapid.Check(t, func(t *rapid.T) {
+		text := strings.Join(rapid.SliceOfN(rapid.SampledFrom(pieces), 0, 200).Draw(t, "text"), "")
+		query := pick(t, []string{"disk", "\"disk full\"", "d*", "d", "di* OR a", "a 7", "\"a disk\"", "4* OR ab", "dísk x", "disk full 日本"})
+		n, err := Parse(query, testNow, Names{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		some, every := newHighlighter(newWordCutter(), n), newHighlighter(newWordCutter(), n)
+		for a := range every.filter.first {
+			every.filter.first[a], every.filter.alone[a], every.filter.pairs[a] = true, true, [2]uint64{^uint64(0), ^uint64(0)}
+		}
+		if got, want := some.hits(text), every.hits(text); !slices.Equal(got, want) {
+			t.Fatalf("%s in %q: got %v, want %v", query, text, got, want)
 		}
 	})
 }

@@ -48,7 +48,7 @@ const (
 // wordCutter cuts texts into words; it is not for concurrent use.
 type wordCutter struct {
 	buf  []byte
-	only *[256]bool        // Of words in ASCII only those are given that begin with these.
+	only *wordFilter       // Of words in ASCII only those are given that may be among these.
 	over bool              // Words were passed over since the last one that was given.
 	run  []runeUnit        // of a script without spaces, not given out yet
 	fold map[string]string // folded forms of words that are not ASCII
@@ -105,6 +105,46 @@ func (c *wordCutter) cut(text string, yield func(word) bool) {
 	}
 }
 
+// wordFilter tells which words in ASCII are none of some, by their first two letters.
+type wordFilter struct {
+	first, alone [utf8.RuneSelf]bool      // How one of them begins; which of them have one letter.
+	pairs        [utf8.RuneSelf][2]uint64 // How one of them goes on.
+}
+
+// add has the filter let a word through, or all that begin with it.
+func (f *wordFilter) add(word string, prefix bool) {
+	a := word[0]
+	if a >= utf8.RuneSelf {
+		return
+	}
+	f.first[a] = true
+	switch {
+	case len(word) == 1:
+		f.alone[a] = true
+		if prefix {
+			f.pairs[a] = [2]uint64{^uint64(0), ^uint64(0)}
+		}
+	case word[1] < utf8.RuneSelf:
+		f.pairs[a][word[1]/64] |= 1 << (word[1] % 64)
+	}
+}
+
+// lets reports whether the word of letters and digits that begins at i may be one of them.
+func (f *wordFilter) lets(text string, i int) bool {
+	a := asciiClass[text[i]]
+	if !f.first[a] {
+		return false
+	}
+	if i+1 == len(text) || text[i+1] >= utf8.RuneSelf {
+		return true
+	}
+	b := asciiClass[text[i+1]]
+	if b <= 1 {
+		return f.alone[a]
+	}
+	return f.pairs[a][b/64]>>(b%64)&1 != 0
+}
+
 // pass returns where the first chunk of text behind start begins that may have a word to be given.
 func (c *wordCutter) pass(text string, start int) int {
 	chunk := start
@@ -119,12 +159,11 @@ func (c *wordCutter) pass(text string, start int) int {
 		case class == 1:
 			i++
 			chunk = i
-		case c.only[class]:
+		case c.only.lets(text, i):
 			return chunk
 		default:
 			c.over = true
-			for i < len(text) && text[i] < utf8.RuneSelf && asciiClass[text[i]] > 1 {
-				i++
+			for i++; i < len(text) && text[i] < utf8.RuneSelf && asciiClass[text[i]] > 1; i++ {
 			}
 		}
 	}
@@ -150,7 +189,7 @@ func chunkEnd(text string, start int) (end int, ascii bool) {
 func (c *wordCutter) cutASCII(text string, i, end int, yield func(word) bool) bool {
 	for i < end {
 		buf, start := c.buf[:0], i
-		if c.only != nil && asciiClass[text[i]] != 0 && !c.only[asciiClass[text[i]]] {
+		if c.only != nil && asciiClass[text[i]] != 0 && !c.only.lets(text, i) {
 			for i < end && asciiClass[text[i]] != 0 {
 				i++
 			}
