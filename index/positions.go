@@ -122,9 +122,13 @@ func (w *posWriter) join(r posReader) {
 
 // chunk appends what was put together to dst.
 func (w *posWriter) chunk(dst []byte) []byte {
-	dst = binary.LittleEndian.AppendUint16(slices.Grow(dst, len(w.items)+len(w.entries)+7), uint16(w.last))
-	dst = binary.AppendUvarint(dst, uint64(len(w.items)/itemSize))
-	return append(append(dst, w.items...), w.entries...)
+	return append(w.head(slices.Grow(dst, len(w.items)+len(w.entries)+7)), w.entries...)
+}
+
+// head appends what stands before the entries.
+func (w *posWriter) head(dst []byte) []byte {
+	dst = binary.LittleEndian.AppendUint16(dst, uint16(w.last))
+	return append(binary.AppendUvarint(dst, uint64(len(w.items)/itemSize)), w.items...)
 }
 
 // posReader walks the entries of a positions chunk. It stands at an entry; the places of it that nobody read are
@@ -336,18 +340,24 @@ func joinPositions(values [][]byte) ([]byte, error) {
 		parts[i] = part{r, int(e.low)}
 	}
 	slices.SortStableFunc(parts, func(a, b part) int { return a.first - b.first })
-	size := 0
+	items, size := 0, 0
 	for i, p := range parts {
 		if i > 0 && p.first <= parts[i-1].last || p.last < p.first {
 			return unionPositions(values)
 		}
-		size += len(p.entries)
+		items, size = items+len(p.items)+itemSize, size+len(p.entries)
 	}
-	w := posWriter{entries: make([]byte, 0, size+len(parts))}
+	// Chunks of frequent words are long, and are joined for each question about them until they are written: the
+	// entries are copied once, and what stands before them goes to its place when it is known how long it is.
+	front := 2 + binary.MaxVarintLen32 + items
+	all := make([]byte, front, front+size+binary.MaxVarintLen32*len(parts))
+	w := posWriter{items: make([]byte, 0, items), entries: all[front:]}
 	for _, p := range parts {
 		w.join(p.posReader)
 	}
-	return w.chunk(nil), nil
+	head := w.head(make([]byte, 0, front))
+	copy(all[front-len(head):], head)
+	return all[front-len(head) : front+len(w.entries)], nil
 }
 
 func unionPositions(values [][]byte) ([]byte, error) {
