@@ -109,6 +109,10 @@ document.addEventListener("click", async (e) => {
 
 for (const field of document.querySelectorAll("[data-secret]")) field.addEventListener("focus", () => field.select());
 
+// On a phone the bar is wider than the screen: where one is stands in its middle.
+const here = document.querySelector(".rail [aria-current]"), bar = here && here.closest("ul");
+if (bar) bar.scrollLeft = here.parentElement.offsetLeft - (bar.clientWidth - here.offsetWidth) / 2;
+
 // The zone of the browser is a better guess than none.
 for (const field of document.querySelectorAll("[data-zone]")) if (field.value === "UTC") field.value = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
 
