@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"hash/fnv"
 	"slices"
 
 	"polytrace/archive"
@@ -113,6 +114,29 @@ func (r Reader) CaseMail(ctx context.Context, all []CaseMail, snippets bool) (ma
 		return nil, nil, fmt.Errorf("look up the mail of a case: %w", err)
 	}
 	return mail, missing, nil
+}
+
+// CaseMailMark is a number that changes when other mail is of cases that are one, for a fraction of what it
+// takes to list it.
+func (r Reader) CaseMailMark(ctx context.Context, all []CaseMail) (mark uint64, err error) {
+	err = r.look(ctx, func(f *finder, _ *state) error {
+		found, err := f.mailOf(all)
+		if err != nil {
+			return err
+		}
+		h := fnv.New64a()
+		found.each(func(doc docID) {
+			if f.sees(doc) {
+				h.Write(binary.BigEndian.AppendUint32(nil, doc))
+			}
+		})
+		mark = h.Sum64()
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("look whether the mail of a case has changed: %w", err)
+	}
+	return mark, nil
 }
 
 func (f *finder) letters(docs []docID, snippets bool) ([]Letter, error) {

@@ -54,6 +54,17 @@ func TestMailOfACase(t *testing.T) {
 			}
 		}
 	}
+	marked := func(w Within, of ...CaseMail) uint64 {
+		mark, err := x.Within(w).CaseMailMark(t.Context(), of)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return mark
+	}
+	whole := CaseMail{Links: []CaseLink{link(second)}}
+	if marked(Within{}, whole) != marked(Within{}, CaseMail{Cited: []archive.Address{first}}) || marked(Within{}, whole) == marked(Within{}, CaseMail{Links: []CaseLink{link(reply)}}) || marked(Within{}, whole) == marked(Within{Withheld: []string{"legal"}}, whole) {
+		t.Error("the mark of mail is not that of other mail")
+	}
 	_, missing, err := x.Within(Within{}).CaseMail(t.Context(), []CaseMail{{Cited: []archive.Address{reply, first}}}, false)
 	if err != nil || len(missing) != 2 || missing[0].MessageID != "90@contoso.example" || missing[0].By != first || missing[1].By != other {
 		t.Errorf("missing are %+v (%v)", missing, err)

@@ -47,7 +47,25 @@ func (s *Server) dossier(ctx context.Context, number int, snippets bool) (*dossi
 			Direction: company.DirectionOf(l.From, l.To),
 		}
 	}
+	d.hideRisk()
 	return d, nil
+}
+
+// hideRisk leaves out of what the level of risk was noted to rest on the messages that the caller does not see.
+func (d *dossier) hideRisk() {
+	seen := map[archive.Address]bool{}
+	for i := range d.Mail {
+		seen[d.Mail[i].Record] = true
+	}
+	for i := range d.Cases {
+		if d.Cases[i].Risk == nil {
+			continue
+		}
+		for j := range d.Cases[i].Risk.Why {
+			x := &d.Cases[i].Risk.Why[j]
+			x.Sources = slices.DeleteFunc(x.Sources, func(s casework.Source) bool { return s.Record != nil && !seen[*s.Record] })
+		}
+	}
 }
 
 // membersOf says which mail is of cases that are one.

@@ -109,7 +109,7 @@ func (s *Server) riskInput(ctx context.Context, d *dossier) (casework.RiskInput,
 
 // WatchRisk notes how much each open case is at risk as mail comes and time passes, until ctx ends.
 func (s *Server) WatchRisk(ctx context.Context) error {
-	w := riskWatch{s: s, seen: map[int]archive.Position{}}
+	w := riskWatch{s: s, seen: map[int]looked{}}
 	for {
 		wait := riskEvery
 		if err := w.round(ctx); err != nil && ctx.Err() == nil {
@@ -134,9 +134,15 @@ const (
 type riskWatch struct {
 	s      *Server
 	rounds int
-	mail   int64                    // Records that the index had.
-	rules  int                      // Version of the rules.
-	seen   map[int]archive.Position // Revision of each case that was looked at.
+	mail   int64          // Records that the index had.
+	rules  int            // Version of the rules.
+	seen   map[int]looked // By number of the case.
+}
+
+// looked is a case as it was when its risk was looked at.
+type looked struct {
+	revision archive.Position
+	mail     uint64 // See index.Reader.CaseMailMark.
 }
 
 // round looks at the open cases of which something may have changed.
@@ -145,15 +151,23 @@ func (w *riskWatch) round(ctx context.Context) error {
 	var open []casework.Case
 	var rules int
 	w.s.config.Desk.Read(func(state *casework.State) { open, rules = state.Overview(), state.RiskRules().Version })
-	all := records != w.mail || rules != w.rules || w.rounds%riskRounds == 0
+	all, news := rules != w.rules || w.rounds%riskRounds == 0, records != w.mail
 	for _, c := range open {
-		if c.Status == casework.Closed || c.Into != 0 || !all && w.seen[c.Number] == c.Revision {
+		if c.Status == casework.Closed || c.Into != 0 || !all && !news && w.seen[c.Number].revision == c.Revision {
+			continue
+		}
+		now := looked{revision: c.Revision}
+		var err error
+		if now.mail, err = w.s.within(ctx).CaseMailMark(ctx, caseNames(w.s.config.Desk)(c.Number)); err != nil {
+			return err
+		}
+		if !all && w.seen[c.Number] == now {
 			continue
 		}
 		if err := w.look(ctx, c.Number); err != nil {
 			return err
 		}
-		w.seen[c.Number] = c.Revision
+		w.seen[c.Number] = now
 	}
 	w.mail, w.rules = records, rules
 	w.rounds++

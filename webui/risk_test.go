@@ -29,7 +29,7 @@ func (f *fixture) open(title string, at archive.Address) (number int) {
 
 func (f *fixture) watchRisk() {
 	f.t.Helper()
-	w := riskWatch{s: f.web, seen: map[int]archive.Position{}}
+	w := riskWatch{s: f.web, seen: map[int]looked{}}
 	if err := w.round(f.t.Context()); err != nil {
 		f.t.Fatal(err)
 	}
@@ -70,6 +70,33 @@ func TestESC1_EscalationsAreListed(t *testing.T) {
 		if !strings.Contains(page, say) {
 			t.Errorf("the page does not say %q", say)
 		}
+	}
+}
+
+// A case is looked at again when its mail has changed, by a round that passes over the others.
+func TestRiskIsWatchedAsMailComes(t *testing.T) {
+	f := newFixture(t)
+	f.users()
+	f.do(casework.SetCompany{Own: []string{"northwind.example"}})
+	number := f.open("Pump", f.complaint("jane", 0, "It stands still."))
+	other := f.open("Ports", f.complaint("roy", 0, "A question."))
+	w := riskWatch{s: f.web, seen: map[int]looked{}}
+	level := func() (all []casework.RiskLevel) {
+		if err := w.round(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for _, n := range []int{number, other} {
+			f.desk.Read(func(state *casework.State) { c, _ := state.Case(n); all = append(all, c.RiskAt(noon)) })
+		}
+		return all
+	}
+	if got := level(); got[0] != casework.RiskLow || got[1] != casework.RiskLow {
+		t.Fatalf("at first %v", got)
+	}
+	before := w.seen[other]
+	f.complaint("jane", 1, "This is unacceptable, we will cancel the order.")
+	if got := level(); got[0] != casework.RiskElevated || got[1] != casework.RiskLow || w.seen[other] != before {
+		t.Errorf("after a message %v", got)
 	}
 }
 
