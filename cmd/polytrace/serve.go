@@ -424,6 +424,7 @@ func (s *server) watchRisk(ctx context.Context) error {
 		}
 	}
 	if !s.archive.Readable() {
+		<-ctx.Done() // A part that ends ends the server.
 		return nil
 	}
 	return s.app.web.Load().WatchRisk(ctx)
