@@ -89,7 +89,7 @@ func (o *office) accountOf(address string, at time.Time) string {
 }
 
 // A domain moved between accounts at date D: before and after it belongs correctly.
-func TestDomainMovedBetweenAccounts(t *testing.T) {
+func TestAC2_DomainMovedBetweenAccounts(t *testing.T) {
 	o := withAccounts(t)
 	o.as("kim", MapIdentifier{Account: "acme", Identifier: "contoso.example", From: day(1, 1)})
 	o.as("kim", UnmapIdentifier{"acme", 1, day(7, 1), "sold"})

@@ -413,7 +413,7 @@ func share(secret string) Share {
 	return Share{Hash: SecretHash(secret), Title: "For Acme", Citations: []int{1}, Notes: []int{1}, Expires: start.AddDate(0, 1, 0)}
 }
 
-func TestShareShowsOnlyWhatExistsAndIsSourced(t *testing.T) {
+func TestREC10_ShareShowsOnlyWhatExistsAndIsSourced(t *testing.T) {
 	o := shared(t)
 	o.as("kim", AddNote{101, "A feeling.", nil})
 	bad := func(field, words string, change func(*Share)) {

@@ -306,7 +306,7 @@ func TestReadDoesNotWaitForTheDisk(t *testing.T) {
 }
 
 // Fifty people claim a case at once: one gets it, the others are told who.
-func TestParallelClaimsHaveOneWinner(t *testing.T) {
+func TestESC20_OneOwnerUnderConcurrentClaims(t *testing.T) {
 	o := staffed(t)
 	const n = 50
 	for i := range n {

@@ -96,7 +96,7 @@ func find(t *testing.T, x *Index, n Names, query string) []string {
 
 // A domain moved between accounts at a date: messages before and after it
 // belong correctly.
-func TestDomainMovedBetweenAccounts(t *testing.T) {
+func TestAC2_DomainMovedBetweenAccounts(t *testing.T) {
 	x, at := people(t, "jane@contoso.example", "bob@eu.contoso.example", "jane@contoso.example", "bob@eu.contoso.example")
 	moved := day(2026, 10, 3)
 	n := Names{Accounts: map[string][]Belonging{

@@ -52,7 +52,7 @@ func wants(t *testing.T, got answer, code int, words ...string) {
 
 // A domain moved between accounts at date D: messages before and after it are
 // counted, listed and searched where they belong.
-func TestDomainMovedBetweenAccounts(t *testing.T) {
+func TestAC2_DomainMovedBetweenAccounts(t *testing.T) {
 	f := newFixture(t)
 	f.users()
 	for day := 1; day <= 6; day++ {

@@ -110,10 +110,14 @@ func (s *Server) brief(ctx context.Context, d *dossier, called names) (casework.
 			continue
 		}
 		opened, err := s.readMessage(ctx, m.Record) // noteCase says that it is shown.
-		if err != nil {
-			return casework.Brief{}, err
+		switch {
+		case ctx.Err() != nil:
+			return casework.Brief{}, ctx.Err()
+		case err != nil: // Its pack is away or damaged: the rest of the brief is no worse for that.
+			m.Text = ""
+		default:
+			m.Text = authored(opened)
 		}
-		m.Text = authored(opened)
 	}
 	return casework.BriefOf(casework.BriefInput{Cases: d.Cases, Mail: d.Mail, Missing: d.Missing, Now: s.config.Now(), Name: called.Of}), nil
 }

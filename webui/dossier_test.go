@@ -1,6 +1,7 @@
 package webui
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"slices"
@@ -129,6 +130,30 @@ func TestREC4_SearchInsideACase(t *testing.T) {
 	finds("case:101 valve", at[3], at[4], at[5])
 	if got := p.ask("POST", "/cases/101/mail", map[string]any{"record": "mail/999"}); got.code != http.StatusNotFound {
 		t.Errorf("a message that is not there: %d %s", got.code, got.body)
+	}
+}
+
+// unreadableRecord is an archive that cannot read one record.
+type unreadableRecord struct {
+	Archive
+	at archive.Address
+}
+
+func (a unreadableRecord) Read(ctx context.Context, at archive.Address) (archive.Record, error) {
+	if at == a.at {
+		return archive.Record{}, archive.ErrDamaged
+	}
+	return a.Archive.Read(ctx, at)
+}
+
+// A case is shown also while a message of it cannot be read: the brief has its subject.
+func TestBriefOfDamagedMail(t *testing.T) {
+	f := newFixture(t)
+	at := hopping(f)
+	f.web.config.Archive = unreadableRecord{f.archive, at[5]}
+	r := f.as("manager").get("/cases/101")
+	if r.code != http.StatusOK || !strings.Contains(r.body, "Pump stands still") || !strings.Contains(r.body, "We send a new valve today.") {
+		t.Errorf("%d %s", r.code, r.body)
 	}
 }
 

@@ -3,6 +3,7 @@ package webui
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -151,13 +152,14 @@ func (w *riskWatch) round(ctx context.Context) error {
 	var open []casework.Case
 	var rules int
 	w.s.config.Desk.Read(func(state *casework.State) { open, rules = state.Overview(), state.RiskRules().Version })
+	var errs []error
+	var err error
 	all, news := rules != w.rules || w.rounds%riskRounds == 0, records != w.mail
 	for _, c := range open {
 		if c.Status == casework.Closed || c.Into != 0 || !all && !news && w.seen[c.Number].revision == c.Revision {
 			continue
 		}
 		now := looked{revision: c.Revision}
-		var err error
 		if now.mail, err = w.s.within(ctx).CaseMailMark(ctx, caseNames(w.s.config.Desk)(c.Number)); err != nil {
 			return err
 		}
@@ -165,13 +167,14 @@ func (w *riskWatch) round(ctx context.Context) error {
 			continue
 		}
 		if err := w.look(ctx, c.Number); err != nil {
-			return err
+			errs = append(errs, fmt.Errorf("case C-%d: %w", c.Number, err))
+			continue
 		}
 		w.seen[c.Number] = now
 	}
 	w.mail, w.rules = records, rules
 	w.rounds++
-	return nil
+	return errors.Join(errs...)
 }
 
 // look notes the risk of a case. Nobody is shown anything of it, so that no limits hold and nothing is noted as read.
