@@ -156,6 +156,7 @@ func TestAPIChangeIsAllOrNothing(t *testing.T) {
 
 // Users come, go, come back and get passwords that they sign in with.
 func TestAPIManagesUsers(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	f.users()
 	p := f.program(casework.Admin)

@@ -353,6 +353,7 @@ func TestStatusTellsOfASilentQueue(t *testing.T) {
 
 // Who looks at the status learns two weeks before that the certificate ends.
 func TestStatusTellsThatTheCertificateEnds(t *testing.T) {
+	t.Parallel()
 	const day = 24 * time.Hour
 	for _, c := range []struct {
 		left, life time.Duration

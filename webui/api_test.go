@@ -146,6 +146,7 @@ func mayCall(role casework.Role, op *huma.Operation) bool {
 // What each role may do with each operation: decided by the table and nothing
 // else. Without a token, or with one that was revoked, nobody does anything.
 func TestAPILetsInWhoMay(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	at := f.mail(letter(1))
 	f.do(casework.OpenCase{Title: "Second batch delayed"})

@@ -181,6 +181,7 @@ func TestOnlyReadersCorrectConversations(t *testing.T) {
 
 // A conversation that is too long to be divided says so, instead of a decision that does nothing.
 func TestLongConversationIsNotSplit(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	at := escalation(f)
 	var last archive.Meta

@@ -188,6 +188,7 @@ func TestLoadFile(t *testing.T) {
 
 // An export of ten thousand messages verifies, and has all of them.
 func TestLargeExportVerifies(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	const n, writers = 10_000, 100
 	var all sync.WaitGroup

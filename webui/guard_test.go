@@ -57,6 +57,7 @@ func (b *browser) try(method, path string) answer {
 // Those who may only read change nothing, whatever they send, and nobody
 // changes anything by looking.
 func TestWhoMayNotChangesNothing(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	at := escalation(f)
 	observer, admin := f.as("observer"), f.as("admin")

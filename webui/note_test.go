@@ -104,13 +104,14 @@ func (f *fixture) visits(at archive.Address, do func(name string, visit func() a
 
 // bodies are of operations that are noted and take one.
 var bodies = map[string]any{
-	"patch-cases-number":          map[string]any{"severity": 2},
-	"post-cases-number-notes":     map[string]any{"text": "x"},
-	"post-cases-number-mail":      map[string]any{"record": "mail/0"},
-	"post-cases-number-merge":     map[string]any{"into": 102},
-	"put-cases-number-risk":       map[string]any{"level": "high", "until": "2026-11-20T00:00:00Z", "reason": "x"},
-	"post-cases-number-signals":   map[string]any{"evidence": strings.Repeat("ab", 32), "say": "acknowledge"},
-	"post-cases-number-split":     map[string]any{"title": "x", "records": []string{"mail/0"}},
+	"patch-cases-number":        map[string]any{"severity": 2},
+	"post-cases-number-notes":   map[string]any{"text": "x"},
+	"post-cases-number-mail":    map[string]any{"record": "mail/0"},
+	"post-cases-number-merge":   map[string]any{"into": 102},
+	"put-cases-number-risk":     map[string]any{"level": "high", "until": "2026-11-20T00:00:00Z", "reason": "x"},
+	"post-cases-number-signals": map[string]any{"evidence": strings.Repeat("ab", 32), "say": "acknowledge"},
+	"post-cases-number-split":   map[string]any{"title": "x", "records": []string{"mail/1"}}, // Of which the case has nothing: it keeps its mail.
+
 	"post-cases-number-citations": map[string]any{"record": "mail/0", "quote": "firmware"},
 
 	"post-cases-number-issues":                map[string]any{"title": "x"},
@@ -152,6 +153,7 @@ func (f *fixture) calls(at archive.Address, do func(name string, call func() ans
 // itself is in the audit log, whichever page and operation it was. A route
 // that is added fails here until somebody has decided.
 func TestEveryRouteThatShowsMailIsNoted(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	at := escalation(f)
 	if err := f.archive.Flush(t.Context()); err != nil { // There is a proof.
@@ -220,6 +222,7 @@ func (f *fixture) deafen(why error) {
 }
 
 func TestWhatCannotBeNotedIsNotShown(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	at := escalation(f)
 	if err := f.archive.Flush(t.Context()); err != nil {

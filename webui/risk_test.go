@@ -102,6 +102,7 @@ func TestRiskIsWatchedAsMailComes(t *testing.T) {
 
 // Words count where the customer wrote them himself, not in what he quotes, in his signature or in small print.
 func TestESC7_AuthorsWordsAlone(t *testing.T) {
+	t.Parallel()
 	const words = "This is unacceptable."
 	for what, text := range map[string]string{
 		"himself":   "Hello,\n\n" + words + "\n",

@@ -40,6 +40,7 @@ func (f *fixture) showing(at archive.Address) map[string]bool {
 // The mail of a queue that names its readers is shown to these alone, on every
 // page and by every operation, and its words are not in the cases that cite it.
 func TestMailOfAQueueIsShownToItsReadersAlone(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t)
 	at := escalation(f)
 	if err := f.archive.Flush(t.Context()); err != nil {
