@@ -49,6 +49,7 @@ func firstWords(text string, n int) string {
 // line of it has a source that opens, what the customer wrote last is what he wrote last, and the appliance says by itself that
 // the case is at risk. Nobody forwards anything.
 func TestStoryA_EscalationFromTheRecord(t *testing.T) {
+	t.Parallel()
 	s := newAppliance(t, "POLYTRACE_BUCKET_URL=file://"+filepath.Join(t.TempDir(), "bucket"))
 	password := s.addUser("kim", "manager", "admin")
 	world := s.world(180)
@@ -100,6 +101,7 @@ func TestStoryA_EscalationFromTheRecord(t *testing.T) {
 // Story D: who leaves hands the case over; the successor accepts its promises, and finds from the record alone what the leaver
 // knew, by ten questions: words in attached files, and what was promised. The leaver can do nothing any more, and the case has kept its history.
 func TestStoryD_SuccessorAnswersFromTheRecord(t *testing.T) {
+	t.Parallel()
 	s := newAppliance(t, "POLYTRACE_BUCKET_URL=file://"+filepath.Join(t.TempDir(), "bucket"))
 	password := s.addUser("kim", "specialist")
 	s.addUser("lee", "manager", "admin")

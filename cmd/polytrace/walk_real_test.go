@@ -162,6 +162,7 @@ func (s *appliance) addUser(name string, roles ...string) (password string) {
 
 // A case is handed over with the keyboard and accepted promise by promise in another browser, and a question is answered inside of it.
 func TestHandOverAndAccept(t *testing.T) {
+	t.Parallel()
 	s := newAppliance(t, "POLYTRACE_BUCKET_URL=file://"+filepath.Join(t.TempDir(), "bucket"))
 	password := s.addUser("kim", "specialist")
 	s.addUser("lee", "agent")
