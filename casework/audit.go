@@ -230,7 +230,7 @@ func (e AuditEntry) Text() string {
 	case e.Type == ExportMade:
 		return "began an export of " + count(d.Total, "message") + " (" + d.Format + ")"
 	case e.Type == CaseRead && e.Case == 0:
-		return "read what was promised in " + count(len(d.Cases), "case")
+		return "read what is stated in " + count(len(d.Cases), "case")
 	case e.Type == CaseRead:
 		return fmt.Sprintf("read the case C-%d", e.Case)
 	case e.Type == AuditRead:

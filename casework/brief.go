@@ -190,7 +190,7 @@ func words(m *Mail) BriefLine {
 func letter(m *Mail) Source { return Source{Record: &m.Record, At: m.When()} }
 
 // cited are citations of a case as sources; without one it is the decision that said so.
-func (c *Case) cited(ids []int, item string) (all []Source) {
+func (c *Case) cited(ids []int, ref string) (all []Source) {
 	for _, id := range ids {
 		if x := c.citation(id); x != nil {
 			all = append(all, Source{Case: c.Number, Citation: id, At: x.At})
@@ -199,8 +199,9 @@ func (c *Case) cited(ids []int, item string) (all []Source) {
 	if all != nil {
 		return all
 	}
+	kind, id := item(ref)
 	for i := len(c.Log) - 1; i >= 0; i-- {
-		if e := &c.Log[i]; e.Item == item || e.Note != 0 && fmt.Sprint("note-", e.Note) == item {
+		if e := &c.Log[i]; e.Item == ref || kind == "note" && e.Note == id {
 			return []Source{{Case: c.Number, Event: e.Position, At: e.At}}
 		}
 	}
@@ -225,7 +226,7 @@ func (b *briefing) promises() {
 	var lines []BriefLine
 	for _, p := range open {
 		text := fmt.Sprintf("%s, %s to %s", p.What, b.party(p.Debtor), b.party(p.Creditor))
-		lines = append(lines, BriefLine{State: string(p.State(b.Now)), When: p.Due, Text: text, Sources: p.of.cited(p.Cites, fmt.Sprint("promise-", p.ID))})
+		lines = append(lines, BriefLine{State: string(p.State(b.Now)), When: p.Due, Text: text, Sources: p.of.cited(p.Cites, "promise-"+itoa(p.ID))})
 	}
 	b.section(BriefPromises, lines)
 }
@@ -244,7 +245,7 @@ func (b *briefing) dates() {
 		c := &b.Cases[i]
 		for _, k := range c.KeyDates {
 			if k.Removed.IsZero() && b.Now.Before(k.When.To) {
-				lines = append(lines, BriefLine{When: &k.When, Text: k.Label, Sources: c.cited(k.Cites, fmt.Sprint("date-", k.ID))})
+				lines = append(lines, BriefLine{When: &k.When, Text: k.Label, Sources: c.cited(k.Cites, "date-"+itoa(k.ID))})
 			}
 		}
 	}
@@ -259,7 +260,7 @@ func (b *briefing) decisions() {
 		c := &b.Cases[i]
 		for _, d := range slices.Backward(c.Decisions) {
 			if d.Superseded == 0 {
-				lines = append(lines, BriefLine{Text: strings.TrimSuffix(d.Text, ".") + ", because: " + d.Why, Sources: c.cited(d.Cites, fmt.Sprint("decision-", d.ID))})
+				lines = append(lines, BriefLine{Text: strings.TrimSuffix(d.Text, ".") + ", because: " + d.Why, Sources: c.cited(d.Cites, "decision-"+itoa(d.ID))})
 			}
 		}
 	}
@@ -280,7 +281,7 @@ func (b *briefing) issues() {
 					cites = append(cites, f.Cites...)
 				}
 			}
-			lines = append(lines, BriefLine{Text: x.Title, Sources: c.cited(unique(cites), fmt.Sprint("issue-", x.ID))})
+			lines = append(lines, BriefLine{Text: x.Title, Sources: c.cited(unique(cites), "issue-"+itoa(x.ID))})
 		}
 	}
 	b.section(BriefIssues, lines)
@@ -298,7 +299,7 @@ func (b *briefing) facts() {
 		c := &b.Cases[i]
 		for _, f := range slices.Backward(c.Facts) {
 			if f.Status == FactAccepted {
-				lines = append(lines, BriefLine{When: f.When, Text: f.Text, Sources: c.cited(f.Cites, fmt.Sprint("fact-", f.ID))})
+				lines = append(lines, BriefLine{When: f.When, Text: f.Text, Sources: c.cited(f.Cites, "fact-"+itoa(f.ID))})
 			}
 		}
 	}
@@ -311,7 +312,7 @@ func (b *briefing) notes() {
 	for i := range b.Cases {
 		c := &b.Cases[i]
 		for _, n := range slices.Backward(c.Notes) {
-			line := BriefLine{Text: n.Text, Sources: c.cited(n.Cites, fmt.Sprint("note-", n.ID))}
+			line := BriefLine{Text: n.Text, Sources: c.cited(n.Cites, "note-"+itoa(n.ID))}
 			if !c.sourced(&n, 0) {
 				line.State = "no source yet"
 			}
@@ -361,12 +362,12 @@ func (b *briefing) gaps() {
 		c := &b.Cases[i]
 		for _, f := range c.Facts {
 			if f.Status == FactProposed {
-				proposed = append(proposed, c.cited(nil, fmt.Sprint("fact-", f.ID))...)
+				proposed = append(proposed, c.cited(nil, "fact-"+itoa(f.ID))...)
 			}
 		}
 		for _, p := range c.Commitments {
 			if p.End == nil && p.Due == nil {
-				undue = append(undue, c.cited(p.Cites, fmt.Sprint("promise-", p.ID))...)
+				undue = append(undue, c.cited(p.Cites, "promise-"+itoa(p.ID))...)
 			}
 		}
 	}

@@ -38,7 +38,7 @@ func (s *State) handoffOffered(c *caseFile, d decision, data HandoffOfferedData)
 	return s.say(d, "handoff-"+itoa(data.ID), or(text, "offered the case to %s"), s.who(data.To)), nil
 }
 
-// handing is a handoff of a case in a state; an error when it is in another.
+// inState is a handoff of a case in a state; an error when it is in another.
 func (c *caseFile) inState(id int, state HandoffState) (*Handoff, error) {
 	h, err := nth(c.Handoffs, id, "handoff")
 	if err == nil && h.State != state {

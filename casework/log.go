@@ -38,6 +38,9 @@ func sentence(text, reason string) string {
 
 func (s *State) sayOpened(d decision, data CaseOpenedData) Entry {
 	text := s.who(d.Actor) + " opened the case"
+	if from := s.file(data.SplitFrom); from != nil {
+		text = s.who(d.Actor) + " split the case off from " + from.label()
+	}
 	switch data.Owner {
 	case "":
 	case d.Actor:

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"polytrace/archive"
+	"polytrace/message"
 )
 
 // RiskLevel is how near a case is to being lost.
@@ -37,7 +38,8 @@ type RiskRule string
 // The rules.
 const (
 	RiskFollowUps   RiskRule = "follow-ups"        // the customer writes again and again, and nobody answers
-	RiskClock       RiskRule = "clock"             // a response time is nearly used up, or breached
+	RiskClock       RiskRule = "clock"             // a response time is nearly used up
+	RiskBreach      RiskRule = "breach"            // a response time is over
 	RiskMissed      RiskRule = "missed-promise"    // a promise of ours is past its time
 	RiskExecutive   RiskRule = "executive"         // somebody who decides is new in the conversation
 	RiskWords       RiskRule = "words"             // escalation, leaving, law
@@ -65,7 +67,7 @@ type RiskRules struct {
 // DefaultRiskRules are what counts while nobody has said anything else.
 func DefaultRiskRules() RiskRules {
 	return RiskRules{
-		Points: map[RiskRule]int{RiskFollowUps: 2, RiskClock: 1, RiskMissed: 3, RiskExecutive: 2, RiskWords: 2, RiskTone: 1, RiskSpread: 2, RiskOwners: 1, RiskReopened: 1, RiskContactLost: 2, RiskDeadline: 2, RiskRenewal: 1, RiskNotice: 3},
+		Points: map[RiskRule]int{RiskFollowUps: 2, RiskClock: 1, RiskBreach: 2, RiskMissed: 3, RiskExecutive: 2, RiskWords: 2, RiskTone: 1, RiskSpread: 2, RiskOwners: 1, RiskReopened: 1, RiskContactLost: 2, RiskDeadline: 2, RiskRenewal: 1, RiskNotice: 3},
 		Levels: [3]int{3, 6, 9}, Hysteresis: 1, HalfLife: 7,
 	}
 }
@@ -139,10 +141,8 @@ type Judgement struct {
 // JudgementSays are what can be said about a signal: it is seen to, it is none, or it can wait.
 var JudgementSays = []string{"acknowledge", "disagree", "snooze"}
 
-// holds reports whether a verdict counts at a time.
-func (v *Judgement) holds(now time.Time) bool {
-	return v != nil && (v.Say != "snooze" || now.Before(v.Until))
-}
+// holds reports whether it counts at a time.
+func (j Judgement) holds(now time.Time) bool { return j.Say != "snooze" || now.Before(j.Until) }
 
 // Override is a level that somebody set for a time.
 type Override struct {
@@ -161,8 +161,12 @@ type Risk struct {
 	Set     *Override `json:"override,omitempty"` // By whom Level was set instead of following from the points.
 }
 
-// points are what is left of a signal at a time: half of them after each half-life since it is not so any more.
+// points are what is left of a signal at a time: half of them after each half-life since it is not so any more, nothing
+// since somebody disagrees.
 func (s *Signal) points(rules RiskRules, now time.Time) int {
+	if j := s.Judgement; j != nil && j.Say == "disagree" && !now.Before(j.At) {
+		return 0
+	}
 	if s.Until.IsZero() || now.Before(s.Until) {
 		return s.Full
 	}
@@ -229,9 +233,10 @@ func RiskOf(in RiskInput) (Risk, []RiskChange) {
 type risking struct {
 	RiskInput
 	signals []Signal
+	bytes   map[archive.Address]archive.Digest // Of the messages.
 }
 
-// add notes a signal of a rule, with the points that the rule gives.
+// add notes a signal of a rule, with the points that the rule gives. Until is when it was not so any more; zero while it is.
 func (r *risking) add(rule RiskRule, from, until time.Time, quote, text string, sources ...Source) {
 	r.addPoints(rule, r.Rules.Points[rule], from, until, quote, text, sources...)
 }
@@ -262,11 +267,8 @@ func (r *risking) evidence(rule RiskRule, sources []Source) archive.Digest {
 	h.Write([]byte(rule))
 	for _, x := range sources {
 		if x.Record != nil {
-			for i := range r.Mail {
-				if r.Mail[i].Record == *x.Record {
-					h.Write(r.Mail[i].SHA256[:])
-				}
-			}
+			digest := r.bytes[*x.Record]
+			h.Write(digest[:])
 			continue
 		}
 		h.Write(binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, uint64(x.Case)), uint64(x.Citation)))
@@ -277,21 +279,20 @@ func (r *risking) evidence(rule RiskRule, sources []Source) archive.Digest {
 
 // at are the signals at a time, with the points that they give then.
 func (r *risking) at(now time.Time) (list []Signal) {
-	for _, s := range r.signals {
-		if s.From.After(now) {
-			continue
+	for i := range r.signals {
+		if s := r.signals[i]; !s.From.After(now) {
+			s.Points = s.points(r.Rules, now)
+			list = append(list, s)
 		}
-		if s.Points = s.points(r.Rules, now); s.Judgement != nil && s.Judgement.Say == "disagree" && !now.Before(s.Judgement.At) {
-			s.Points = 0
-		}
-		list = append(list, s)
 	}
 	return list
 }
 
 func (r *risking) sum(now time.Time) (points int) {
-	for _, s := range r.at(now) {
-		points += s.Points
+	for i := range r.signals {
+		if s := &r.signals[i]; !s.From.After(now) {
+			points += s.points(r.Rules, now)
+		}
 	}
 	return points
 }
@@ -333,6 +334,10 @@ func (r *risking) trace() (level RiskLevel, changes []RiskChange) {
 // collect brings together all signals, in the order of when they began.
 func (r *risking) collect() {
 	slices.SortFunc(r.Mail, func(a, b Mail) int { return a.compare(&b) })
+	r.bytes = make(map[archive.Address]archive.Digest, len(r.Mail))
+	for i := range r.Mail {
+		r.bytes[r.Mail[i].Record] = r.Mail[i].SHA256
+	}
 	r.followUps()
 	r.clocks()
 	r.promises()
@@ -376,7 +381,7 @@ func (r *risking) followUps() {
 	end(time.Time{})
 }
 
-// clocks finds response times that are nearly used up, which gives the points of the rule, or breached: two more.
+// clocks finds response times that are nearly used up, and those that are over.
 func (r *risking) clocks() {
 	for _, k := range r.Clocks {
 		if k.State == ClockVoid || k.Due.IsZero() {
@@ -384,68 +389,86 @@ func (r *risking) clocks() {
 		}
 		source := Source{Record: &k.Started.Record, At: k.Started.At}
 		if k.Started.Record.Stream == "" {
-			source = r.Cases[0].decided(CaseOpened)[0]
+			source = r.Cases[0].decidedAt(k.Started.At)
 		}
 		name := map[ClockKind]string{FirstReply: "first reply", NextReply: "next reply", Resolution: "resolution"}[k.Kind]
 		if !k.Warn.IsZero() && (k.Until.IsZero() || k.Warn.Before(k.Until)) {
 			r.add(RiskClock, k.Warn, k.Until, "", "The time for the "+name+" is nearly used up", source)
 		}
 		if k.Until.IsZero() || k.Due.Before(k.Until) {
-			r.addPoints(RiskClock, 2, k.Due, k.Until, "", "The "+name+" is overdue", source)
+			r.add(RiskBreach, k.Due, k.Until, "", "The "+name+" is overdue", source)
 		}
 	}
 }
 
-// promises finds promises of ours that are past their time. One that is kept late counts until it was.
+// decidedAt is what was decided last up to a time.
+func (c *Case) decidedAt(t time.Time) Source {
+	source := Source{Case: c.Number, At: t}
+	for i := range c.Log {
+		if e := &c.Log[i]; !e.At.After(t) {
+			source.Event, source.At = e.Position, e.At
+		}
+	}
+	return source
+}
+
+// promises finds promises of ours that are past their time: until they are kept, or another time is agreed. One that is
+// given up before its time counts from that.
 func (r *risking) promises() {
 	for i := range r.Cases {
 		c := &r.Cases[i]
 		for _, p := range c.Commitments {
-			if p.Direction != Ours || p.Due == nil {
+			if p.Direction != Ours {
 				continue
 			}
-			var until time.Time
-			if p.End != nil {
-				if until = p.End.When; !p.Due.To.Before(until) && p.End.How != Missed {
-					continue
+			past := func(due *When, until time.Time, what string, cites []int) {
+				if due != nil && (until.IsZero() || !until.Before(due.To)) {
+					r.add(RiskMissed, due.To, until, "", "Promised “"+what+"”, and it is past its time", c.cited(cites, "promise-"+itoa(p.ID))...)
 				}
 			}
-			if p.End != nil && p.End.How == Missed && until.Before(p.Due.To) {
-				until = p.Due.To
+			cites := p.Cites
+			for _, m := range p.Moves {
+				past(m.Due, m.At, m.What, cites)
+				cites = m.Cites
 			}
-			r.add(RiskMissed, p.Due.To, until, "", "Promised “"+p.What+"”, and it is past its time", c.cited(p.Cites, fmt.Sprint("promise-", p.ID))...)
+			switch end := p.End; {
+			case end == nil:
+				past(p.Due, time.Time{}, p.What, cites)
+			case end.How == Missed && p.Due != nil && end.When.Before(p.Due.To):
+				past(p.Due, p.Due.To, p.What, cites)
+			default:
+				past(p.Due, end.When, p.What, cites)
+			}
 		}
 	}
 }
 
-// people finds those who decide and write, or are written to, for the first time. Each counts once.
+// people finds those who decide and are new: by title within a week after they came, or named in the rules. Each
+// counts once, and not who was there from the first message on.
 func (r *risking) people() {
-	seen, first := map[string]bool{}, true
+	came, told := map[string]time.Time{}, map[string]bool{}
+	first := true
 	for i := range r.Mail {
 		m := &r.Mail[i]
 		if m.Automatic {
 			continue
 		}
-		address := strings.ToLower(m.From.Address)
 		t := r.Traits[m.SHA256]
-		if !r.Us.Has(address) && !seen[address] && (t.Executive || r.listed(address)) && !first {
-			who := or(m.From.Name, m.From.Address)
-			if t.Title != "" {
-				who += ", " + t.Title
+		for j, who := range append([]message.Mailbox{m.From}, m.To...) {
+			a := strings.ToLower(who.Address)
+			if _, was := came[a]; !was {
+				came[a], told[a] = m.When(), first
 			}
-			r.add(RiskExecutive, m.When(), m.When(), who, "Somebody who decides is new in the conversation", letter(m))
-			seen[address] = true
-		}
-		for _, to := range m.To {
-			if a := strings.ToLower(to.Address); r.listed(a) && !seen[a] && !first {
-				r.add(RiskExecutive, m.When(), m.When(), or(to.Name, to.Address), "Somebody who decides is written to", letter(m))
-				seen[a] = true
-			} else if first {
-				seen[a] = true
+			writes := j == 0
+			if told[a] || m.When().Sub(came[a]) > week || !r.listed(a) && !(writes && t.Executive && !r.Us.Has(a)) {
+				continue
 			}
-		}
-		if first {
-			seen[address] = true
+			name := or(who.Name, who.Address)
+			if writes && t.Title != "" {
+				name += ", " + t.Title
+			}
+			r.add(RiskExecutive, m.When(), m.When(), name, "Somebody who decides is new in the conversation", letter(m))
+			told[a] = true
 		}
 		first = false
 	}
@@ -461,10 +484,8 @@ func (r *risking) words() {
 	for i := range r.Mail {
 		m := &r.Mail[i]
 		t := r.Traits[m.SHA256]
-		for _, address := range t.Bounced {
-			if !r.Us.Has(address) {
-				r.add(RiskContactLost, m.When(), m.When(), address, "Mail to a contact comes back", letter(m))
-			}
+		if lost := slices.DeleteFunc(slices.Clone(t.Bounced), r.Us.Has); len(lost) > 0 {
+			r.add(RiskContactLost, m.When(), m.When(), strings.Join(lost, ", "), "Mail to a contact comes back", letter(m))
 		}
 		if m.Direction != Inbound {
 			continue
@@ -509,16 +530,18 @@ func (r *risking) tone() {
 		}
 		return sum / float64(len(list))
 	}
-	for i := toneOf; i+1 <= len(all); i++ {
-		before, after := mean(all[max(0, i-2*toneOf):i-toneOf+1]), mean(all[i-toneOf+1:i+1])
-		if i >= toneOf && before-after >= toneFall {
-			var sources []Source
-			for _, m := range all[i-toneOf+1 : i+1] {
-				sources = append(sources, letter(m))
-			}
-			r.add(RiskTone, all[i].When(), all[i].When(), "", "The last messages sound worse than those before", sources...)
-			return // Once; it decays, and words tell the rest.
+	for n := toneOf + 1; n <= len(all); n++ {
+		last := all[n-toneOf : n]
+		if mean(all[max(0, n-2*toneOf-1):n-toneOf])-mean(last) < toneFall {
+			continue
 		}
+		var sources []Source
+		for _, m := range last {
+			sources = append(sources, letter(m))
+		}
+		at := last[toneOf-1].When()
+		r.add(RiskTone, at, at, "", "The last messages sound worse than those before", sources...)
+		n += toneOf - 1 // The next signal has messages of its own.
 	}
 }
 
@@ -542,7 +565,7 @@ func (r *risking) spread() {
 		a, b := first[order[i-spreadTo+1]], first[order[i]]
 		if b.When().Sub(a.When()) <= week {
 			r.add(RiskSpread, b.When(), b.When(), "", fmt.Sprintf("%d more of us were written to in a week", spreadTo), letter(a), letter(b))
-			return
+			i += spreadTo - 1 // Likewise of others.
 		}
 	}
 }
@@ -588,20 +611,25 @@ func (r *risking) deadlines(c *Case) {
 				days++
 			}
 		}
-		until := k.When.To
-		if !k.Removed.IsZero() && k.Removed.Before(until) {
-			until = k.Removed
-		}
-		if k.At.After(from) {
-			from = k.At
-		}
-		if from.Before(until) {
-			r.add(RiskDeadline, from, until, "", "Deadline: "+k.Label, c.cited(k.Cites, fmt.Sprint("date-", k.ID))...)
-		}
+		r.near(RiskDeadline, c, k, from, "Deadline: "+k.Label)
 	}
 }
 
-// renewals finds renewals that are near while something else is wrong.
+// near notes a date that matters, from a time on until it is over, while somebody has written it down.
+func (r *risking) near(rule RiskRule, c *Case, k KeyDate, from time.Time, text string) {
+	until := k.When.To
+	if !k.Removed.IsZero() && k.Removed.Before(until) {
+		until = k.Removed
+	}
+	if k.At.After(from) {
+		from = k.At
+	}
+	if from.Before(until) {
+		r.add(rule, from, until, "", text, c.cited(k.Cites, "date-"+itoa(k.ID))...)
+	}
+}
+
+// renewals finds renewals that are near while something else is wrong, or was.
 func (r *risking) renewals() {
 	if len(r.signals) == 0 {
 		return
@@ -610,18 +638,14 @@ func (r *risking) renewals() {
 	for i := range r.Cases {
 		c := &r.Cases[i]
 		for _, k := range c.KeyDates {
-			if k.Kind != "renewal" || !k.Removed.IsZero() {
+			if k.Kind != "renewal" {
 				continue
 			}
 			from := k.When.From.Add(-renewalNear)
-			for _, other := range []time.Time{first, k.At} {
-				if other.After(from) {
-					from = other
-				}
+			if first.After(from) {
+				from = first
 			}
-			if from.Before(k.When.To) {
-				r.add(RiskRenewal, from, k.When.To, "", "Renewal: "+k.Label, c.cited(k.Cites, fmt.Sprint("date-", k.ID))...)
-			}
+			r.near(RiskRenewal, c, k, from, "Renewal: "+k.Label)
 		}
 	}
 }

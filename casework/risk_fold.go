@@ -284,7 +284,10 @@ func (c SetRiskRules) Check(s *State, _ time.Time) ([]Event, error) {
 	}
 	slices.Sort(people)
 	r.People = slices.Compact(people)
-	points := maps.Clone(had.Points)
+	points := map[RiskRule]int{} // Those that somebody has said: of other rules it is as it came with the program.
+	if s.riskRules != nil {
+		maps.Copy(points, s.riskRules.Points)
+	}
 	maps.Copy(points, r.Points)
 	r.Points = points
 	if err := checkReason(c.Reason); err != nil {

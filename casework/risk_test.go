@@ -18,7 +18,7 @@ import (
 const goldenRisk = "testdata/golden-risk"
 
 func shownRisk(s *State) map[string]any {
-	return map[string]any{"cases": s.Cases(), "rules": s.RiskRules(), "unknown": s.Unknown()}
+	return map[string]any{"cases": s.Cases(), "rules": s.riskRules, "unknown": s.Unknown()}
 }
 
 func TestFirstRiskStaysReadable(t *testing.T) {
@@ -174,6 +174,11 @@ func TestESC4_ExecutiveOncePerPerson(t *testing.T) {
 	if len(found) != 1 || found[0].Quote != "Dana, Chief Financial Officer" {
 		t.Errorf("signals are %+v", found)
 	}
+	w = newWorry().says(0, Inbound, Traits{}, from("first@acme.example")).says(1, Inbound, Traits{}, from("dana@acme.example")).says(30, Inbound, cfo, from("dana@acme.example")).says(31, Outbound, Traits{})
+	w.Now = start.Add(32 * time.Hour)
+	expect(t, "whose title is told a day after", w.rules(), []string{"follow-ups 2", "executive 2", "follow-ups 1"})
+	w.Mail[0].Sent, w.Mail[1].Sent = w.Mail[0].Sent.Add(-3*week), w.Mail[1].Sent.Add(-2*week)
+	expect(t, "who was there for weeks", w.rules(), []string{"follow-ups 2", "follow-ups 1"})
 	w = newWorry().says(0, Inbound, Traits{}).says(1, Outbound, Traits{}, func(m *Mail) { m.To = append(m.To, person("boss@acme.example")) })
 	w.Rules = DefaultRiskRules()
 	w.Rules.People = []string{"boss@acme.example"}
@@ -191,10 +196,10 @@ func TestRiskOfClocks(t *testing.T) {
 	w.Now = start.Add(3 * time.Hour)
 	expect(t, "nearly used up", w.rules(), []string{"clock 1"})
 	w.Now = start.Add(5 * time.Hour)
-	expect(t, "breached", w.rules(), []string{"clock 2", "clock 1"})
+	expect(t, "breached", w.rules(), []string{"breach 2", "clock 1"})
 	w.Clocks[0].Until, w.Clocks[0].State = start.Add(6*time.Hour), ClockMetLate
 	w.Now = start.Add(6*time.Hour + week)
-	expect(t, "a week after the answer", w.rules(), []string{"clock 1"})
+	expect(t, "a week after the answer", w.rules(), []string{"breach 1"})
 	w.Clocks[0].Until = start.Add(2 * time.Hour)
 	expect(t, "answered in time", w.rules(), nil)
 }
@@ -224,6 +229,14 @@ func TestESC5_MissedPromise(t *testing.T) {
 	expect(t, "kept late", w.rules(), []string{"missed-promise 1"})
 	w.Cases[0].Commitments[0].End.When = onDay(1).From
 	expect(t, "kept in time", w.rules(), nil)
+	w.Cases[0].Commitments[0] = Commitment{ID: 1, Direction: Ours, What: "root cause", Due: onDay(20), Cites: []int{1}, Moves: []Move{{What: "cause", Due: onDay(2), At: onDay(4).From, Cites: []int{1}}}}
+	w.Now = onDay(4).From.Add(week)
+	expect(t, "moved when its time was past", w.rules(), []string{"missed-promise 1"})
+	w.Cases[0].Commitments[0].Moves[0].At = onDay(1).From
+	expect(t, "moved before", w.rules(), nil)
+	w.Cases[0].Commitments[0].End = &End{How: Missed, When: onDay(5).From}
+	w.Now = onDay(21).From
+	expect(t, "given up before its time", w.rules(), []string{"missed-promise 3"})
 }
 
 // Who of us is written to for the first time counts when there are many in a week.
@@ -380,4 +393,25 @@ func TestInvariant13_SumCheck(t *testing.T) {
 			t.Fatalf("automatic mail changes %d points to %d", quiet.Points, now.Points)
 		}
 	})
+}
+
+// How long the risk of a case with 2,000 messages takes, every second of which says something.
+func BenchmarkRisk(b *testing.B) {
+	w := newWorry()
+	for i := range 2000 {
+		d, traits := Inbound, Traits{}
+		if i%3 == 2 {
+			d = Outbound
+		} else if i%2 == 0 {
+			traits = angry
+		}
+		w.says(i, d, traits, func(m *Mail) {
+			m.Record.Position, m.SHA256 = archive.Position(i), archive.Digest{byte(i), byte(i >> 8)}
+			w.Traits[m.SHA256] = traits
+		})
+	}
+	w.Now = start.Add(2000 * time.Hour)
+	for b.Loop() {
+		RiskOf(w.RiskInput)
+	}
 }

@@ -215,14 +215,16 @@ func (s *State) Cases() []Case {
 }
 
 // Overview lists all cases as Cases does, without their citations, notes,
-// shares and log: what a page that lists cases needs, at a fraction of the cost.
+// shares and log: what a page that lists cases needs, at a fraction of the cost. Those at low risk have no Risk.
 func (s *State) Overview() []Case {
 	return s.list(func(c *caseFile) Case {
 		head := c.Case
 		head.Citations, head.Withdrawn, head.Notes, head.Shares, head.Log = nil, nil, nil, nil, nil
 		head.Issues, head.Facts, head.Decisions, head.Commitments, head.KeyDates = nil, nil, nil, nil, nil
-		head.Links, head.Parts, head.Judgements = nil, nil, slices.Clone(c.Judgements)
-		head.Risk, head.Override = c.Risk.clone(), clonePointer(c.Override)
+		head.Links, head.Parts, head.Judgements, head.Risk, head.Override = nil, nil, nil, nil, clonePointer(c.Override)
+		if c.Risk != nil && c.Risk.Level != RiskLow { // Of few.
+			head.Judgements, head.Risk = slices.Clone(c.Judgements), c.Risk.clone()
+		}
 		head.standings = nil
 		head.Handoffs, head.Questions = nil, nil
 		return head

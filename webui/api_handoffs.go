@@ -16,7 +16,7 @@ type offerHandoffIn struct {
 	Body struct {
 		Kind   casework.HandoffKind `json:"kind,omitempty" doc:"permanent, cover (until a time) or join; default permanent."`
 		To     string               `json:"to" doc:"Name of a user who works on cases."`
-		Until  time.Time            `json:"until,omitempty" doc:"When a cover ends by itself."`
+		Until  time.Time            `json:"until,omitzero" doc:"When a cover ends by itself."`
 		Fields map[string]string    `json:"fields" doc:"By name; see handoffs/fields. One that is required and empty is refused with 422: write unknown when nobody knows."`
 		Pins   []string             `json:"pins,omitempty" doc:"What to read first, at most five: fact-1, promise-2, decision-1, cite-3, note-1."`
 	}

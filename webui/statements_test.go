@@ -173,7 +173,7 @@ func TestListOfPromisesIsNotedOnce(t *testing.T) {
 			t.Errorf("%s is noted %d times", name, n)
 		}
 	}
-	if log := f.as("compliance").get("/audit").body; !strings.Contains(log, "read what was promised in 2 cases") || !strings.Contains(log, `href="/cases/102"`) {
+	if log := f.as("compliance").get("/audit").body; !strings.Contains(log, "read what is stated in 2 cases") || !strings.Contains(log, `href="/cases/102"`) {
 		t.Error("the log does not tell which cases")
 	}
 }
