@@ -197,13 +197,17 @@ type RiskChange struct {
 	Because []Signal  `json:"because"` // That have points then.
 }
 
-// Noted is the change that a risk is noted as: the last one of its history, with what is so now.
+// maxNoted is how many signals are noted with a level.
+const maxNoted = 20
+
+// Noted is the change that a risk is noted as: the last one of its history, with the heaviest of what is so now.
 func (r Risk) Noted(changes []RiskChange, now time.Time) RiskChange {
 	c := RiskChange{At: now, From: RiskLow, To: RiskLow}
 	if n := len(changes); n > 0 {
 		c = changes[n-1]
 	}
 	c.Points, c.Because = r.Points, slices.DeleteFunc(slices.Clone(r.Signals), func(s Signal) bool { return s.Points == 0 })
+	c.Because = c.Because[:min(len(c.Because), maxNoted)]
 	return c
 }
 
@@ -333,7 +337,9 @@ func (r *risking) trace() (level RiskLevel, changes []RiskChange) {
 
 // collect brings together all signals, in the order of when they began.
 func (r *risking) collect() {
-	slices.SortFunc(r.Mail, func(a, b Mail) int { return a.compare(&b) })
+	if order := func(a, b Mail) int { return a.compare(&b) }; !slices.IsSortedFunc(r.Mail, order) {
+		r.Mail = slices.SortedFunc(slices.Values(r.Mail), order)
+	}
 	r.bytes = make(map[archive.Address]archive.Digest, len(r.Mail))
 	for i := range r.Mail {
 		r.bytes[r.Mail[i].Record] = r.Mail[i].SHA256

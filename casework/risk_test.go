@@ -137,6 +137,24 @@ func TestESC2_ReversalIsANewEvent(t *testing.T) {
 	}
 }
 
+// However much there is to say, an event stays small, and what is noted is not noted again.
+func TestNotedRiskIsBounded(t *testing.T) {
+	o := withCase(t)
+	w := newWorry()
+	for i := range 50 {
+		w.says(i, Outbound, Traits{}).says(i, Inbound, angry)
+	}
+	w.Now = start.Add(60 * time.Hour)
+	note := func() { now, changes := RiskOf(w.RiskInput); o.as(System, NoteRisk{Case: 101, Change: now.Noted(changes, w.Now)}) }
+	note()
+	before := len(o.ledger.records)
+	w.Now = start.Add(61 * time.Hour)
+	note()
+	if n := len(o.theCase(101).Risk.Why); n != maxNoted || len(o.ledger.records) != before {
+		t.Errorf("%d signals are noted, in %d events more", n, len(o.ledger.records)-before)
+	}
+}
+
 // Automatic mail, of either side, neither counts as a follow-up nor as an answer.
 func TestESC3_FollowUpsWithoutReply(t *testing.T) {
 	w := newWorry().says(0, Inbound, Traits{}).says(1, Outbound, Traits{}, automatic).says(2, Inbound, Traits{}, automatic)

@@ -103,3 +103,27 @@ func (s *Server) apiCreateToken(ctx context.Context, in *createTokenIn) (*body[t
 func (s *Server) apiRevokeToken(ctx context.Context, in *nameIn) (*none, error) {
 	return nil, s.act(ctx, casework.RevokeToken{Name: in.Name})
 }
+
+type companyBody struct {
+	Own []string `json:"own" doc:"Domains, with all below them, and single addresses that are the company's own."`
+}
+
+func (s *Server) apiCompany(context.Context, *none) (*body[companyBody], error) {
+	var c casework.Company
+	s.config.Desk.Read(func(state *casework.State) { c = s.company(state) })
+	return reply(companyBody{list(c.Own)}), nil
+}
+
+type setCompanyIn struct {
+	Body struct {
+		Own    []string `json:"own" doc:"All of them: domains, with all below them, and single addresses."`
+		Reason string   `json:"reason,omitempty"`
+	}
+}
+
+func (s *Server) apiSetCompany(ctx context.Context, in *setCompanyIn) (*body[companyBody], error) {
+	if err := s.act(ctx, casework.SetCompany{Own: in.Body.Own, Reason: in.Body.Reason}); err != nil {
+		return nil, err
+	}
+	return s.apiCompany(ctx, nil)
+}

@@ -21,15 +21,20 @@ func (s *Server) act(ctx context.Context, c casework.Command) error {
 	return nil
 }
 
-// caseOf is a case without the words that an erasure took away.
-func (s *Server) caseOf(ctx context.Context, number int) (c casework.Case, err error) {
+// bareCase is a case without the words that an erasure took away, and what of what it cites was removed.
+func (s *Server) bareCase(ctx context.Context, number int) (snap snapshot, err error) {
 	var ok bool
-	s.config.Desk.Read(func(state *casework.State) { c, ok = state.Case(number) })
+	s.config.Desk.Read(func(state *casework.State) { snap.c, ok = state.Case(number) })
 	if !ok {
-		return c, notFound("case")
+		return snap, notFound("case")
 	}
-	_, err = s.removals(ctx, &c)
-	return c, err
+	snap.removed, err = s.removals(ctx, &snap.c)
+	return snap, err
+}
+
+func (s *Server) caseOf(ctx context.Context, number int) (casework.Case, error) {
+	snap, err := s.bareCase(ctx, number)
+	return snap.c, err
 }
 
 // shownCase is caseOf for somebody who is shown what the case cites, now or in

@@ -40,10 +40,7 @@ type clocksOut struct {
 }
 
 func (s *Server) apiClocks(ctx context.Context, in *caseIn) (*body[clocksOut], error) {
-	if _, err := s.shownCase(ctx, in.Number); err != nil {
-		return nil, err
-	}
-	d, err := s.dossier(ctx, in.Number, false)
+	d, err := s.shownDossier(ctx, in.Number, false)
 	if err != nil {
 		return nil, err
 	}

@@ -44,18 +44,15 @@ type handoffOut struct {
 }
 
 func (s *Server) apiHandoff(ctx context.Context, in *handoffIn) (*body[handoffOut], error) {
-	c, err := s.shownCase(ctx, in.Number)
+	d, err := s.shownDossier(ctx, in.Number, false)
 	if err != nil {
 		return nil, err
 	}
+	c := d.Cases[0]
 	if in.ID < 1 || in.ID > len(c.Handoffs) {
 		return nil, notFound("handoff")
 	}
 	h := c.Handoffs[in.ID-1]
-	d, err := s.dossier(ctx, c.Number, false)
-	if err != nil {
-		return nil, err
-	}
 	gaps, err := s.gapsOf(ctx, c, d)
 	if err != nil {
 		return nil, err

@@ -27,14 +27,6 @@ func (s *Server) apiBrief(ctx context.Context, in *caseIn) (*body[briefOut], err
 	return reply(briefOut{brief}), nil
 }
 
-// shownDossier is dossier for somebody who is shown it.
-func (s *Server) shownDossier(ctx context.Context, number int, snippets bool) (*dossier, error) {
-	if _, err := s.shownCase(ctx, number); err != nil {
-		return nil, err
-	}
-	return s.dossier(ctx, number, snippets)
-}
-
 func (s *Server) callNames() (n names) {
 	s.config.Desk.Read(func(state *casework.State) { n = namesOf(state.Users()) })
 	return n
@@ -145,30 +137,6 @@ func (s *Server) apiSplitCase(ctx context.Context, in *splitCaseIn) (*caseOut, e
 	return s.caseOut(ctx, number)
 }
 
-type companyBody struct {
-	Own []string `json:"own" doc:"Domains, with all below them, and single addresses that are the company's own."`
-}
-
-func (s *Server) apiCompany(context.Context, *none) (*body[companyBody], error) {
-	var c casework.Company
-	s.config.Desk.Read(func(state *casework.State) { c = s.company(state) })
-	return reply(companyBody{list(c.Own)}), nil
-}
-
-type setCompanyIn struct {
-	Body struct {
-		Own    []string `json:"own" doc:"All of them: domains, with all below them, and single addresses."`
-		Reason string   `json:"reason,omitempty"`
-	}
-}
-
-func (s *Server) apiSetCompany(ctx context.Context, in *setCompanyIn) (*body[companyBody], error) {
-	if err := s.act(ctx, casework.SetCompany{Own: in.Body.Own, Reason: in.Body.Reason}); err != nil {
-		return nil, err
-	}
-	return s.apiCompany(ctx, nil)
-}
-
 type changesOut struct {
 	Since   time.Time          `json:"since,omitzero" doc:"When the caller said last that all is seen; absent: never."`
 	Upto    casework.Positions `json:"upto" doc:"To be sent back when what there is now is seen."`
@@ -188,7 +156,7 @@ func (s *Server) apiChanges(ctx context.Context, in *caseIn) (*body[changesOut],
 	if err != nil {
 		return nil, err
 	}
-	changes, visit := s.changes(ctx, d)
+	changes, visit := s.changes(ctx, d, casework.Timeline(d.Cases, d.Mail))
 	out := changesOut{visit.At, casework.SeenOf(d.Cases, d.Mail), []changeOut{}}
 	for _, c := range changes {
 		out.Changes = append(out.Changes, changeOut{c.At.UTC(), c.Kind, c.Old, c.Mail, c.Entry})

@@ -16,13 +16,15 @@ type riskOut struct {
 }
 
 func (s *Server) apiRisk(ctx context.Context, in *caseIn) (*body[riskOut], error) {
-	if _, err := s.shownCase(ctx, in.Number); err != nil {
-		return nil, err
-	}
-	risk, changes, _, _, err := s.riskOf(ctx, in.Number)
+	d, err := s.shownDossier(ctx, in.Number, false)
 	if err != nil {
 		return nil, err
 	}
+	of, err := s.riskInput(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	risk, changes := casework.RiskOf(of)
 	risk.Signals = list(risk.Signals)
 	return reply(riskOut{risk, list(changes)}), nil
 }

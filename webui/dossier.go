@@ -18,20 +18,26 @@ type dossier struct {
 	Cases   []casework.Case // The one that is looked at first.
 	Mail    []casework.Mail // Of all of them, oldest first.
 	Missing []casework.Lost
+
+	removed []map[archive.Address]*index.RemovedError // Of what each case cites.
+	chips   map[citationKey]chip                      // Of all citations; see fillChips.
 }
 
-// dossier brings a case and its mail together. It needs noteCase before anything of it is shown.
-func (s *Server) dossier(ctx context.Context, number int, snippets bool) (*dossier, error) {
+// citationKey names a citation of cases that are one.
+type citationKey struct{ number, id int }
+
+// dossier brings the mail of a case together with it. It needs noteCase before anything of it is shown.
+func (s *Server) dossier(ctx context.Context, snap snapshot, snippets bool) (*dossier, error) {
 	d := &dossier{}
 	var company casework.Company
 	s.config.Desk.Read(func(state *casework.State) {
-		d.Cases, company = state.Family(number), s.company(state)
+		d.Cases, company = state.Family(snap.c.Number), s.company(state)
 	})
-	if len(d.Cases) == 0 {
-		return nil, notFound("case")
-	}
-	for i := range d.Cases {
-		if _, err := s.removals(ctx, &d.Cases[i]); err != nil {
+	d.Cases[0], d.removed = snap.c, make([]map[archive.Address]*index.RemovedError, len(d.Cases))
+	d.removed[0] = snap.removed
+	for i := 1; i < len(d.Cases); i++ {
+		var err error
+		if d.removed[i], err = s.removals(ctx, &d.Cases[i]); err != nil {
 			return nil, err
 		}
 	}
@@ -47,23 +53,31 @@ func (s *Server) dossier(ctx context.Context, number int, snippets bool) (*dossi
 			Direction: company.DirectionOf(l.From, l.To),
 		}
 	}
-	d.hideRisk()
 	return d, nil
 }
 
-// hideRisk leaves out of what the level of risk was noted to rest on the messages that the caller does not see.
-func (d *dossier) hideRisk() {
-	seen := map[archive.Address]bool{}
-	for i := range d.Mail {
-		seen[d.Mail[i].Record] = true
+// shownDossier is dossier for somebody who is shown it, which is noted.
+func (s *Server) shownDossier(ctx context.Context, number int, snippets bool) (*dossier, error) {
+	snap, err := s.bareCase(ctx, number)
+	if err == nil {
+		err = s.noteCase(ctx, number)
 	}
-	for i := range d.Cases {
-		if d.Cases[i].Risk == nil {
-			continue
+	if err != nil {
+		return nil, err
+	}
+	return s.dossier(ctx, snap, snippets)
+}
+
+// fillChips makes the chips of all citations; first are those of the first case, nil where nobody has made them.
+func (s *Server) fillChips(ctx context.Context, d *dossier, first map[int]chip) {
+	d.chips = map[citationKey]chip{}
+	for i, c := range d.Cases {
+		of := first
+		if i > 0 || of == nil {
+			of, _ = s.chips(ctx, snapshot{c: c, removed: d.removed[i]})
 		}
-		for j := range d.Cases[i].Risk.Why {
-			x := &d.Cases[i].Risk.Why[j]
-			x.Sources = slices.DeleteFunc(x.Sources, func(s casework.Source) bool { return s.Record != nil && !seen[*s.Record] })
+		for id, k := range of {
+			d.chips[citationKey{c.Number, id}] = k
 		}
 	}
 }
@@ -147,11 +161,11 @@ func (s *Server) standing(ctx context.Context, heads []casework.Case, called nam
 		if done(head) {
 			continue
 		}
-		c, err := s.caseOf(ctx, head.Number)
+		snap, err := s.bareCase(ctx, head.Number)
 		if err != nil {
 			return nil, casework.Brief{}, err
 		}
-		d.Cases, numbers = append(d.Cases, c), append(numbers, c.Number)
+		d.Cases, d.removed, numbers = append(d.Cases, snap.c), append(d.removed, snap.removed), append(numbers, head.Number)
 	}
 	b := casework.StandingOf(casework.BriefInput{Cases: d.Cases, Now: s.config.Now(), Name: called.Of})
 	if len(b.Sections) == 0 {
@@ -160,47 +174,67 @@ func (s *Server) standing(ctx context.Context, heads []casework.Case, called nam
 	return d, b, s.noteCases(ctx, numbers)
 }
 
+// briefSection is a part of a brief, with where its lines lead.
+type briefSection struct {
+	Name  string
+	Lines []briefLine
+	More  int
+	Link  string // Where all of it stands.
+}
+
+type briefLine struct {
+	casework.BriefLine
+	cited
+}
+
+// cited are the chips of what something rests on, the first ones.
+type cited struct {
+	Chips []chip
+	More  int // Sources that are not shown.
+}
+
+// maxChips is how many sources a line shows.
+const maxChips = 12
+
+// briefLinks are the places, below that of a case, of all that a section of its brief is of; of the others nothing is left out.
+var briefLinks = map[string]string{
+	casework.BriefPromises: "#promises", casework.BriefDates: "#dates", casework.BriefDecisions: "#decisions", casework.BriefIssues: "#facts",
+	casework.BriefFacts: "#facts", casework.BriefNotes: "#notes", casework.BriefEvidence: "#evidence", casework.BriefCustomer: "/mail", casework.BriefAnswer: "/mail",
+}
+
 // sections are a brief with where its lines lead; all is where what did not fit stands.
-func (s *Server) sections(ctx context.Context, d *dossier, b casework.Brief, all func(section string) string) (list []briefSection) {
-	chips := map[citationKey]chip{}
-	for _, c := range d.Cases {
-		of, _ := s.chips(ctx, snapshot{c: c})
-		for id, k := range of {
-			chips[citationKey{c.Number, id}] = k
-		}
-	}
+func (d *dossier) sections(b casework.Brief, all func(section string) string) (list []briefSection) {
 	for _, section := range b.Sections {
 		view := briefSection{Name: section.Name, More: section.More, Link: all(section.Name)}
 		for _, line := range section.Lines {
-			view.Lines = append(view.Lines, briefLine{line, d.sources(line, chips)})
+			view.Lines = append(view.Lines, briefLine{line, d.sources(line.Sources)})
 		}
 		list = append(list, view)
 	}
 	return list
 }
 
-// sources are the chips of a line, each leading to what it rests on.
-func (d *dossier) sources(line casework.BriefLine, chips map[citationKey]chip) (list []chip) {
-	for _, x := range line.Sources {
+// sources are the chips of what something rests on, each leading there; none of a message that the caller does not see.
+func (d *dossier) sources(all []casework.Source) cited {
+	var list []chip
+	more := max(0, len(all)-maxChips)
+	for _, x := range all[:len(all)-more] {
 		switch {
 		case x.Citation != 0:
-			if k, ok := chips[citationKey{x.Case, x.Citation}]; ok {
+			if k, ok := d.chips[citationKey{x.Case, x.Citation}]; ok {
 				list = append(list, k)
 			}
 		case x.Record != nil:
-			k := chip{Link: recordPath(*x.Record), Date: x.At, From: x.Record.String()}
 			if i := slices.IndexFunc(d.Mail, func(m casework.Mail) bool { return m.Record == *x.Record }); i >= 0 {
-				k.From, k.Date = nameOf(d.Mail[i].From), d.Mail[i].When()
+				m := &d.Mail[i]
+				list = append(list, chip{Link: recordPath(m.Record), Date: m.When(), From: nameOf(m.From)})
 			}
-			list = append(list, k)
 		default:
 			list = append(list, chip{Link: casePath(x.Case) + "/timeline#" + entryID(x.Event), Date: x.At, From: "log", Log: true})
 		}
 	}
-	return list
+	return cited{list, more}
 }
-
-type citationKey struct{ number, id int }
 
 // entryID is where a decision stands on the page of a timeline.
 func entryID(at archive.Position) string { return "ledger-" + strconv.FormatUint(uint64(at), 10) }

@@ -289,12 +289,13 @@ func TestCompanyDecidesTheDirection(t *testing.T) {
 	}
 }
 
-// How long the first screen of a case with 2,000 messages takes on the server.
+// How long the first screen of a case with 2,000 messages, of which 100 are cited, takes on the server.
 func BenchmarkCasePage(b *testing.B) {
 	f := newFixture(b)
 	f.users()
-	const n = 2000
+	const n, cited = 2000, 100
 	var last archive.Meta
+	var cites []casework.Citation
 	for i := range n {
 		raw := strings.Replace(letter(i), "Message-ID", fmt.Sprintf("In-Reply-To: <batch-%d@acme.example>\nMessage-ID", max(i-1, 0)), 1)
 		raw = strings.Replace(raw, fmt.Sprintf("Mon, 2 Nov 2026 09:%02d:00 +0100", i%60), noon.Add(time.Duration(i-n)*time.Minute).Format(time.RFC1123Z), 1)
@@ -302,12 +303,17 @@ func BenchmarkCasePage(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		last = m
+		if last = m; i%(n/cited) == 0 {
+			cites = append(cites, casework.Citation{Record: m.Address(), SHA256: m.SHA256, Part: -1})
+		}
 	}
 	f.settled(last.Address())
 	f.do(casework.OpenCase{Title: "Long", Messages: []casework.Named{{Record: last.Address(), SHA256: last.SHA256}}})
+	for _, c := range cites {
+		f.do(casework.Cite{Case: 101, Citation: c})
+	}
 	w := f.as("manager")
-	for _, path := range []string{"/cases/101", "/cases/101/mail", "/cases/101/timeline"} {
+	for _, path := range []string{"/cases/101", "/cases/101/mail", "/cases/101/timeline", "/cases/101/risk"} {
 		b.Run(path[1:], func(b *testing.B) {
 			for b.Loop() {
 				if r := w.get(path); r.code != http.StatusOK {

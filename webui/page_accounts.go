@@ -252,7 +252,10 @@ func (s *Server) renderCustomer(w http.ResponseWriter, r *http.Request, code int
 		if err != nil {
 			return err
 		}
-		v.Standing = s.sections(r.Context(), d, brief, func(string) string { return "#cases" })
+		if len(brief.Sections) > 0 {
+			s.fillChips(r.Context(), d, nil)
+		}
+		v.Standing = d.sections(brief, func(string) string { return "#cases" })
 	}
 	for _, m := range a.Mappings {
 		v.Belong = append(v.Belong, mappingView{m, m.Holds(now), m.Counts() && now.Before(m.From)})

@@ -79,7 +79,8 @@ type caseView struct {
 	Clocks     clocksView
 
 	handing
-	chips map[int]chip // By ID of the citation.
+	chips   map[int]chip // By ID of the citation.
+	dossier *dossier
 }
 
 // snapshot is what a page needs of the desk.
@@ -107,19 +108,10 @@ func (n names) Of(actor string) string {
 }
 
 func (s *Server) snapshot(r *http.Request) (snapshot, error) {
-	var out snapshot
-	var ok bool
-	s.config.Desk.Read(func(state *casework.State) {
-		out.c, ok = state.Case(number0(strings.TrimPrefix(strings.ToUpper(r.PathValue("number")), "C-")))
-		out.users, out.links = state.Users(), accountLinksOf(state)
-	})
-	if !ok {
-		return out, notFound("case")
-	}
-	out.names = namesOf(out.users)
-	var err error
-	out.removed, err = s.removals(r.Context(), &out.c)
-	return out, err
+	snap, err := s.bareCase(r.Context(), number0(strings.TrimPrefix(strings.ToUpper(r.PathValue("number")), "C-")))
+	s.config.Desk.Read(func(state *casework.State) { snap.users, snap.links = state.Users(), accountLinksOf(state) })
+	snap.names = namesOf(snap.users)
+	return snap, err
 }
 
 // shownSnapshot is snapshot for somebody who is shown the case, which is noted.
@@ -150,6 +142,9 @@ func (s *Server) caseHeld(w http.ResponseWriter, r *http.Request, code int, held
 		return err
 	}
 	v, err := s.caseView(r, snap)
+	if err == nil {
+		err = s.fillBrief(r.Context(), v)
+	}
 	if err != nil {
 		return err
 	}
@@ -184,7 +179,24 @@ func (s *Server) caseView(r *http.Request, snap snapshot) (*caseView, error) {
 	slices.Reverse(v.Shares)
 	v.chips = chips
 	s.config.Desk.Read(func(state *casework.State) { s.fillHandoffs(r, v, state) })
-	return v, s.fillBrief(r.Context(), v, snap)
+	var err error
+	v.dossier, err = s.dossier(r.Context(), snap, false)
+	return v, err
+}
+
+// fillBrief makes the brief of the case that is shown, and says what else its mail says.
+func (s *Server) fillBrief(ctx context.Context, v *caseView) error {
+	d := v.dossier
+	brief, err := s.brief(ctx, d, v.Names)
+	if err != nil {
+		return err
+	}
+	s.fillChips(ctx, d, v.chips)
+	changes, visit := s.changes(ctx, d, casework.Timeline(d.Cases, d.Mail))
+	v.Mail, v.News, v.Visit = len(d.Mail), len(changes), visit
+	v.Brief = d.sections(brief, func(section string) string { return casePath(v.Case.Number) + briefLinks[section] })
+	v.Clocks = s.clocksOf(ctx, d)
+	return nil
 }
 
 // chips makes the chip of every citation of a case, by ID, and finds the

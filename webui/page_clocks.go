@@ -22,14 +22,11 @@ type caseClocksView struct {
 }
 
 func (s *Server) showClocks(w http.ResponseWriter, r *http.Request) error {
-	snap, err := s.snapshot(r)
+	snap, err := s.shownSnapshot(r)
 	if err != nil {
 		return err
 	}
-	if err := s.noteCase(r.Context(), snap.c.Number); err != nil {
-		return err
-	}
-	d, err := s.dossier(r.Context(), snap.c.Number, false)
+	d, err := s.dossier(r.Context(), snap, false)
 	if err != nil {
 		return err
 	}

@@ -283,10 +283,7 @@ func (s *Server) fillHandoff(r *http.Request, v *handoffView) error {
 	for _, pin := range v.H.Package.Pins {
 		v.Pins = append(v.Pins, v.item(pin))
 	}
-	d, err := s.dossier(r.Context(), v.Case.Number, false)
-	if err != nil {
-		return err
-	}
+	d := v.dossier
 	v.Sections, v.Since = append(v.sectionsOf(v.H.Package), conversationsIn(v.H.Package, d), partsIn(v.H.Package)), since(v.Case, v.H)
 	gaps, err := s.gapsOf(r.Context(), v.Case, d)
 	for _, g := range gaps {

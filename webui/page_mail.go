@@ -2,7 +2,6 @@ package webui
 
 import (
 	"context"
-	"html/template"
 	"net/http"
 	"slices"
 	"strconv"
@@ -11,45 +10,7 @@ import (
 
 	"polytrace/archive"
 	"polytrace/casework"
-	"polytrace/index"
 )
-
-// briefSection is a part of the brief of a case, with where its lines lead.
-type briefSection struct {
-	Name  string
-	Lines []briefLine
-	More  int
-	Link  string // Where all of it stands.
-}
-
-type briefLine struct {
-	casework.BriefLine
-	Chips []chip
-}
-
-// briefLinks are the places of all that a section of the brief is of; of the others nothing is left out.
-var briefLinks = map[string]string{
-	casework.BriefPromises: "#promises", casework.BriefDates: "#dates", casework.BriefDecisions: "#decisions", casework.BriefIssues: "#facts",
-	casework.BriefFacts: "#facts", casework.BriefNotes: "#notes", casework.BriefEvidence: "#evidence", casework.BriefCustomer: "/mail", casework.BriefAnswer: "/mail",
-}
-
-// fillBrief makes the brief of the case that is shown.
-func (s *Server) fillBrief(ctx context.Context, v *caseView, snap snapshot) error {
-	d, err := s.dossier(ctx, snap.c.Number, false)
-	if err != nil {
-		return err
-	}
-	brief, err := s.brief(ctx, d, snap.names)
-	if err != nil {
-		return err
-	}
-	v.Mail = len(d.Mail)
-	changes, visit := s.changes(ctx, d)
-	v.News, v.Visit = len(changes), visit
-	v.Brief = s.sections(ctx, d, brief, func(section string) string { return casePath(snap.c.Number) + briefLinks[section] })
-	v.Clocks = s.clocksOf(ctx, d)
-	return nil
-}
 
 // conversationView is a conversation of a case.
 type conversationView struct {
@@ -89,7 +50,7 @@ func (s *Server) mailHeld(w http.ResponseWriter, r *http.Request, code int, held
 	if err != nil {
 		return err
 	}
-	d, err := s.dossier(r.Context(), snap.c.Number, true)
+	d, err := s.dossier(r.Context(), snap, true)
 	if err != nil {
 		return err
 	}
@@ -265,179 +226,4 @@ func (s *Server) splitCase(w http.ResponseWriter, r *http.Request) error {
 		}
 		return c, nil
 	})
-}
-
-// timelineRow is what happened, as it is shown.
-type timelineRow struct {
-	casework.TimelineItem
-	Old   bool // It is old, and came here after the caller looked.
-	Icon  string
-	Who   string
-	Chips []chip
-	Late  bool // Of mail: it came here much later than it was sent.
-}
-
-type timelineView struct {
-	window
-	News    int            // Changes since the caller looked.
-	Visit   casework.Visit // When that was.
-	Upto    []string       // Of what there is now, for the form that says that it is seen.
-	New     bool           // The changes alone are shown.
-	Case    casework.Case
-	Names   names
-	Rows    []timelineRow
-	Total   int
-	Kinds   []kindCount
-	Kind    string
-	Density template.HTML
-}
-
-type kindCount struct {
-	Kind  casework.TimelineKind
-	Count int
-	On    bool
-}
-
-// showTimeline lists what happened to a case, oldest first.
-func (s *Server) showTimeline(w http.ResponseWriter, r *http.Request) error {
-	snap, err := s.shownSnapshot(r)
-	if err != nil {
-		return err
-	}
-	d, err := s.dossier(r.Context(), snap.c.Number, true)
-	if err != nil {
-		return err
-	}
-	v := timelineView{Case: snap.c, Names: snap.names, Kind: r.FormValue("kind"), New: r.FormValue("new") != "", Upto: spelled(casework.SeenOf(d.Cases, d.Mail))}
-	items, old := casework.Timeline(d.Cases, d.Mail), map[archive.Address]bool{}
-	v.Density = density(items)
-	v.Kinds = countKinds(items, v.Kind)
-	changes, visit := s.changes(r.Context(), d)
-	v.News, v.Visit = len(changes), visit
-	if v.New {
-		items = nil
-		for _, c := range changes {
-			items = append(items, c.TimelineItem)
-			if c.Old {
-				old[c.Mail.Record] = true
-			}
-		}
-	}
-	if v.Kind != "" {
-		items = slices.DeleteFunc(items, func(it casework.TimelineItem) bool { return !inKind(it, v.Kind) })
-	}
-	v.Total, v.window = len(items), windowOf(r, len(items))
-	chips, _ := s.chips(r.Context(), snap)
-	for _, it := range items[v.From:v.End] {
-		row := timelineRowOf(it, snap, chips)
-		row.Old = it.Mail != nil && old[it.Mail.Record]
-		v.Rows = append(v.Rows, row)
-	}
-	return s.render(w, r, http.StatusOK, "timeline", view{Title: "Timeline of C-" + strconv.Itoa(snap.c.Number), Nav: "cases", Page: v})
-}
-
-// changes are what happened to a case since the caller said that he has seen it.
-func (s *Server) changes(ctx context.Context, d *dossier) (list []casework.Change, visit casework.Visit) {
-	who, _ := callerFrom(ctx)
-	s.config.Desk.Read(func(state *casework.State) { visit = state.Visit(who.actor, d.Cases[0].Number) })
-	return casework.Changes(casework.Timeline(d.Cases, d.Mail), visit, who.actor), visit
-}
-
-// spelled are positions as a form sends them.
-func spelled(upto casework.Positions) (list []string) {
-	for stream, p := range upto {
-		list = append(list, string(stream)+" "+strconv.FormatUint(uint64(p), 10))
-	}
-	slices.Sort(list)
-	return list
-}
-
-// seeCase says that the caller has seen what there is of a case.
-func (s *Server) seeCase(w http.ResponseWriter, r *http.Request) error {
-	snap, err := s.snapshot(r)
-	if err != nil {
-		return err
-	}
-	r.ParseForm() // What cannot be read is not there.
-	if err := s.do(r, casework.SeeCase{Case: snap.c.Number, Upto: positions(r.PostForm["upto"])}); err != nil {
-		return err
-	}
-	return s.done(w, r, casePath(snap.c.Number), "All of it is marked as seen. What changes from now on is shown here.")
-}
-
-// lateAfter is how much later than it was sent mail has to come for both times to be told.
-const lateAfter = 15 * time.Minute
-
-func timelineRowOf(it casework.TimelineItem, snap snapshot, chips map[int]chip) timelineRow {
-	row := timelineRow{TimelineItem: it, Icon: "flag"}
-	if m := it.Mail; m != nil {
-		row.Icon, row.Who = "mail", nameOf(m.From)
-		row.Late = m.Received.Sub(m.Sent).Abs() > lateAfter
-		for _, c := range snap.c.Citations {
-			if c.SHA256 == m.SHA256 {
-				row.Chips = append(row.Chips, chips[c.ID])
-			}
-		}
-		return row
-	}
-	row.Who = snap.names.Of(it.Entry.Actor)
-	switch it.Kind {
-	case casework.TimelineNote, casework.TimelineStatement:
-		row.Icon = "note"
-	case casework.TimelineEvidence:
-		row.Icon = "clip"
-	case casework.TimelineShare:
-		row.Icon = "share"
-	case casework.TimelineOwner:
-		row.Icon = "user"
-	}
-	if k, ok := chips[it.Entry.Citation]; ok && it.Case == snap.c.Number {
-		row.Chips = []chip{k}
-	}
-	return row
-}
-
-// inKind reports whether an item is of a kind; "mail" and "decisions" are all of either.
-func inKind(it casework.TimelineItem, kind string) bool {
-	switch kind {
-	case "mail":
-		return it.Mail != nil
-	case "decisions":
-		return it.Entry != nil
-	}
-	return string(it.Kind) == kind
-}
-
-func countKinds(items []casework.TimelineItem, chosen string) (list []kindCount) {
-	for _, kind := range slices.Concat([]casework.TimelineKind{"mail", "decisions"}, casework.TimelineKinds()) {
-		k := kindCount{Kind: kind, On: string(kind) == chosen}
-		for _, it := range items {
-			if inKind(it, string(kind)) {
-				k.Count++
-			}
-		}
-		if k.Count > 0 || k.On {
-			list = append(list, k)
-		}
-	}
-	return list
-}
-
-// density is the strip above a timeline: how much happened when.
-func density(items []casework.TimelineItem) template.HTML {
-	if len(items) < 2 {
-		return ""
-	}
-	first, last := items[0].At, items[len(items)-1].At
-	const bars = 60
-	width := last.Sub(first)/bars + time.Hour
-	buckets := make([]index.Bucket, bars)
-	for i := range buckets {
-		buckets[i].Start = first.Add(time.Duration(i) * width)
-		buckets[i].End = buckets[i].Start.Add(width)
-	}
-	for _, it := range items {
-		buckets[min(int(it.At.Sub(first)/width), bars-1)].Count++
-	}
-	return chart(buckets, "entry", "entries", nil)
 }

@@ -17,7 +17,7 @@ import (
 // signalView is a signal with where it leads.
 type signalView struct {
 	casework.Signal
-	Chips []chip
+	cited
 }
 
 type riskView struct {
@@ -43,33 +43,22 @@ func (s *Server) riskHeld(w http.ResponseWriter, r *http.Request, code int, held
 	if err != nil {
 		return err
 	}
-	risk, changes, in, d, err := s.riskOf(r.Context(), snap.c.Number)
+	d, err := s.dossier(r.Context(), snap, false)
 	if err != nil {
 		return err
 	}
+	in, err := s.riskInput(r.Context(), d)
+	if err != nil {
+		return err
+	}
+	risk, changes := casework.RiskOf(in)
 	v := riskView{Case: snap.c, Names: snap.names, Risk: risk, Changes: changes, Levels: casework.RiskLevels(), Rules: in.Rules, Mail: len(in.Mail), Week: in.Now.AddDate(0, 0, 7).Format(time.DateOnly), Held: held}
 	slices.Reverse(v.Changes)
-	chips, _ := s.chips(r.Context(), snap)
-	all := map[citationKey]chip{}
-	for id, k := range chips {
-		all[citationKey{snap.c.Number, id}] = k
-	}
+	s.fillChips(r.Context(), d, nil)
 	for _, x := range risk.Signals {
-		v.Signals = append(v.Signals, signalView{x, d.sources(casework.BriefLine{Sources: x.Sources}, all)})
+		v.Signals = append(v.Signals, signalView{x, d.sources(x.Sources)})
 	}
 	return s.render(w, r, code, "risk", view{Title: "Risk of C-" + strconv.Itoa(snap.c.Number), Nav: "cases", Page: v})
-}
-
-// riskOf is the risk of a case for the caller: of the mail that he may read.
-func (s *Server) riskOf(ctx context.Context, number int) (risk casework.Risk, changes []casework.RiskChange, in casework.RiskInput, d *dossier, err error) {
-	if d, err = s.dossier(ctx, number, false); err != nil {
-		return risk, nil, in, nil, err
-	}
-	if in, err = s.riskInput(ctx, d); err != nil {
-		return risk, nil, in, nil, err
-	}
-	risk, changes = casework.RiskOf(in)
-	return risk, changes, in, d, nil
 }
 
 // onRisk carries out what a form on the page of a risk asks for.
@@ -267,10 +256,11 @@ func (s *Server) riskPreview(ctx context.Context, rules casework.RiskRules) (lis
 		if done(c) || c.Into != 0 {
 			continue
 		}
-		_, changes, in, _, err := s.riskOf(ctx, c.Number)
+		in, err := s.riskInputOf(ctx, c.Number)
 		if err != nil {
 			return nil, err
 		}
+		_, changes := casework.RiskOf(in)
 		in.Rules = rules
 		_, others := casework.RiskOf(in)
 		if from, to := lastLevel(changes), lastLevel(others); from != to {

@@ -108,6 +108,19 @@ func (s *Server) riskInput(ctx context.Context, d *dossier) (casework.RiskInput,
 	return in, nil
 }
 
+// riskInputOf is riskInput of a case of which nobody is shown anything.
+func (s *Server) riskInputOf(ctx context.Context, number int) (casework.RiskInput, error) {
+	snap, err := s.bareCase(ctx, number)
+	if err != nil {
+		return casework.RiskInput{}, err
+	}
+	d, err := s.dossier(ctx, snap, false)
+	if err != nil {
+		return casework.RiskInput{}, err
+	}
+	return s.riskInput(ctx, d)
+}
+
 // WatchRisk notes how much each open case is at risk as mail comes and time passes, until ctx ends.
 func (s *Server) WatchRisk(ctx context.Context) error {
 	w := riskWatch{s: s, seen: map[int]looked{}}
@@ -179,11 +192,7 @@ func (w *riskWatch) round(ctx context.Context) error {
 
 // look notes the risk of a case. Nobody is shown anything of it, so that no limits hold and nothing is noted as read.
 func (w *riskWatch) look(ctx context.Context, number int) error {
-	d, err := w.s.dossier(ctx, number, false)
-	if err != nil {
-		return err
-	}
-	in, err := w.s.riskInput(ctx, d)
+	in, err := w.s.riskInputOf(ctx, number)
 	if err != nil {
 		return err
 	}
