@@ -43,6 +43,7 @@ const (
 	RiskMissed      RiskRule = "missed-promise"    // a promise of ours is past its time
 	RiskExecutive   RiskRule = "executive"         // somebody who decides is new in the conversation
 	RiskWords       RiskRule = "words"             // escalation, leaving, law
+	RiskUrgency     RiskRule = "urgency"           // the customer says that it is urgent, and nobody answers
 	RiskTone        RiskRule = "tone"              // the customer sounds worse than before
 	RiskSpread      RiskRule = "spread"            // more and more of us are written to about it
 	RiskOwners      RiskRule = "owners"            // it goes from one owner to the next
@@ -67,7 +68,7 @@ type RiskRules struct {
 // DefaultRiskRules are what counts while nobody has said anything else.
 func DefaultRiskRules() RiskRules {
 	return RiskRules{
-		Points: map[RiskRule]int{RiskFollowUps: 2, RiskClock: 1, RiskBreach: 2, RiskMissed: 3, RiskExecutive: 2, RiskWords: 2, RiskTone: 1, RiskSpread: 2, RiskOwners: 1, RiskReopened: 1, RiskContactLost: 2, RiskDeadline: 2, RiskRenewal: 1, RiskNotice: 3},
+		Points: map[RiskRule]int{RiskFollowUps: 2, RiskClock: 1, RiskBreach: 2, RiskMissed: 3, RiskExecutive: 2, RiskWords: 2, RiskUrgency: 1, RiskTone: 1, RiskSpread: 2, RiskOwners: 1, RiskReopened: 1, RiskContactLost: 2, RiskDeadline: 2, RiskRenewal: 1, RiskNotice: 3},
 		Levels: [3]int{3, 6, 9}, Hysteresis: 1, HalfLife: 7,
 	}
 }
@@ -363,6 +364,7 @@ func (r *risking) collect() {
 func (r *risking) followUps() {
 	var run []*Mail
 	end := func(until time.Time) {
+		r.urgency(run, until)
 		if len(run) < followUps {
 			return
 		}
@@ -385,6 +387,18 @@ func (r *risking) followUps() {
 		}
 	}
 	end(time.Time{})
+}
+
+// urgency finds the first message of a run that says that it is urgent.
+func (r *risking) urgency(run []*Mail, until time.Time) {
+	for _, m := range run {
+		for _, w := range r.Traits[m.SHA256].Alarms {
+			if w.Kind == "urgency" {
+				r.add(RiskUrgency, m.When(), until, w.Quote, "The customer says that it is urgent", letter(m))
+				return
+			}
+		}
+	}
 }
 
 // clocks finds response times that are nearly used up, and those that are over.

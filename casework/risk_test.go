@@ -120,7 +120,7 @@ func TestESC2_ReversalIsANewEvent(t *testing.T) {
 	w.Now = start.Add(3 * time.Hour)
 	note(w, true)
 	note(w, false)
-	w.says(3, Inbound, Traits{Alarms: []Wording{{Kind: "urgency", Weight: 1, Quote: "asap"}}})
+	w.says(3, Inbound, Traits{})
 	note(w, true) // One more message in a row without an answer.
 	w.Mail = w.Mail[:1]
 	note(w, true)
@@ -145,7 +145,10 @@ func TestNotedRiskIsBounded(t *testing.T) {
 		w.says(i, Outbound, Traits{}).says(i, Inbound, angry)
 	}
 	w.Now = start.Add(60 * time.Hour)
-	note := func() { now, changes := RiskOf(w.RiskInput); o.as(System, NoteRisk{Case: 101, Change: now.Noted(changes, w.Now)}) }
+	note := func() {
+		now, changes := RiskOf(w.RiskInput)
+		o.as(System, NoteRisk{Case: 101, Change: now.Noted(changes, w.Now)})
+	}
 	note()
 	before := len(o.ledger.records)
 	w.Now = start.Add(61 * time.Hour)
@@ -170,6 +173,19 @@ func TestESC3_FollowUpsWithoutReply(t *testing.T) {
 	if now.Signals[0].Until.IsZero() || now.Points != 3 {
 		t.Errorf("answered, it is %+v", now)
 	}
+}
+
+// That it is urgent counts once until somebody answers, however often it is said.
+func TestESC7_UrgencyUntilTheAnswer(t *testing.T) {
+	urgent := Traits{Alarms: []Wording{{Kind: "urgency", Weight: 1, Quote: "asap"}}}
+	w := newWorry().says(0, Inbound, urgent)
+	w.Now = start.Add(10 * time.Hour)
+	expect(t, "said once", w.rules(), []string{"urgency 1"})
+	w.says(1, Inbound, urgent)
+	expect(t, "and again", w.rules(), []string{"follow-ups 2", "urgency 1"})
+	w.says(2, Outbound, Traits{})
+	w.Now = start.Add(10*time.Hour + week)
+	expect(t, "a week after the answer", w.rules(), []string{"follow-ups 1"})
 }
 
 // Somebody who decides counts once, when new; not who was there at the beginning, and not one of ours.

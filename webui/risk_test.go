@@ -95,7 +95,7 @@ func TestRiskIsWatchedAsMailComes(t *testing.T) {
 	}
 	before := w.seen[other]
 	f.complaint("jane", 1, "This is unacceptable, we will cancel the order.")
-	if got := level(); got[0] != casework.RiskElevated || got[1] != casework.RiskLow || w.seen[other] != before {
+	if got := level(); got[0] != casework.RiskHigh || got[1] != casework.RiskLow || w.seen[other] != before {
 		t.Errorf("after a message %v", got)
 	}
 }
@@ -134,7 +134,7 @@ func TestESC13_SignalsAreJudgedOnTheirPage(t *testing.T) {
 	p, b := f.program(casework.Manager), f.as("manager")
 	path := fmt.Sprintf("/cases/%d", number)
 	risk := tell[riskOut](p, http.StatusOK, "GET", path+"/risk", nil)
-	if risk.Risk.Level != casework.RiskHigh || risk.Risk.Points != 6 || len(risk.Changes) == 0 {
+	if risk.Risk.Level != casework.RiskHigh || risk.Risk.Points != 7 || len(risk.Changes) == 0 {
 		t.Fatalf("%+v", risk)
 	}
 	worst := risk.Risk.Signals[0]
