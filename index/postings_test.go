@@ -1,8 +1,8 @@
 package index
 
 import (
-	"encoding/binary"
 	"errors"
+	"maps"
 	"slices"
 	"testing"
 
@@ -80,23 +80,25 @@ func TestPositionsJoinInAnyOrder(t *testing.T) {
 		for range rapid.IntRange(1, 5).Draw(t, "fragments") {
 			ids := rapid.SliceOfNDistinct(rapid.Uint16(), 1, 10, rapid.ID[uint16]).Draw(t, "ids")
 			slices.Sort(ids)
-			var w posWriter
+			var entries []posEntry
 			for _, id := range ids {
 				places := rapid.SliceOfNDistinct(rapid.Uint32Range(0, 5000), 1, 6, rapid.ID[uint32]).Draw(t, "places")
 				slices.Sort(places)
 				want[id] = append(want[id], places...)
-				e := posEntry{low: id}
-				e.at, e.many = encodePlaces(nil, places)
-				w.add(e)
+				entries = append(entries, posEntry{id, encodePlaces(nil, places)})
 			}
-			fragments = append(fragments, w.chunk(nil))
+			fragments = append(fragments, new(posWriter).write(nil, entries))
 		}
 		joined, err := joinPositions(fragments)
 		if err != nil {
 			t.Fatal(err)
 		}
-		r, seen := readPositions(joined), 0
-		for e, ok := r.next(); ok; e, ok = r.next() {
+		r, err := readPositions(joined)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen := 0
+		for e := range r.all {
 			w := want[e.low]
 			slices.Sort(w)
 			if w = slices.Compact(w); !slices.Equal(e.places(nil), w) || e.count() != len(w) {
@@ -104,45 +106,65 @@ func TestPositionsJoinInAnyOrder(t *testing.T) {
 			}
 			seen++
 		}
-		if r.err != nil || seen != len(want) || int(binary.LittleEndian.Uint16(joined)) != r.low {
-			t.Fatalf("%d documents of %d, last %d, %v", seen, len(want), r.low, r.err)
+		_, last := r.ends()
+		if r.failure() != nil || seen != len(want) || int(slices.Max(slices.Collect(maps.Keys(want)))) != last {
+			t.Fatalf("%d documents of %d, last %d, %v", seen, len(want), last, r.failure())
 		}
 	})
 }
 
-// Whoever passes over documents finds in those behind what is there, however the chunk was put together.
+// Whoever passes over documents finds in those behind what is there, however the chunk was put together: of few documents
+// or of most, and of words that stand there once or hundreds of times.
 func TestPositionsAreSkipped(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		want := map[int][]uint32{}
 		var fragments [][]byte
-		low := 0
+		low, most := 0, rapid.SampledFrom([]int{10, 400, 4_000}).Draw(t, "most")
 		for range rapid.IntRange(1, 6).Draw(t, "fragments") {
-			var w posWriter
-			for range rapid.IntRange(1, 400).Draw(t, "documents") {
-				low += rapid.IntRange(1, 20).Draw(t, "gap")
+			var entries []posEntry
+			for range rapid.IntRange(1, most).Draw(t, "documents") {
+				low += 1 + low*7%5
 				places := []uint32{uint32(low % 7)}
-				for range low % 11 {
+				further := low % 11
+				if low%997 == 0 {
+					further = rapid.IntRange(250, 600).Draw(t, "long")
+				}
+				for range further {
 					places = append(places, places[len(places)-1]+uint32(1+low%300))
 				}
-				e := posEntry{low: uint16(low)}
-				e.at, e.many = encodePlaces(nil, places)
-				w.add(e)
+				entries = append(entries, posEntry{uint16(low), encodePlaces(nil, places)})
 				want[low] = places
 			}
-			fragments = append(fragments, w.chunk(nil))
+			fragments = append(fragments, new(posWriter).write(nil, entries))
 		}
 		joined, err := joinPositions(fragments)
 		if err != nil {
 			t.Fatal(err)
 		}
-		p := slotPlaces{reader: readPositions(joined)}
+		if whole, err := joinPositions([][]byte{joined}); err != nil || !slices.Equal(whole, joined) {
+			t.Fatalf("joined alone it is another: %v", err)
+		}
+		r, err := readPositions(joined)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := slotPlaces{reader: r}
 		for at := 0; at <= low; at += rapid.IntRange(1, 900).Draw(t, "step") {
-			if got := p.at(at, nil); !slices.Equal(got, want[at]) {
+			if got := p.starts(at, nil); !slices.Equal(got, want[at]) {
 				t.Fatalf("document %d has %v, want %v", at, got, want[at])
 			}
+			if w := want[at]; len(w) > 0 {
+				if n := p.reader.count(); n != len(w) {
+					t.Fatalf("document %d counts %d, want %d", at, n, len(w))
+				}
+				starts := []uint32{w[0], w[0] + 1, w[len(w)-1]}
+				if got, want := followedBy(slices.Clone(starts), p.reader.entry(), 3), followed(starts, w, 3); !slices.Equal(got, want) {
+					t.Fatalf("document %d: followed %v, want %v", at, got, want)
+				}
+			}
 		}
-		if p.reader.err != nil {
-			t.Fatal(p.reader.err)
+		if err := p.reader.failure(); err != nil {
+			t.Fatal(err)
 		}
 	})
 }
@@ -173,21 +195,24 @@ func FuzzDamagedValues(f *testing.F) {
 				t.Errorf("%s: %v", what, err)
 			}
 		}
-		r := readPositions(b)
-		r.skip(len(a))
-		for e, ok := r.next(); ok; e, ok = r.next() {
+		reader := func() posReader {
+			if r, err := readPositions(b); err == nil {
+				return r
+			}
+			return &posList{}
+		}
+		for e := range reader().all {
 			if n := len(e.places(nil)); n > e.count() {
 				t.Errorf("%d places, counted %d", n, e.count())
 			}
 		}
-		r = readPositions(b)
-		for low := 0; low < chunkDocs && r.err == nil; low += 1 + len(a) {
+		r := reader()
+		for low := 0; low < chunkDocs && r.failure() == nil; low += 1 + len(a) {
 			if r.seek(low) {
-				r.places(nil)
+				followedBy(decodePlaces(nil, r.entry()), r.entry(), 1)
 			}
 		}
-		r = readPositions(b)
-		r.addCounts(new([chunkDocs]float32), 1)
+		reader().addCounts(new([chunkDocs]float32), docSet(set[:]), 1)
 	})
 }
 

@@ -3,6 +3,7 @@ package index
 import (
 	"context"
 	"math"
+	"math/bits"
 )
 
 // Relevance is BM25F (Robertson, Zaragoza, Taylor: Simple BM25 extension to multiple weighted fields, 2004): a word weighs more the rarer it is, more in a subject
@@ -37,14 +38,28 @@ type rankedSlot struct {
 	whole  []float32 // Of a prefix: its frequency by document, of all chunks.
 }
 
-// rank calls take with the hits of a query and their scores, in order of documents.
-func (f *finder) rank(n Node, hits docSet, take func(ranked)) error {
+// lengthWeights is what the length of a body does to its score, of all but the longest.
+var lengthWeights = func() (all [4096]float32) {
+	for n := range all {
+		all[n] = weighLength(uint32(n))
+	}
+	return all
+}()
+
+func weighLength(words uint32) float32 {
+	return bm25K1 * (1 - bm25B + bm25B*float32(words)/meanLength)
+}
+
+// rank calls take with the hits of a query and their scores, in order of documents. It returns the score below which
+// nothing more is wanted.
+func (f *finder) rank(n Node, hits docSet, take func(ranked) float32) error {
 	slots, err := f.rankedSlots(n, hits)
 	if err != nil {
 		return err
 	}
 	r := f.lender.ranker()
 	defer f.lender.pool.rankers.Put(r)
+	wanted := float32(0)
 	for chunk := range f.v.chunks() {
 		part := hits.chunk(chunk)
 		if part.empty() {
@@ -60,7 +75,14 @@ func (f *finder) rank(n Node, hits docSet, take func(ranked)) error {
 			}
 		}
 		base := docID(chunk) << chunkBits
-		part.each(func(low docID) { take(ranked{base | low, r.scores[low]}) })
+		for i, word := range part {
+			for ; word != 0; word &= word - 1 {
+				low := (i*64 + bits.TrailingZeros64(word)) % chunkDocs
+				if score := r.scores[low]; score >= wanted {
+					wanted = take(ranked{base | docID(low), score})
+				}
+			}
+		}
 	}
 	return nil
 }
@@ -99,15 +121,23 @@ func (f *finder) frequencies(fields []field, slot Slot, hits docSet) ([]float32,
 			if chunk >= f.v.chunks() {
 				return nil // Of records applied since.
 			}
-			r := readPositions(value)
-			r.addCounts((*[chunkDocs]float32)(all[chunk*chunkDocs:]), weight(fd))
-			return r.err
+			return addCounts(value, (*[chunkDocs]float32)(all[chunk*chunkDocs:]), hits.chunk(chunk), weight(fd))
 		})
 		if err != nil {
 			return nil, err
 		}
 	}
 	return all, nil
+}
+
+// addCounts adds to the sum of each of some documents how often a term stands in it, each time worth w.
+func addCounts(value []byte, sums *[chunkDocs]float32, some docSet, w float32) error {
+	r, err := readPositions(value)
+	if err != nil {
+		return err
+	}
+	r.addCounts(sums, some, w)
+	return r.failure()
 }
 
 // score adds to the scores of a chunk what a word is worth.
@@ -117,20 +147,9 @@ func (f *finder) score(r *ranker, s *rankedSlot, chunk int, part docSet) error {
 		frequency = (*[chunkDocs]float32)(s.whole[chunk*chunkDocs:])
 	} else {
 		clear(frequency[:])
-		few := part.count()
 		for _, fd := range s.fields {
 			err := f.chunk(famPositions, fd, s.Text, chunk, func(_ int, value []byte) error {
-				r, w := readPositions(value), weight(fd)
-				if few < len(value)/itemStride {
-					part.each(func(low docID) {
-						if r.seek(int(low)) {
-							frequency[low] += w * float32(r.count)
-						}
-					})
-				} else {
-					r.addCounts(frequency, w)
-				}
-				return r.err
+				return addCounts(value, frequency, part, weight(fd))
 			})
 			if err != nil {
 				return err
@@ -139,12 +158,22 @@ func (f *finder) score(r *ranker, s *rankedSlot, chunk int, part docSet) error {
 	}
 	base := docID(chunk) << chunkBits
 	length := f.v.length[base:]
-	part.each(func(low docID) {
-		if tf := frequency[low]; tf > 0 {
-			norm := 1 - bm25B + bm25B*float32(length[low])/meanLength
-			r.scores[low] += s.idf * tf * (bm25K1 + 1) / (tf + bm25K1*norm)
+	for i, word := range part {
+		for ; word != 0; word &= word - 1 {
+			low := (i*64 + bits.TrailingZeros64(word)) % chunkDocs
+			tf := frequency[low]
+			if tf == 0 {
+				continue
+			}
+			var by float32
+			if n := length[low]; n < uint32(len(lengthWeights)) {
+				by = lengthWeights[n]
+			} else {
+				by = weighLength(n)
+			}
+			r.scores[low] += s.idf * tf * (bm25K1 + 1) / (tf + by)
 		}
-	})
+	}
 	return nil
 }
 

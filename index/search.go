@@ -306,8 +306,8 @@ type docHeap struct {
 	docs []ranked
 }
 
-// offer keeps a document when it is among the first.
-func (h *docHeap) offer(r ranked) {
+// offer keeps a document when it is among the first. It returns the score below which none is any more.
+func (h *docHeap) offer(r ranked) float32 {
 	full := len(h.docs) > h.p.limit
 	switch {
 	case full && (r.score < h.docs[0].score || h.p.compare(r, h.docs[0]) >= 0), h.p.passed(r):
@@ -317,6 +317,10 @@ func (h *docHeap) offer(r ranked) {
 	default:
 		heap.Push(h, r)
 	}
+	if len(h.docs) > h.p.limit {
+		return h.docs[0].score
+	}
+	return 0
 }
 
 // sorted ends it.

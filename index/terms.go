@@ -15,7 +15,6 @@ type docTerms struct {
 	names []string // of.names as it was.
 	ids   []uint32 // in names: field and term
 	ends  []uint32 // behind the places of each in data; no places: a value as a whole
-	many  []bool   // more than one place
 	data  []byte
 }
 
@@ -25,7 +24,7 @@ func (d *docTerms) key(i int) string { return d.names[d.ids[i]] }
 // oneTerm is a value as a whole.
 func oneTerm(f field, term string) *docTerms {
 	v := &vocabulary{[]string{string(rune(f)) + term}}
-	return &docTerms{of: v, names: v.names, ids: []uint32{0}, ends: []uint32{0}, many: []bool{false}}
+	return &docTerms{of: v, names: v.names, ids: []uint32{0}, ends: []uint32{0}}
 }
 
 // vocabulary numbers fields and terms. What was given a number keeps it.
@@ -250,7 +249,7 @@ func (w *termWriter) mailboxes(list []message.Mailbox, fields ...field) {
 func (w *termWriter) finish() docTerms {
 	n := len(w.present)
 	t := docTerms{of: w.known, names: w.known.names, ids: slices.Clone(w.present),
-		ends: make([]uint32, n), many: make([]bool, n), data: make([]byte, 0, 2*len(w.hits))}
+		ends: make([]uint32, n), data: make([]byte, 0, 2*len(w.hits))}
 	starts := make([]uint32, n+1)
 	for _, h := range w.hits {
 		if h.place != noPlace {
@@ -274,9 +273,7 @@ func (w *termWriter) finish() docTerms {
 		if !slices.IsSorted(at) {
 			slices.Sort(at)
 		}
-		if at = slices.Compact(at); len(at) > 0 {
-			t.data, t.many[i] = encodePlaces(t.data, at)
-		}
+		t.data = encodePlaces(t.data, slices.Compact(at))
 		t.ends[i] = uint32(len(t.data))
 	}
 	w.present, w.hits = w.present[:0], w.hits[:0]

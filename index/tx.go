@@ -88,7 +88,7 @@ func (d docHits) entry(i uint32) posEntry {
 	if i > 0 {
 		start = d.terms.ends[i-1]
 	}
-	return posEntry{uint16(d.doc), d.terms.many[i], d.terms.data[start:d.terms.ends[i]]}
+	return posEntry{uint16(d.doc), d.terms.data[start:d.terms.ends[i]]}
 }
 
 func newTx(db *pebble.DB, orphans map[uint64]struct{}, terms *termTable) *tx {
@@ -321,10 +321,6 @@ func (w *chunkWriter) write(b *pebble.Batch, term string, from []docHits, hits [
 		return
 	}
 	w.key[0] = famPositions
-	w.positions.reset()
-	for _, e := range w.entries {
-		w.positions.add(e)
-	}
-	w.value = w.positions.chunk(w.value[:0])
+	w.value = w.positions.write(w.value[:0], w.entries)
 	mustBatch(b.Merge(w.key, w.value, nil))
 }
