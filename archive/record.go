@@ -157,6 +157,7 @@ type Source struct {
 	Format  string `json:"format,omitempty"`  // How the queue said its mail is to be read, at that time.
 	Import  string `json:"import,omitempty"`  // File or folder an import read, as it was named.
 	Mailbox string `json:"mailbox,omitempty"` // Address of the mailbox that an import belongs to.
+	File    string `json:"file,omitempty"`    // Name of an uploaded file, as it was named.
 	Offset  int64  `json:"offset,omitempty"`  // Byte offset of the message inside an mbox file.
 }
 

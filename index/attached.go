@@ -26,7 +26,8 @@ type Pictures func(ctx context.Context, name, mediaType string, content []byte) 
 
 // attached is a piece of text of an attached file, as it is kept for snippets.
 type attached struct {
-	File  string `json:"file"` // Its name.
+	File  string `json:"file"`        // Its name.
+	N     *int   `json:"n,omitempty"` // Index of its part, as in File.N; absent in what earlier versions kept.
 	Where string `json:"where,omitempty"`
 	Text  string `json:"text"`
 }
@@ -44,7 +45,7 @@ func (p attached) in() string {
 
 // attachedTerms adds the text of attached files and keeps it for snippets. It
 // returns why some could not be read; "" when all were.
-func (z *analyzer) attachedTerms(a *analysis, m *message.Message, files []message.Attachment) (why string) {
+func (z *analyzer) attachedTerms(a *analysis, content func(n int) []byte, files []message.Attachment) (why string) {
 	if z.documents == nil {
 		return ""
 	}
@@ -61,7 +62,7 @@ func (z *analyzer) attachedTerms(a *analysis, m *message.Message, files []messag
 		if major == "image" && !z.sees {
 			continue
 		}
-		text, err := z.documents.Read(f.Filename, f.Type, m.Content(f.N))
+		text, err := z.documents.Read(f.Filename, f.Type, content(f.N))
 		if err != nil {
 			z.log.Warn("an attached file was not read", "record", a.meta.Address(), "part", f.N, "cause", err)
 			text.Reason, a.unlooked = "not looked at", err
@@ -103,7 +104,7 @@ func (t *attachedText) take(f message.Attachment, p document.Part) string {
 	}
 	t.room -= len(p.Text)
 	if t.keep > 0 && strings.TrimSpace(text) != "" {
-		t.kept = append(t.kept, attached{cmp.Or(f.Filename, unnamed(f)), p.Where, strings.ToValidUTF8(text[:min(t.keep, len(text))], "")})
+		t.kept = append(t.kept, attached{cmp.Or(f.Filename, unnamed(f)), &f.N, p.Where, strings.ToValidUTF8(text[:min(t.keep, len(text))], "")})
 		t.keep -= len(text)
 	}
 	return text
@@ -140,24 +141,29 @@ func unreadFile(reason string) string {
 	return reasonFileFault
 }
 
-// attachedSnippet shows where a query stands in the files of a document; in is
-// "" when it does not.
-func (f *finder) attachedSnippet(doc docID, h *highlighter) (in, snippet string, marks [][2]int, err error) {
+// attachedSnippet shows in a line of results where a query stands in the files of its document, if it does.
+func (f *finder) attachedSnippet(doc docID, h *highlighter, out *Summary) error {
 	if h.attached == nil || h.attached.phrases == 0 {
-		return "", "", nil, nil
+		return nil
 	}
-	value, err := f.get(docKey(famAttached, doc))
-	if err != nil || value == nil {
-		return "", "", nil, err
-	}
-	var pieces []attached
-	if json.Unmarshal(value, &pieces) != nil {
-		return "", "", nil, errCorrupt
-	}
+	pieces, err := f.pieces(doc)
 	for _, p := range pieces {
 		if snippet, marks := h.attached.snippet(p.Text, 0); len(marks) > 0 {
-			return p.in(), snippet, marks, nil
+			out.In, out.InPart, out.Where, out.Snippet, out.Marks = p.in(), p.N, p.Where, snippet, marks
+			return nil
 		}
 	}
-	return "", "", nil, nil
+	return err
+}
+
+// pieces is the text of the files of a document, as far as it is kept.
+func (f *finder) pieces(doc docID) (pieces []attached, err error) {
+	value, err := f.get(docKey(famAttached, doc))
+	if err != nil || value == nil {
+		return nil, err
+	}
+	if json.Unmarshal(value, &pieces) != nil {
+		return nil, errCorrupt
+	}
+	return pieces, nil
 }

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -92,9 +91,9 @@ type analysis struct {
 
 // details is what only the page of a document shows.
 type details struct {
-	Attachments []message.Attachment `json:"attachments,omitempty"`
-	Defects     []message.Defect     `json:"defects,omitempty"`
-	Fragment    *fragment            `json:"fragment,omitempty"`
+	Attachments []Attachment     `json:"attachments,omitempty"`
+	Defects     []message.Defect `json:"defects,omitempty"`
+	Fragment    *fragment        `json:"fragment,omitempty"`
 }
 
 // analyzer reads records; it is not for concurrent use.
@@ -140,8 +139,8 @@ func (z *analyzer) analyze(m archive.Meta, body []byte, j *joined) (a *analysis)
 		}
 	case m.Kind == archive.KindPage:
 		a.summary.unsearchable = reasonPage
-	case m.Kind == archive.KindFile:
-		a.summary.unsearchable = reasonFile
+	case m.Kind == archive.KindFile && a.document:
+		z.readFile(a, body)
 	}
 	z.finish(a, reading)
 	return a
@@ -214,14 +213,15 @@ func (z *analyzer) original(a *analysis, reading *message.Reading, j *joined) {
 	s.date = sent(m.Date, a.meta.Received)
 	s.from = author(m, reading.Sender)
 	s.to = slices.Concat(m.To, m.Cc)
-	own := m.Attachments()
-	text, files := whole.Text(), own
+	own := Attachments(m)
+	text, all := whole.Text(), own
 	if whole != m {
-		files = whole.Attachments()
+		all = Attachments(whole)
 	}
-	for _, f := range files {
+	files := plain(all)
+	for _, f := range all {
 		if f.Filename != "" && !f.Inline {
-			s.files = append(s.files, f.Filename)
+			s.files = append(s.files, f.file())
 		}
 	}
 	encrypted := encrypted(whole, text.Body)
@@ -232,8 +232,8 @@ func (z *analyzer) original(a *analysis, reading *message.Reading, j *joined) {
 	}
 	z.headerTerms(m, whole)
 	a.words = z.w.body(body)
-	z.fileTerms(files)
-	s.unsearchable = cmp.Or(s.unsearchable, z.attachedTerms(a, whole, files))
+	z.fileTerms(all)
+	s.unsearchable = cmp.Or(s.unsearchable, z.attachedTerms(a, whole.Content, files))
 	a.waits = a.waits && (a.fragment == nil || a.whole) // Why a part is not searched depends on the others.
 	z.flagTerms(whole, text, files, encrypted)
 	if forgedDate(m, a.meta.Received) {
@@ -247,7 +247,7 @@ func (z *analyzer) original(a *analysis, reading *message.Reading, j *joined) {
 	a.details = marshalDetails(details{own, slices.Concat(reading.Defects, m.Defects), a.fragment})
 	a.thread = linksOf(m, s.date)
 	if s.date == m.Date.UnixMilli() { // Else it depends on when each copy came.
-		a.same = sameAs(m, own)
+		a.same = sameAs(m, plain(own))
 	}
 }
 
@@ -286,20 +286,6 @@ func (z *analyzer) headerTerms(m, whole *message.Message) {
 	w.fieldTerms(m.Header)
 	w.listTerms(m)
 	w.referenceTerms(m)
-}
-
-func (z *analyzer) fileTerms(files []message.Attachment) {
-	place := uint32(0)
-	for _, f := range files {
-		if f.Filename != "" {
-			place = z.w.words(fieldFilename, f.Filename, place) + placeGap
-			z.w.whole(fieldFilename, "="+f.Filename)
-			z.w.whole(fieldType, strings.TrimPrefix(path.Ext(f.Filename), "."))
-		}
-		z.w.whole(fieldType, f.Type)
-		major, _, _ := strings.Cut(f.Type, "/")
-		z.w.whole(fieldType, major)
-	}
 }
 
 func (z *analyzer) flagTerms(m *message.Message, text message.Text, files []message.Attachment, encrypted bool) {

@@ -64,10 +64,13 @@ type Summary struct {
 	From      message.Mailbox   `json:"from"`
 	To        []message.Mailbox `json:"to"` // Visible recipients, To before Cc.
 	Subject   string            `json:"subject"`
-	Snippet   string            `json:"snippet"`         // Plain text.
-	Marks     [][2]int          `json:"marks,omitempty"` // Byte spans of Snippet that the query hit.
-	In        string            `json:"in,omitempty"`    // The attached file that Snippet is from, and the place in it: "plan.xlsx: sheet Costs". "" for the message itself.
-	Files     []string          `json:"files,omitempty"` // Names of attachments.
+	Snippet   string            `json:"snippet"`            // Plain text.
+	Marks     [][2]int          `json:"marks,omitempty"`    // Byte spans of Snippet that the query hit.
+	InPart    *int              `json:"in_part,omitempty"`  // Which part that file is, as in File.N.
+	Where     string            `json:"where,omitempty"`    // The place in the file alone: "sheet Costs".
+	In        string            `json:"in,omitempty"`       // The attached file that Snippet is from, and the place in it: "plan.xlsx: sheet Costs". "" for the message itself.
+	Files     []string          `json:"files,omitempty"`    // Names of attachments.
+	Attached  []File            `json:"attached,omitempty"` // The same files, with what their bytes are.
 	Size      int64             `json:"size"`
 	SHA256    archive.Digest    `json:"sha256"`
 	Thread    string            `json:"thread"` // ID, e.g. "mail-17".
@@ -84,14 +87,14 @@ type Summary struct {
 // Summary and Meta are of the copy that was received first.
 type Document struct {
 	Summary
-	Meta        archive.Meta         `json:"-"`
-	MessageID   string               `json:"message_id,omitempty"`
-	Recipients  []message.Recipient  `json:"recipients"` // Of all copies, each as it is known best.
-	Attachments []message.Attachment `json:"attachments"`
-	Defects     []message.Defect     `json:"defects"`
-	Seen        []Sighting           `json:"sightings_list"`     // In the order they were received.
-	Variants    []archive.Address    `json:"variants,omitempty"` // Messages with the same Message-ID that say something else.
-	Fragment    *Fragment            `json:"fragment,omitempty"` // It is a part of a message; nil as a rule.
+	Meta        archive.Meta        `json:"-"`
+	MessageID   string              `json:"message_id,omitempty"`
+	Recipients  []message.Recipient `json:"recipients"` // Of all copies, each as it is known best.
+	Attachments []Attachment        `json:"attachments"`
+	Defects     []message.Defect    `json:"defects"`
+	Seen        []Sighting          `json:"sightings_list"`     // In the order they were received.
+	Variants    []archive.Address   `json:"variants,omitempty"` // Messages with the same Message-ID that say something else.
+	Fragment    *Fragment           `json:"fragment,omitempty"` // It is a part of a message; nil as a rule.
 
 	Authentication *Authentication `json:"authentication,omitempty"` // Nil until it was examined.
 }

@@ -94,11 +94,11 @@ const (
 
 // formatVersion is raised when a key or value changes its meaning: an index
 // of another version is deleted and built again.
-const formatVersion = "7"
+const formatVersion = "8"
 
 // readableFormats are earlier ones that can answer, and be followed, while the index is built
 // anew: what was added since is missing there and does no harm. Any other is deleted.
-var readableFormats = []string{"6"}
+var readableFormats = []string{"6", "7"}
 
 // field says which part of a document a term is of. Letters never change meaning.
 type field byte
@@ -120,6 +120,7 @@ const (
 	fieldHas         field = 'h'
 	fieldIs          field = 'i'
 	fieldType        field = 'y' // Extension and media type of files.
+	fieldFile        field = 'F' // SHA-256 of the bytes of files.
 	fieldQueue       field = 'q'
 	fieldMailbox     field = 'm'
 	fieldMessageID   field = 'd'

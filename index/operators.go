@@ -47,7 +47,7 @@ func operators() []*operator {
 		text("body", "body:overflow", "words of the text", fieldBody),
 		text("attachment", "attachment:overflow", "words inside attached files", fieldAttached),
 		{name: "filetype", example: "filetype:pdf", help: "endings of attached files", fields: []field{fieldType}, parse: parseFiletype},
-		choice("is", "is:unsearchable", "what it is: journal, import, automatic, encrypted, unsearchable", fieldIs, isJournal, isImport, isAutomatic, isEncrypted, isUnsearchable, isPage, isForgedDate),
+		choice("is", "is:unsearchable", "what it is: journal, import, automatic, encrypted, unsearchable, mismatched (a file is not what its name says)", fieldIs, isJournal, isImport, isAutomatic, isEncrypted, isUnsearchable, isPage, isForgedDate, isMismatched),
 		{name: "on", example: "on:yesterday", help: "sent on a day or in a month", parse: parseOn},
 		{name: "date", example: "date:2026-10..2026-11", help: "sent in a time: a day, a month, or from..to", parse: parseDate},
 		{name: "larger", example: "larger:10M", help: "larger than, for example 10M", parse: parseLarger},
@@ -59,6 +59,7 @@ func operators() []*operator {
 		choice("dkim", "dkim:pass", "whether the signature of its domain held: pass, fail, none", fieldDKIM, dkimPass, dkimFail, dkimNone),
 		{name: "saved", example: "saved:acme-open", help: "what a saved search finds", parse: parseSaved},
 		{name: "sha256", example: "sha256:9f86d081*", help: "one message by its bytes", parse: parseDigest},
+		{name: "file", example: "file:9f86d081*", help: "every message that carries a file, by the bytes of the file", fields: []field{fieldFile}, parse: parseFile},
 		people("reply-to", "reply-to:@contoso.example", "where answers are to go", fieldReplyTo),
 		{name: "list", example: "list:support.lists.contoso.example", help: "the mailing list it came through", fields: []field{fieldList}, parse: parseList},
 		{name: "references", example: "references:1042@mail.contoso.example", help: "answers the message of a Message-ID", fields: []field{fieldReferences}, parse: parseMessageID},
@@ -81,6 +82,7 @@ const (
 	isUnsearchable = "unsearchable"
 	isPage         = "page"
 	isForgedDate   = "forged-date"
+	isMismatched   = "mismatched" // The name or declared type of a file is not what its bytes are.
 )
 
 func choice(name, example, help string, f field, values ...string) *operator {

@@ -103,12 +103,8 @@ func (r *pageReader) snippets() error {
 		if len(out.Marks) > 0 {
 			continue
 		}
-		in, snippet, marks, err := r.attachedSnippet(r.docs[i], r.h)
-		if err != nil {
+		if err := r.attachedSnippet(r.docs[i], r.h, out); err != nil {
 			return err
-		}
-		if in != "" {
-			out.In, out.Snippet, out.Marks = in, snippet, marks
 		}
 	}
 	return nil

@@ -3,6 +3,8 @@ package index
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
@@ -211,12 +213,14 @@ func refMessage(t *rapid.T, a *memArchive, i int) *refDoc {
 	fields = append(append(fields, refFields(t, d)...), refAutomatic(t, d)...)
 	body := written(text)
 	if rapid.IntRange(0, 3).Draw(t, "file") == 0 {
-		file := pick(t, []string{"disk report.pdf", "array_final.TXT", "München.pdf"})
+		file, content := pick(t, []string{"disk report.pdf", "array_final.TXT", "München.pdf"}), pick(t, refFiles)
 		body = "--B\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\n" + body +
 			"\n--B\nContent-Type: application/octet-stream; name*=utf-8''" + strings.ReplaceAll(strings.ReplaceAll(file, " ", "%20"), "ü", "%C3%BC") +
-			"\nContent-Disposition: attachment\n\nx\n--B--\n"
+			"\nContent-Disposition: attachment\n\n" + content + "\n--B--\n"
 		fields = append(fields, "Content-Type: multipart/mixed; boundary=B")
 		d.wholes["has:attachment"] = true
+		d.wholes["file:"+sha256Of(content)] = true
+		d.wholes["is:mismatched"] = strings.HasSuffix(file, ".pdf") != strings.HasPrefix(content, "%PDF-")
 		d.wholes["filetype:"+strings.ToLower(file[len(file)-3:])] = true
 		d.values["filename"] = [][]string{strings.FieldsFunc(strings.ReplaceAll(strings.ToLower(file), "ü", "u"), func(r rune) bool { return strings.ContainsRune(" ._", r) })}
 	}
@@ -228,6 +232,28 @@ func refMessage(t *rapid.T, a *memArchive, i int) *refDoc {
 	c.queues, c.boxes, c.came = map[archive.Address]string{c.at: queue}, map[archive.Address]string{c.at: box}, a.cameAt(c.at)
 	d.copies = []*refCopy{c}
 	return d
+}
+
+// refFiles are what is in attached files.
+var refFiles = []string{"x", "%PDF-1.7", "<html>disk</html>"}
+
+func sha256Of(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:])
+}
+
+// refFile asks for a file by its bytes, by how its digest begins, or for one that is not what it says.
+func refFile(t *rapid.T) refQuery {
+	digest := sha256Of(pick(t, append(refFiles, "another")))
+	begins := func(d *refDoc) bool {
+		return slices.ContainsFunc(slices.Collect(maps.Keys(d.wholes)), func(w string) bool { return strings.HasPrefix(w, "file:"+digest[:6]) })
+	}
+	return pick(t, []refQuery{
+		{"file:" + digest, func(d *refDoc) bool { return d.wholes["file:"+digest] }},
+		{"file:" + strings.ToUpper(digest), func(d *refDoc) bool { return d.wholes["file:"+digest] }},
+		{"file:" + digest[:6] + "*", begins},
+		{"is:mismatched", func(d *refDoc) bool { return d.wholes["is:mismatched"] }},
+	})
 }
 
 // refLists are mailing lists: how they are written, their words, and their identifiers.
@@ -346,7 +372,9 @@ func refTree(t *rapid.T, docs []*refDoc, depth int) refQuery {
 
 func refLeaf(t *rapid.T, docs []*refDoc) refQuery {
 	w := pick(t, refWords)
-	switch rapid.IntRange(0, 16).Draw(t, "leaf") {
+	switch rapid.IntRange(0, 17).Draw(t, "leaf") {
+	case 17:
+		return refFile(t)
 	case 16:
 		return refQuery{"is:automatic", func(d *refDoc) bool { return d.wholes["is:automatic"] }}
 	case 13, 14:

@@ -61,7 +61,7 @@ func TestSuggest(t *testing.T) {
 		{"from:@mail", "domain @mail.contoso.example 1"},
 		{"disk -from:fra", "person frank@board.example 1 (Frank Chair)"},
 		{"from:(bob OR fra", "person frank@board.example 1 (Frank Chair)"},
-		{"(subject:x) fil", "operator filename: | operator filetype:"},
+		{"(subject:x) fil", "operator filename: | operator filetype: | operator file:"},
 		{"to:help", "person help@northwind.example 4"},
 		{"to:doe", "person jane@contoso.example 2 (Jane Döe)"},
 		{"firm", "word firmware 3 | word firmament 1 | word firmness 1"},

@@ -21,7 +21,7 @@ type stored struct {
 	from         message.Mailbox
 	to           []message.Mailbox
 	subject      string
-	files        []string
+	files        []File
 	size         int64
 	sha256       archive.Digest
 	queue        string
@@ -33,7 +33,10 @@ type stored struct {
 	thread       uint32
 }
 
-const storedVersion = 2
+const (
+	storedVersion  = 3
+	storedFileless = 2 // Of files it had the names alone.
+)
 
 func (s *stored) encode() []byte {
 	e := encoder{storedVersion}
@@ -47,7 +50,12 @@ func (s *stored) encode() []byte {
 	e.text(s.subject)
 	e.number(int64(len(s.files)))
 	for _, f := range s.files {
-		e.text(f)
+		e.text(f.Name)
+		e.number(int64(f.N))
+		e.number(f.Size)
+		e.text(string(f.SHA256[:]))
+		e.text(f.Format)
+		e.text(f.Odd)
 	}
 	e.number(s.size)
 	e.text(string(s.sha256[:]))
@@ -62,7 +70,7 @@ func (s *stored) encode() []byte {
 }
 
 func decodeStored(value []byte) (*stored, error) {
-	if len(value) == 0 || value[0] != storedVersion {
+	if len(value) == 0 || value[0] != storedVersion && value[0] != storedFileless {
 		return nil, errCorrupt
 	}
 	d := decoder{rest: value[1:]}
@@ -74,7 +82,7 @@ func decodeStored(value []byte) (*stored, error) {
 	}
 	s.to, s.subject = d.people(), d.text()
 	for n := d.count(); n > 0; n-- {
-		s.files = append(s.files, d.text())
+		s.files = append(s.files, d.file(value[0]))
 	}
 	s.size = d.number()
 	copy(s.sha256[:], d.text())
@@ -89,10 +97,18 @@ func decodeStored(value []byte) (*stored, error) {
 
 // summary is what is shown of it; the caller adds what stands elsewhere.
 func (s *stored) summary() Summary {
+	var names []string
+	known := s.files
+	for _, f := range s.files {
+		names = append(names, f.Name)
+		if f.SHA256.IsZero() { // Kept by an earlier version.
+			known = nil
+		}
+	}
 	return Summary{
 		Address: s.at, Kind: s.kind,
 		Date: time.UnixMilli(s.date).UTC(), Received: time.Unix(0, s.received).UTC(),
-		From: s.from, To: s.to, Subject: s.subject, Files: s.files, Size: s.size, SHA256: s.sha256,
+		From: s.from, To: s.to, Subject: s.subject, Files: names, Attached: known, Size: s.size, SHA256: s.sha256,
 		Queue: s.queue, Mailbox: s.mailbox, Sightings: s.sightings, Copies: s.copies, Unsearchable: s.unsearchable,
 	}
 }
@@ -153,6 +169,17 @@ func (d *decoder) text() string {
 	s := string(d.rest[:n])
 	d.rest = d.rest[n:]
 	return s
+}
+
+// file is an attached file, as a version of stored kept it.
+func (d *decoder) file(version byte) (f File) {
+	if f.Name = d.text(); version == storedFileless {
+		return f
+	}
+	f.N, f.Size = int(d.number()), d.number()
+	copy(f.SHA256[:], d.text())
+	f.Format, f.Odd = d.text(), d.text()
+	return f
 }
 
 func (d *decoder) people() []message.Mailbox {

@@ -89,14 +89,14 @@ type recordOut struct {
 }
 
 type messageOut struct {
-	MessageID   string               `json:"message_id"`
-	Date        time.Time            `json:"date"`
-	From        []message.Mailbox    `json:"from"`
-	To          []message.Mailbox    `json:"to"`
-	Cc          []message.Mailbox    `json:"cc"`
-	Subject     string               `json:"subject"`
-	Attachments []message.Attachment `json:"attachments"`
-	Defects     []message.Defect     `json:"defects"`
+	MessageID   string             `json:"message_id"`
+	Date        time.Time          `json:"date"`
+	From        []message.Mailbox  `json:"from"`
+	To          []message.Mailbox  `json:"to"`
+	Cc          []message.Mailbox  `json:"cc"`
+	Subject     string             `json:"subject"`
+	Attachments []index.Attachment `json:"attachments"`
+	Defects     []message.Defect   `json:"defects"`
 }
 
 func (s *Server) apiRecord(ctx context.Context, in *recordIn) (*body[recordOut], error) {

@@ -77,9 +77,9 @@ func (s *Server) join(ctx context.Context, m *opened) error {
 }
 
 // attachments lists the files of what is shown.
-func (m *opened) attachments() []message.Attachment {
+func (m *opened) attachments() []index.Attachment {
 	if m.whole {
-		return m.original.Attachments()
+		return index.Attachments(m.original)
 	}
 	return m.doc.Attachments
 }
@@ -167,7 +167,7 @@ type messageView struct {
 	Header      *message.Message
 	Segments    []segment
 	Recipients  []recipientView
-	Attachments []message.Attachment
+	Attachments []index.Attachment
 	HasText     bool
 	HasHTML     bool
 	AsHTML      bool
@@ -209,7 +209,7 @@ func (m *opened) show(cited *casework.Citation) messageView {
 		}
 	}
 	v.Segments = segments(m.text, marks)
-	v.Attachments = slices.DeleteFunc(slices.Clone(m.attachments()), func(a message.Attachment) bool { return a.Inline })
+	v.Attachments = slices.DeleteFunc(slices.Clone(m.attachments()), func(a index.Attachment) bool { return a.Inline })
 	for _, r := range m.doc.Recipients {
 		v.Recipients = append(v.Recipients, recipientView{r, provenance(r.Provenance)})
 	}

@@ -11,6 +11,7 @@ import (
 
 	"polytrace/archive"
 	"polytrace/casework"
+	"polytrace/index"
 	"polytrace/message"
 )
 
@@ -27,7 +28,7 @@ type sharedItem struct {
 	Date        time.Time
 	Quote       string
 	Segments    []segment // Only of whole messages.
-	Attachments []message.Attachment
+	Attachments []index.Attachment
 	Whole       bool
 	Address     archive.Address
 	SHA256      archive.Digest
@@ -169,7 +170,7 @@ func (s *Server) showSharedPart(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if !slices.ContainsFunc(item.Attachments, func(a message.Attachment) bool { return a.N == part }) {
+	if !slices.ContainsFunc(item.Attachments, func(a index.Attachment) bool { return a.N == part }) {
 		return s.guestError(w, r)
 	}
 	m, err := s.readMessage(r.Context(), item.Address)
