@@ -23,6 +23,7 @@ const (
 	Ledger Stream = "ledger" // decisions: users, queues, cases, shares
 	Audit  Stream = "audit"  // who read, searched and exported what
 	Facts  Stream = "facts"  // what was found out about records after they were taken: signatures, hand-overs
+	Files  Stream = "files"  // files that people uploaded to cases
 )
 
 // Ours reports whether s is the appliance's own record of what people and it

@@ -86,7 +86,7 @@ type (
 
 var (
 	folds     = together(userFolds, queueFolds, retentionFolds, threadFolds, accountFolds, searchFolds, companyFolds, riskRulesFolds, visitFolds, clockFolds, fieldFolds)
-	caseFolds = together(fileFolds, statementFolds, conversationFolds, riskFolds, handoffFolds)
+	caseFolds = together(fileFolds, statementFolds, conversationFolds, riskFolds, handoffFolds, pinFolds)
 )
 
 // together brings the folds of several areas into one table.

@@ -135,6 +135,7 @@ type Case struct {
 	Citations []Citation       `json:"citations"`
 	Withdrawn []Citation       `json:"withdrawn,omitempty"` // Removed again; notes may still name them.
 	Notes     []Note           `json:"notes"`
+	Pins      []Pin            `json:"pins,omitempty"` // Files that it rests on, also those that were taken out again.
 
 	Issues      []Issue      `json:"issues,omitempty"`
 	Facts       []Fact       `json:"facts,omitempty"`

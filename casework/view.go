@@ -221,7 +221,7 @@ func (s *State) Overview() []Case {
 		head := c.Case
 		head.Citations, head.Withdrawn, head.Notes, head.Shares, head.Log = nil, nil, nil, nil, nil
 		head.Issues, head.Facts, head.Decisions, head.Commitments, head.KeyDates = nil, nil, nil, nil, nil
-		head.Links, head.Parts, head.Judgements, head.Risk, head.Override = nil, nil, nil, nil, clonePointer(c.Override)
+		head.Links, head.Parts, head.Pins, head.Judgements, head.Risk, head.Override = nil, nil, nil, nil, nil, clonePointer(c.Override)
 		if c.Risk != nil && c.Risk.Level != RiskLow { // Of few.
 			head.Judgements, head.Risk = slices.Clone(c.Judgements), c.Risk.clone()
 		}
@@ -325,7 +325,7 @@ func (c *Case) clone() Case {
 	for i := range d.Shares {
 		d.Shares[i] = d.Shares[i].clone()
 	}
-	d.Issues, d.Links, d.Parts, d.Judgements = slices.Clone(c.Issues), slices.Clone(c.Links), slices.Clone(c.Parts), slices.Clone(c.Judgements)
+	d.Issues, d.Links, d.Parts, d.Judgements, d.Pins = slices.Clone(c.Issues), slices.Clone(c.Links), slices.Clone(c.Parts), slices.Clone(c.Judgements), slices.Clone(c.Pins)
 	d.Risk, d.Override = c.Risk.clone(), clonePointer(c.Override)
 	d.Facts, d.Decisions = each(c.Facts, Fact.clone), each(c.Decisions, Decision.clone)
 	d.Commitments, d.KeyDates = each(c.Commitments, Commitment.clone), each(c.KeyDates, KeyDate.clone)

@@ -19,6 +19,8 @@ type dossier struct {
 	Mail    []casework.Mail // Of all of them, oldest first.
 	Missing []casework.Lost
 
+	material []casework.Material // Of Mail.
+
 	removed []map[archive.Address]*index.RemovedError // Of what each case cites.
 	chips   map[citationKey]chip                      // Of all citations; see fillChips.
 }
@@ -45,8 +47,9 @@ func (s *Server) dossier(ctx context.Context, snap snapshot, snippets bool) (*do
 	if err != nil {
 		return nil, err
 	}
-	d.Missing, d.Mail = missing, make([]casework.Mail, len(letters))
+	d.Missing, d.Mail, d.material = missing, make([]casework.Mail, len(letters)), make([]casework.Material, len(letters))
 	for i, l := range letters {
+		d.material[i] = materialOf(&l.Summary)
 		d.Mail[i] = casework.Mail{
 			Record: l.Address, SHA256: l.SHA256, Thread: l.Thread, Sent: l.Date, Received: l.Received, Forged: l.Forged, From: l.From, To: l.To,
 			Subject: l.Subject, Text: l.Snippet, Files: l.Files, Automatic: l.Automatic, Sightings: l.Sightings, Unsearchable: l.Unsearchable,

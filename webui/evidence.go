@@ -2,6 +2,7 @@ package webui
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -60,7 +61,11 @@ func (s *Server) serveRaw(w http.ResponseWriter, r *http.Request, at archive.Add
 	}
 	tag := `"` + m.SHA256.String() + `"`
 	h := w.Header()
-	asDownload(h, "message/rfc822", fileName(at)+".eml")
+	if m.Kind == archive.KindFile {
+		asDownload(h, "application/octet-stream", cmp.Or(m.Source.File, fileName(at)))
+	} else {
+		asDownload(h, "message/rfc822", fileName(at)+".eml")
+	}
 	h.Set("ETag", tag)
 	if r.Header.Get("If-None-Match") == tag {
 		w.WriteHeader(http.StatusNotModified)
@@ -83,6 +88,11 @@ func fileName(at archive.Address) string { return strings.ReplaceAll(at.String()
 
 // servePart hands out the decoded bytes of a part of a message.
 func servePart(w http.ResponseWriter, r *http.Request, m *opened, n int) error {
+	if m.doc.Kind == archive.KindFile && n == casework.WholeRecord {
+		asDownload(w.Header(), "application/octet-stream", cmp.Or(m.doc.Subject, fileName(m.doc.Address)))
+		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(m.raw))
+		return nil
+	}
 	if n < 0 || n >= len(m.original.Parts) {
 		return notFound("part")
 	}

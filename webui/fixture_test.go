@@ -27,6 +27,7 @@ var noon = time.Date(2026, 11, 3, 12, 0, 0, 0, time.UTC)
 // fixture is a whole appliance but the gateway, with a clock that tests move.
 type fixture struct {
 	t       testing.TB
+	dir     string
 	archive *archive.Archive
 	index   *index.Index
 	desk    *casework.Desk
@@ -65,7 +66,7 @@ func newFixture(t testing.TB) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &fixture{t: t, now: noon}
+	f := &fixture{t: t, dir: dir, now: noon}
 	if f.archive, err = archive.Open(t.Context(), filepath.Join(dir, "archive"), archive.Config{Store: store, Reserve: 1}); err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +82,7 @@ func newFixture(t testing.TB) *fixture {
 	server := httptest.NewUnstartedServer(nil)
 	f.url = "http://" + server.Listener.Addr().String()
 	f.web, err = New(Config{Archive: f.archive, Desk: f.desk, Audit: casework.NewAudit(f.archive, f.clock), Index: f.index, PublicURL: f.url, MailDomain: "journal.example", SMTPListen: "127.0.0.1:2525",
-		SessionKey: bytes.Repeat([]byte{7}, 32), SetupToken: "set-up-token", Version: "test", Company: "Northwind Support", Now: f.clock, Import: f.take})
+		SessionKey: bytes.Repeat([]byte{7}, 32), SetupToken: "set-up-token", Version: "test", Company: "Northwind Support", Now: f.clock, Import: f.take, Upload: f.upload})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,6 +103,10 @@ func newFixture(t testing.TB) *fixture {
 func (f *fixture) take(ctx context.Context, src archive.Source, body archive.Body) (archive.Meta, string, error) {
 	m, err := f.archive.Append(ctx, archive.Mail, archive.Meta{Kind: archive.KindMessage, Received: f.clock(), Source: src}, body)
 	return m, "added", err
+}
+
+func (f *fixture) upload(ctx context.Context, m archive.Meta, body archive.Body) (archive.Meta, error) {
+	return f.archive.Append(ctx, archive.Files, m, body)
 }
 
 // users adds one user of each role, named after it, and guards the fixture's

@@ -44,6 +44,8 @@ var silentOnes = []string{
 	"POST /cases/{number}/seen", "post-cases-number-seen", "GET /escalations", "GET /riskrules", "POST /riskrules", "get-escalations", "get-riskrules", "put-riskrules",
 	"GET /handoffs/fields", "POST /handoffs/fields", "get-handoffs", "get-handoffs-fields", "put-handoffs-fields",
 
+	"post-cases-number-uploads", "delete-cases-number-files-id",
+
 	"get-suggest", "get-cases", "post-cases", "delete-cases-number-citations-id", "delete-cases-number-keydates-id", "get-cases-number-shares", "post-cases-number-shares", "delete-cases-number-shares-id",
 	"get-classes", "put-classes-class", "get-retention", "get-holds", "post-holds", "post-holds-name-release",
 	"get-erasures", "post-erasures", "put-erasures-policy", "post-erasures-id-approve", "post-erasures-id-refuse",
@@ -67,21 +69,23 @@ func callerWith(n need) casework.Role {
 
 // forms have the pages that take one show a message and change nothing.
 var forms = map[string]url.Values{
-	"POST /record/{stream}/{position}/cite":       {"case": {"101"}, "quote": {"words nobody wrote"}},
-	"POST /cases/{number}/share":                  {"title": {"x"}, "until": {"2026-11-05"}, "cite": {"1"}, "whole": {"1"}, "do": {"preview"}},
-	"POST /cases/{number}":                        {"severity": {"9"}},
-	"POST /cases/{number}/owner":                  {"owner": {"nobody"}},
-	"POST /cases/{number}/mail":                   {"record": {"nothing"}},
-	"POST /cases/{number}/merge":                  {"into": {"101"}},
-	"POST /cases/{number}/risk":                   {"level": {"lost"}, "until": {"2026-11-05"}},
-	"POST /cases/{number}/signals":                {"say": {"perhaps"}},
-	"POST /cases/{number}/unmerge":                {"revision": {"0"}},
-	"POST /cases/{number}/facts/{id}":             {"status": {"lost"}},
-	"POST /cases/{number}/promises/{id}/reopen":   {"revision": {"0"}},
-	"POST /cases/{number}/dates/{id}/remove":      {"revision": {"0"}},
-	"POST /retention/holds":                       {"name": {"x"}, "query": {"firmware"}, "do": {"preview"}},
-	"POST /cases/{number}/handoffs/{id}/answer":   {"answer": {"decline"}},
-	"POST /cases/{number}/handoffs/{id}/withdraw": {"revision": {"0"}},
+	"POST /record/{stream}/{position}/cite":             {"case": {"101"}, "quote": {"words nobody wrote"}},
+	"POST /record/{stream}/{position}/parts/{part}/pin": {"case": {"101"}},
+	"POST /cases/{number}/files/{id}/unpin":             {"revision": {"0"}},
+	"POST /cases/{number}/share":                        {"title": {"x"}, "until": {"2026-11-05"}, "cite": {"1"}, "whole": {"1"}, "do": {"preview"}},
+	"POST /cases/{number}":                              {"severity": {"9"}},
+	"POST /cases/{number}/owner":                        {"owner": {"nobody"}},
+	"POST /cases/{number}/mail":                         {"record": {"nothing"}},
+	"POST /cases/{number}/merge":                        {"into": {"101"}},
+	"POST /cases/{number}/risk":                         {"level": {"lost"}, "until": {"2026-11-05"}},
+	"POST /cases/{number}/signals":                      {"say": {"perhaps"}},
+	"POST /cases/{number}/unmerge":                      {"revision": {"0"}},
+	"POST /cases/{number}/facts/{id}":                   {"status": {"lost"}},
+	"POST /cases/{number}/promises/{id}/reopen":         {"revision": {"0"}},
+	"POST /cases/{number}/dates/{id}/remove":            {"revision": {"0"}},
+	"POST /retention/holds":                             {"name": {"x"}, "query": {"firmware"}, "do": {"preview"}},
+	"POST /cases/{number}/handoffs/{id}/answer":         {"answer": {"decline"}},
+	"POST /cases/{number}/handoffs/{id}/withdraw":       {"revision": {"0"}},
 }
 
 // existing names what is there in paths that show it.
@@ -112,6 +116,7 @@ var bodies = map[string]any{
 	"post-cases-number-signals": map[string]any{"evidence": strings.Repeat("ab", 32), "say": "acknowledge"},
 	"post-cases-number-split":   map[string]any{"title": "x", "records": []string{"mail/1"}}, // Of which the case has nothing: it keeps its mail.
 
+	"post-cases-number-files":     map[string]any{"record": "mail/1", "part": 0},
 	"post-cases-number-citations": map[string]any{"record": "mail/0", "quote": "firmware"},
 
 	"post-cases-number-issues":                map[string]any{"title": "x"},

@@ -119,7 +119,11 @@ func (s *Server) readMessage(ctx context.Context, at archive.Address) (*opened, 
 		return nil, readError(doc.Address, err)
 	}
 	m := &opened{doc: doc, raw: r.Body}
-	m.reading = message.Read(r.Body, delivery(r.Meta))
+	if doc.Kind != archive.KindMessage { // Its bytes are no message: it has no header and no text of its own.
+		m.reading = message.Read(nil, message.Delivery{})
+	} else {
+		m.reading = message.Read(r.Body, delivery(r.Meta))
+	}
 	m.original = m.reading.Original
 	m.text = m.original.Text()
 	return m, nil
@@ -245,6 +249,9 @@ func (s *Server) showMessage(w http.ResponseWriter, r *http.Request, code int, r
 	m, err := s.message(r)
 	if err != nil {
 		return err
+	}
+	if m.doc.Kind == archive.KindFile {
+		return s.fileOf(w, r, code, m, casework.WholeRecord, nil)
 	}
 	v := m.show(s.citationOf(r))
 	v.AsHTML = v.HasHTML && (r.FormValue("view") == "html" || !v.HasText)

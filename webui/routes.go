@@ -45,6 +45,8 @@ func (s *Server) routes() []route {
 		{"GET /record/{stream}/{position}/raw", mayRead, asRaw, s.downloadRaw},
 		{"GET /record/{stream}/{position}/html", mayRead, asHTML, s.showHTML},
 		{"GET /record/{stream}/{position}/parts/{part}", mayRead, asPart, s.downloadPart},
+		{"GET /record/{stream}/{position}/parts/{part}/about", mayRead, asPage, s.showFile},
+		{"POST /record/{stream}/{position}/parts/{part}/pin", mayWork, asPage, s.pinFile},
 
 		// Saved searches.
 		{"GET /searches", mayRead, silent, s.showSearches},
@@ -70,6 +72,10 @@ func (s *Server) routes() []route {
 		{"GET /escalations", mayRead, silent, s.showEscalations},
 		{"GET /riskrules", mayRead, silent, s.showRiskRules},
 		{"POST /riskrules", mayWork, silent, s.setRiskRules},
+		{"GET /cases/{number}/evidence", mayRead, asPage, s.showEvidence},
+		{"POST /cases/{number}/verify", mayRead, asPage, s.verifyCase}, // Changes nothing, but takes its time.
+		{"POST /cases/{number}/files", mayWork, asPage, s.uploadFile},
+		{"POST /cases/{number}/files/{id}/unpin", mayWork, asPage, s.unpinFile},
 		{"POST /cases/{number}/seen", mayRead, silent, s.seeCase},
 		{"GET /cases/{number}/timeline", mayRead, asPage, s.showTimeline},
 		{"POST /cases/{number}/owner", mayWork, asPage, s.assignCase},

@@ -48,6 +48,8 @@ type Config struct {
 	Intake func() Intake
 	// Import takes one message of a mailbox in.
 	Import func(ctx context.Context, src archive.Source, body archive.Body) (archive.Meta, string, error)
+	// Upload keeps a file, or notes that its bytes came again when they are nil. Nil where no files are taken.
+	Upload func(context.Context, archive.Meta, archive.Body) (archive.Meta, error)
 
 	// Verify reads everything back and compares it with its checksums.
 	Verify func(ctx context.Context, progress func(archive.Verified)) (archive.Verified, error)

@@ -117,7 +117,7 @@ func (a *app) openIndex() error {
 		return err
 	}
 	web, err := webui.New(webui.Config{
-		Archive: a.archive, Desk: a.desk, Audit: casework.NewAudit(a.archive, time.Now), Index: x, Intake: a.intake, Import: a.take, Verify: a.archive.Verify,
+		Archive: a.archive, Desk: a.desk, Audit: casework.NewAudit(a.archive, time.Now), Index: x, Intake: a.intake, Import: a.take, Upload: a.upload, Verify: a.archive.Verify,
 		Keeper: a.keeper, ProveLock: a.custody.prove,
 		PublicURL: a.settings.publicURL(), MailDomain: a.settings.smtp.domain, SMTPListen: a.settings.smtp.listen, SMTPTLS: a.settings.smtp.listenTLS, MailHost: a.settings.smtp.hostname,
 		SessionKey: a.key, SetupToken: a.setup, Version: version(), Company: a.settings.http.company, Now: time.Now, Log: a.log,
@@ -164,6 +164,11 @@ func (a *app) Close() (err error) {
 func (a *app) take(ctx context.Context, src archive.Source, body archive.Body) (archive.Meta, string, error) {
 	m, outcome, err := a.importer.Take(ctx, src, body)
 	return m, string(outcome), err
+}
+
+// upload is webui's way to keep a file.
+func (a *app) upload(ctx context.Context, m archive.Meta, body archive.Body) (archive.Meta, error) {
+	return a.archive.Append(ctx, archive.Files, m, body)
 }
 
 // arrivals lists how bytes came before, for imports.
