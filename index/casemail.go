@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"slices"
+	"strings"
 
 	"polytrace/archive"
 	"polytrace/casework"
@@ -120,23 +121,112 @@ func (r Reader) CaseMail(ctx context.Context, all []CaseMail, snippets bool) (ma
 // takes to list it.
 func (r Reader) CaseMailMark(ctx context.Context, all []CaseMail) (mark uint64, err error) {
 	err = r.look(ctx, func(f *finder, _ *state) error {
-		found, err := f.mailOf(all)
-		if err != nil {
-			return err
-		}
-		h := fnv.New64a()
-		found.each(func(doc docID) {
-			if f.sees(doc) {
-				h.Write(binary.BigEndian.AppendUint32(nil, doc))
-			}
-		})
-		mark = h.Sum64()
-		return nil
+		mark, err = f.markOf(all)
+		return err
 	})
 	if err != nil {
 		return 0, fmt.Errorf("look whether the mail of a case has changed: %w", err)
 	}
 	return mark, nil
+}
+
+func (f *finder) markOf(all []CaseMail) (uint64, error) {
+	found, err := f.mailOf(all)
+	if err != nil {
+		return 0, err
+	}
+	h := fnv.New64a()
+	found.each(func(doc docID) {
+		if f.sees(doc) {
+			h.Write(binary.BigEndian.AppendUint32(nil, doc))
+		}
+	})
+	f.drop(found)
+	return h.Sum64(), nil
+}
+
+// maxOpening is how many bytes of a message count as how it begins.
+const maxOpening = 4 << 10
+
+// EachCaseMail calls do with the mail of each of several cases, in turn, oldest first and without snippets. opening gives
+// how a message of it begins, from where its author writes. It reads less than CaseMail for each of them does.
+func (r Reader) EachCaseMail(ctx context.Context, cases [][]CaseMail, do func(i int, mail []Letter, opening func(Letter) (string, error)) error) error {
+	err := r.look(ctx, func(f *finder, _ *state) error {
+		automatic, err := f.eval(&Term{fieldIs, Slot{isAutomatic, false}}, f.all())
+		if err != nil {
+			return err
+		}
+		for i, all := range cases {
+			found, err := f.mailOf(all)
+			if err != nil {
+				return err
+			}
+			var docs []docID
+			found.each(func(doc docID) {
+				if f.sees(doc) {
+					docs = append(docs, doc)
+				}
+			})
+			f.drop(found)
+			slices.SortFunc(docs, f.v.compare)
+			summaries, err := f.summaries(docs, nil)
+			if err != nil {
+				return err
+			}
+			mail := make([]Letter, len(docs))
+			for k := range mail {
+				mail[k] = Letter{Summary: summaries[k], Automatic: automatic.has(docs[k])}
+			}
+			err = do(i, mail, func(l Letter) (string, error) { return f.opening(l.Address) })
+			if err != nil {
+				return err
+			}
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("look up the mail of cases: %w", err)
+	}
+	return nil
+}
+
+// opening is how the message of a record begins, from where its author writes.
+func (f *finder) opening(at archive.Address) (string, error) {
+	doc, err := f.docAt(at)
+	if err != nil {
+		return "", err
+	}
+	value, err := f.get(docKey(famText, doc))
+	if err != nil || value == nil {
+		return "", err
+	}
+	author, n := binary.Uvarint(value)
+	if n <= 0 || author > uint64(len(value)-n) {
+		return "", errCorrupt
+	}
+	text := value[n+int(author):]
+	return strings.ToValidUTF8(string(text[:min(len(text), maxOpening)]), ""), nil
+}
+
+// CaseMailMarks are the marks of several cases, see CaseMailMark.
+func (r Reader) CaseMailMarks(ctx context.Context, cases [][]CaseMail) (marks []uint64, err error) {
+	err = r.look(ctx, func(f *finder, _ *state) error {
+		for _, all := range cases {
+			mark, err := f.markOf(all)
+			if err != nil {
+				return err
+			}
+			marks = append(marks, mark)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look whether the mail of cases has changed: %w", err)
+	}
+	return marks, nil
 }
 
 func (f *finder) letters(docs []docID, snippets bool) ([]Letter, error) {

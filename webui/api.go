@@ -119,6 +119,7 @@ func (a *api) operations() {
 	add(a, mayRead, asAPI, get, "/cases/{number}/timeline", "Mail and decisions of a case in the order in which they happened", s.apiTimeline)
 	add(a, mayRead, asAPI, get, "/cases/{number}/changes", "What happened to a case since the caller said that all is seen", s.apiChanges)
 	add(a, mayRead, asAPI, get, "/cases/{number}/evidence", "What a case rests on: messages and files, the same bytes once with all places they came from", s.apiEvidence)
+	add(a, mayRead, asAPI, get, "/cases/{number}/similar", "Cases like a case, as far as the caller may read their mail, and why", s.apiSimilar)
 	add(a, mayRead, asAPI, post, "/cases/{number}/verify", "Read again all that a case rests on, and compare it with what came in", s.apiVerifyCase)
 	add(a, mayWork, asAPI, post, "/cases/{number}/files", "Make a file of a message evidence of a case", s.apiPinFile)
 	add(a, mayWork, silent, del, "/cases/{number}/files/{id}", "Take a file out of the evidence of a case", s.apiUnpinFile)

@@ -128,8 +128,14 @@ func (f *fixture) do(c casework.Command) {
 // mail appends a message and waits until it is searchable.
 func (f *fixture) mail(raw string) archive.Address {
 	f.t.Helper()
+	return f.mailThrough("postfix", raw)
+}
+
+// mailThrough is mail that comes through a queue.
+func (f *fixture) mailThrough(queue, raw string) archive.Address {
+	f.t.Helper()
 	raw = strings.ReplaceAll(raw, "\n", "\r\n")
-	m := archive.Meta{Kind: archive.KindMessage, Received: f.clock(), Source: archive.Source{Queue: "postfix", Format: message.FormatPostfix},
+	m := archive.Meta{Kind: archive.KindMessage, Received: f.clock(), Source: archive.Source{Queue: queue, Format: message.FormatPostfix},
 		Envelope: &archive.Envelope{From: "jane@acme.example", To: []string{"postfix-secret@journal.example"}}, Peer: &archive.Peer{IP: "192.0.2.9", Helo: "mx.northwind.example"}}
 	m, err := f.archive.Append(f.t.Context(), archive.Mail, m, bytes.NewReader([]byte(raw)))
 	if err != nil {

@@ -77,6 +77,7 @@ type caseView struct {
 	Held       *heldForm // A form that was refused; nil as a rule.
 	Links      accountLinks
 	Clocks     clocksView
+	Similar    similarView
 
 	handing
 	chips   map[int]chip // By ID of the citation.
@@ -144,6 +145,9 @@ func (s *Server) caseHeld(w http.ResponseWriter, r *http.Request, code int, held
 	v, err := s.caseView(r, snap)
 	if err == nil {
 		err = s.fillBrief(r.Context(), v)
+	}
+	if err == nil {
+		v.Similar, err = s.similarOf(r.Context(), snap.c.Number, snap.names, r.FormValue("similar") == "all")
 	}
 	if err != nil {
 		return err

@@ -79,6 +79,7 @@ type Server struct {
 	pages   pages
 	names   naming
 	traits  traits
+	like    likenesses
 	handler http.Handler
 	local   http.Handler
 }
