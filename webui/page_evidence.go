@@ -1,6 +1,7 @@
 package webui
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -26,6 +27,8 @@ type originView struct {
 	Of   string // Whose mail it came with, as people know him; "" of what nobody sent.
 	Name string // Who brought it in.
 	Pin  int    // Its ID, when it can be taken out.
+	Said string // What the author of the message says of the file.
+	With string // Subject of the message that the file came with.
 }
 
 // evidenceCount is how many there are of a kind.
@@ -110,7 +113,11 @@ func (s *Server) evidenceWith(w http.ResponseWriter, r *http.Request, code int, 
 	}
 	v.Total, v.window = len(all), windowOf(r, len(all))
 	for _, e := range all[v.From:v.End] {
-		v.Items = append(v.Items, s.evidenceItem(e, snap.names))
+		item, err := s.evidenceItem(r.Context(), e, snap.names)
+		if err != nil {
+			return err
+		}
+		v.Items = append(v.Items, item)
 	}
 	v.Removed = s.removedOf(d)
 	if verify {
@@ -121,7 +128,10 @@ func (s *Server) evidenceWith(w http.ResponseWriter, r *http.Request, code int, 
 	return s.render(w, r, code, "evidence", view{Title: "Evidence of C-" + strconv.Itoa(snap.c.Number), Nav: "cases", Page: v})
 }
 
-func (s *Server) evidenceItem(e casework.Evidence, called names) evidenceItem {
+// maxCovering is of how many messages that a file came with it is told what they say.
+const maxCovering = 3
+
+func (s *Server) evidenceItem(ctx context.Context, e casework.Evidence, called names) (evidenceItem, error) {
 	item := evidenceItem{Evidence: e, Icon: evidenceIcons[e.Kind], Link: filePath(e.Origins[0].Record, e.Origins[0].Part)}
 	for _, o := range e.Origins {
 		view := originView{Origin: o, Link: recordPath(o.Record)}
@@ -131,12 +141,22 @@ func (s *Server) evidenceItem(e casework.Evidence, called names) evidenceItem {
 		if o.By != "" {
 			view.Name = called.Of(o.By)
 		}
+		if o.Part != casework.WholeRecord && len(item.Origins) < maxCovering {
+			m, err := s.readMessage(ctx, o.Record) // The case is noted as read, and what is pinned besides.
+			var known *statusError
+			switch {
+			case err == nil:
+				view.Said, view.With = m.mentions()[o.Part], titleOf(m.doc.Subject)
+			case !errors.As(err, &known): // Its pack is away or damaged: the list is no worse for that.
+				return item, err
+			}
+		}
 		if o.How == casework.ByPin || o.How == casework.ByUpload {
 			view.Pin = o.ID
 		}
 		item.Origins = append(item.Origins, view)
 	}
-	return item
+	return item, nil
 }
 
 // removedOf says which records that a case cites or pinned were removed.

@@ -26,7 +26,8 @@ type fileView struct {
 	Base     string // Path that its bytes are below.
 	Title    string
 	Passages []passageView
-	Cut      bool // Not all of the text is shown.
+	Cut      bool   // Not all of the text is shown.
+	Mention  string // What the author of the message says of it.
 	Pin      *pinForm
 	Held     *heldForm
 }
@@ -70,6 +71,7 @@ func (s *Server) fileOf(w http.ResponseWriter, r *http.Request, code int, m *ope
 	if !found {
 		v.File = partOf(m.original, part)
 	}
+	v.Mention = m.mentions()[part]
 	v.Title = cmp.Or(v.File.Filename, "unnamed file")
 	if err := s.fillPassages(r, &v); err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 
 	"polytrace/archive"
 	"polytrace/casework"
+	"polytrace/casework/extract"
 	"polytrace/index"
 	"polytrace/message"
 )
@@ -172,6 +173,7 @@ type messageView struct {
 	Segments    []segment
 	Recipients  []recipientView
 	Attachments []index.Attachment
+	Mentions    map[int]string // What the author says of a file, by the number of its part.
 	HasText     bool
 	HasHTML     bool
 	AsHTML      bool
@@ -214,10 +216,31 @@ func (m *opened) show(cited *casework.Citation) messageView {
 	}
 	v.Segments = segments(m.text, marks)
 	v.Attachments = slices.DeleteFunc(slices.Clone(m.attachments()), func(a index.Attachment) bool { return a.Inline })
+	v.Mentions = m.mentions()
 	for _, r := range m.doc.Recipients {
 		v.Recipients = append(v.Recipients, recipientView{r, provenance(r.Provenance)})
 	}
 	return v
+}
+
+// mentions are the sentences in which the author of a message speaks of its files, by the number of the part.
+func (m *opened) mentions() map[int]string {
+	files := m.attachments()
+	var called []string
+	for _, f := range files {
+		if !f.Inline {
+			called = append(called, f.Filename)
+		}
+	}
+	said := map[int]string{}
+	for _, found := range extract.Mentions(m.text.Body, extract.Author(m.text), called) {
+		for _, f := range files {
+			if f.Filename == found.Value && !f.Inline {
+				said[f.N] = strings.Join(strings.Fields(found.Quote), " ")
+			}
+		}
+	}
+	return said
 }
 
 // provenance says how we know a recipient.

@@ -50,6 +50,14 @@ func (s *Server) settle(ctx context.Context, at archive.Position) {
 	}
 }
 
+// InLink is the place in an attached file where the query stands, on the page of that file; "" when it is in the message.
+func (r resultRow) InLink() string {
+	if r.InPart == nil {
+		return ""
+	}
+	return filePath(r.Address, *r.InPart) + "?where=" + url.QueryEscape(r.Where) + "#hit"
+}
+
 // resultRow is a line of a list of messages.
 type resultRow struct {
 	index.Summary

@@ -1,0 +1,101 @@
+package webui
+
+import (
+	"context"
+	"fmt"
+	"html"
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"polytrace/casework"
+	"polytrace/document"
+	"polytrace/index"
+)
+
+// readers read files in the process of the test.
+type readers struct{}
+
+func (readers) Version() string { return "test" }
+func (readers) Read(name, mediaType string, content []byte) (document.Text, error) {
+	return document.Read(name, mediaType, content, document.Limits{}), nil
+}
+
+// reading has the index of a fixture read what is attached.
+func (f *fixture) reading() {
+	f.t.Helper()
+	x, err := index.Open(f.archive, index.Config{Dir: filepath.Join(f.dir, "reading"), Documents: readers{}})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- x.Run(ctx) }()
+	f.t.Cleanup(func() {
+		stop()
+		if err := <-done; err != nil && ctx.Err() == nil {
+			f.t.Error(err)
+		}
+		x.Close()
+	})
+	f.index, f.web.config.Index = x, x
+}
+
+// workbook is a flat OpenDocument spreadsheet with two sheets.
+const workbook = `<?xml version="1.0"?><office:document xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0" xmlns:table="urn:oasis:names:tc:opendocument:xmlns:table:1.0" xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0" office:mimetype="application/vnd.oasis.opendocument.spreadsheet"><office:body><office:spreadsheet><table:table table:name="Costs"><table:table-row><table:table-cell><text:p>travel</text:p></table:table-cell></table:table-row></table:table><table:table table:name="Measured"><table:table-row><table:table-cell><text:p>undervoltage of the second rail</text:p></table:table-cell></table:table-row></table:table></office:spreadsheet></office:body></office:document>`
+
+func TestREC8_AHitInACellOpensTheFileThereAndTheCoveringMessage(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.users()
+	f.reading()
+	at := f.mail(attached(1, "Hello Kim,\nthe measured values are attached, see sheet 2. We need an answer by Friday.\n", "values.fods", workbook))
+	f.do(casework.OpenCase{Title: "Rails"})
+	agent := f.as("agent")
+	found := agent.get("/search?q=undervoltage")
+	link := regexp.MustCompile(`class="row-in" href="([^"]+)"`).FindStringSubmatch(found.body)
+	if link == nil {
+		t.Fatalf("no link to the place: %s", found.body)
+	}
+	page := agent.get(html.UnescapeString(link[1]))
+	place := regexp.MustCompile(`(?s)id="hit"><h3>sheet Measured</h3><div class="text" dir="auto">[^<]*undervoltage`)
+	if page.code != http.StatusOK || !place.MatchString(page.body) || !strings.HasSuffix(link[1], "#hit") {
+		t.Errorf("%s: %d %s", link[1], page.code, page.body)
+	}
+	said := "described as <q class=\"quote\" dir=\"auto\">the measured values are attached, see sheet 2.</q>"
+	if !strings.Contains(page.body, said) && !strings.Contains(page.body, "Hello Kim, the measured values are attached, see sheet 2.") || !strings.Contains(page.body, `href="`+recordPath(at)+`"`) {
+		t.Errorf("the covering message is not told of: %s", page.body)
+	}
+	if r := agent.get(recordPath(at)); !strings.Contains(r.body, "see sheet 2.</q>") || !strings.Contains(r.body, "/parts/2/about") {
+		t.Errorf("the record does not tell what is said of its file")
+	}
+	w := f.as("manager")
+	if r := w.post(recordPath(at)+"/cite", url.Values{"case": {"101"}}); r.code != http.StatusSeeOther {
+		t.Fatalf("%d %s", r.code, r.body)
+	}
+	if r := w.get("/cases/101/evidence?kind=attached"); !strings.Contains(r.body, `sent with <a href="`+recordPath(at)+`">Delivery of the second batch 1</a> <q`) {
+		t.Errorf("the evidence does not tell what is said of it: %s", r.body)
+	}
+}
+
+func TestREC8_AFileIsNotShownToWhoMayNotReadItsMessage(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.users()
+	f.do(casework.AddQueue{Name: "board", Local: "board-aaaaa", QueueTerms: casework.QueueTerms{Readers: []string{"role:manager"}}})
+	at := f.mailThrough("board", attached(1, "Attached.", "secret.txt", "words of the board"))
+	path := fmt.Sprintf("%s/parts/2/about", recordPath(at))
+	if r := f.as("agent").get(path); r.code != http.StatusNotFound || strings.Contains(r.body, "secret") {
+		t.Errorf("%d", r.code)
+	}
+	if r := f.as("manager").get(path); r.code != http.StatusOK || !strings.Contains(r.body, "secret.txt") {
+		t.Errorf("%d", r.code)
+	}
+	f.do(casework.OpenCase{Title: "Board"})
+	if r := f.as("agent").post(recordPath(at)+"/parts/2/pin", url.Values{"case": {"101"}}); r.code != http.StatusNotFound {
+		t.Errorf("pinned: %d", r.code)
+	}
+}
