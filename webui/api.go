@@ -96,6 +96,7 @@ func (a *api) operations() {
 	add(a, mayRead, asText, get, "/records/{stream}/{position}/text", "The readable text of a message", s.apiText)
 	a.stream(mayRead, asRaw, get, "/records/{stream}/{position}/raw", "The exact bytes of a message", transfer{out: "message/rfc822", params: recordParams()}, s.downloadRaw)
 	a.stream(mayRead, asPart, get, "/records/{stream}/{position}/parts/{part}", "The decoded bytes of a part", transfer{out: "application/octet-stream", params: append(recordParams(), pathParam("part", "Number of the part, from attachments[].n."))}, s.downloadPart)
+	add(a, mayRead, asAPI, get, "/records/{stream}/{position}/parts/{part}/about", "A file: every message with the same bytes, its versions, and how it differs from the one before", s.apiFile)
 	add(a, mayRead, asProof, get, "/records/{stream}/{position}/proof", "Proof that a message is in the signed log (RFC 6962)", s.apiProof)
 	add(a, mayRead, asThread, get, "/threads/{id}", "A conversation, oldest message first", s.apiThread)
 	add(a, mayWork, silent, post, "/records/{stream}/{position}/split", "Take a message, and what answers it, out of its conversation", s.apiSplit)

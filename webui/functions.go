@@ -36,6 +36,7 @@ func (p *pages) functions(now func() time.Time) template.FuncMap {
 		"marked":   marked,
 		"status":   func(s any) string { return strings.ReplaceAll(sentence(fmt.Sprint(s)), "-", " ") },
 		"record":   recordPath,
+		"filepath": filePath,
 		"bucket":   BucketURL,
 		"complete": func(t time.Time) string { return completeTo(t, now()) },
 		"short":    func(d archive.Digest) string { return d.String()[:12] },

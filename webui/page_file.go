@@ -26,7 +26,9 @@ type fileView struct {
 	Base     string // Path that its bytes are below.
 	Title    string
 	Passages []passageView
-	Cut      bool   // Not all of the text is shown.
+	Cut      bool // Not all of the text is shown.
+	Family   *FileFamily
+	Say      string // The family in a few words.
 	Mention  string // What the author of the message says of it.
 	Pin      *pinForm
 	Held     *heldForm
@@ -59,25 +61,35 @@ func (s *Server) fileHeld(w http.ResponseWriter, r *http.Request, code int, held
 // fileOf shows a file of a record that is opened.
 func (s *Server) fileOf(w http.ResponseWriter, r *http.Request, code int, m *opened, part int, held *heldForm) error {
 	v := fileView{Doc: m.doc, Base: recordPath(m.doc.Address) + "/parts/" + strconv.Itoa(part), Held: held}
-	found := false
-	for _, a := range m.attachments() {
-		if a.N == part {
-			v.File, found = a, true
-		}
-	}
-	if !found && (part < 0 || part >= len(m.original.Parts)) {
+	var ok bool
+	if v.File, ok = m.file(part); !ok {
 		return notFound("file in this message")
-	}
-	if !found {
-		v.File = partOf(m.original, part)
 	}
 	v.Mention = m.mentions()[part]
 	v.Title = cmp.Or(v.File.Filename, "unnamed file")
 	if err := s.fillPassages(r, &v); err != nil {
 		return err
 	}
+	var err error
+	if v.Family, err = s.family(r.Context(), m.doc, v.File); err != nil {
+		return err
+	}
+	v.Say = v.Family.Say(v.Title)
 	v.Pin = s.pinForm(r, v.Base)
 	return s.render(w, r, code, "file", view{Title: v.Title, Nav: "search", Page: v})
+}
+
+// file is a file of a message, or any other part of it.
+func (m *opened) file(part int) (index.Attachment, bool) {
+	for _, a := range m.attachments() {
+		if a.N == part {
+			return a, true
+		}
+	}
+	if part < 0 || part >= len(m.original.Parts) {
+		return index.Attachment{}, false
+	}
+	return partOf(m.original, part), true
 }
 
 // partOf is a part that people do not see as a file.

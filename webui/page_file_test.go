@@ -99,3 +99,48 @@ func TestREC8_AFileIsNotShownToWhoMayNotReadItsMessage(t *testing.T) {
 		t.Errorf("pinned: %d", r.code)
 	}
 }
+
+func TestREC9_VersionsOfAFileAreAFamilyWithItsDifference(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.users()
+	f.reading()
+	const contract = "This contract is between Acme and Northwind. The price is 40,000 euros, to be paid in March."
+	first := f.mail(attached(1, "Attached is the contract.", "contract.txt", contract))
+	second := f.mail(attached(2, "Another version.", "Contract_v2.txt", strings.Replace(contract, "40,000", "35,000", 1)))
+	again := f.mail(attached(3, "Once more.", "contract v2 (1).txt", strings.Replace(contract, "40,000", "35,000", 1)))
+	f.mail(attached(4, "Something else.", "invoice.txt", "An invoice over one pallet of labels and some printers."))
+	agent := f.as("agent")
+	page := agent.get(recordPath(second) + "/parts/2/about")
+	for _, want := range []string{"v2 of Contract_v2.txt, sent 2 times; differs from v1", "<del>40,000</del>", "<ins>35,000</ins>", "The same bytes came 2 times", `href="` + recordPath(first) + `"`, `href="` + recordPath(second) + `"`, `href="` + recordPath(again) + `"`} {
+		if !strings.Contains(page.body, want) {
+			t.Errorf("the page does not say %q", want)
+		}
+	}
+	if page.code != http.StatusOK || strings.Contains(page.body, "invoice.txt") {
+		t.Errorf("%d %s", page.code, page.body)
+	}
+	got := tell[fileOut](f.program(casework.Agent), http.StatusOK, "GET", "/records/"+first.String()+"/parts/2/about", nil)
+	if got.Version != 1 || len(got.Versions) != 2 || got.Total != 1 || got.Before != 0 || got.Said != "Attached is the contract." || len(got.Text) != 1 {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestREC9_AVersionThatIsForOthersIsNotToldOf(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.users()
+	f.reading()
+	f.do(casework.AddQueue{Name: "postfix", Local: "postfix-aaaaa"})
+	f.do(casework.AddQueue{Name: "board", Local: "board-aaaaa", QueueTerms: casework.QueueTerms{Readers: []string{"role:manager"}}})
+	f.mailThrough("board", attached(1, "The price we could live with.", "contract.txt", "The price is 30,000 euros."))
+	f.mailThrough("board", attached(2, "The same.", "contract_v2.txt", "The price is 40,000 euros."))
+	at := f.mail(attached(3, "For you.", "contract_v3.txt", "The price is 40,000 euros."))
+	path := fmt.Sprintf("/records/%s/parts/2/about", at)
+	if got := tell[fileOut](f.program(casework.Agent), http.StatusOK, "GET", path, nil); got.Total != 1 || len(got.Versions) != 1 || len(got.Versions[0].Sent) != 1 || got.Before != 0 {
+		t.Errorf("the agent is told %+v", got.FileFamily)
+	}
+	if got := tell[fileOut](f.program(casework.Manager), http.StatusOK, "GET", path, nil); got.Total != 2 || len(got.Versions) != 2 || got.Before != 1 {
+		t.Errorf("the manager is told %+v", got.FileFamily)
+	}
+}

@@ -82,6 +82,7 @@ func (s *Server) routes() []route {
 		{"POST /cases/{number}/notes", mayWork, asPage, s.addNote},
 		{"POST /cases/{number}/issues", mayWork, asPage, s.openIssue},
 		{"POST /cases/{number}/issues/{id}", mayWork, asPage, s.changeIssue},
+		{"GET /cases/{number}/facts", mayRead, asPage, s.showFacts},
 		{"POST /cases/{number}/facts", mayWork, asPage, s.stateFact},
 		{"POST /cases/{number}/facts/{id}", mayWork, asPage, s.changeFact},
 		{"POST /cases/{number}/decisions", mayWork, asPage, s.makeDecision},
