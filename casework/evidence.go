@@ -119,6 +119,9 @@ func EvidenceOf(cases []Case, mail []Material, known map[archive.Address]Materia
 				o.How = ByUpload
 			}
 			f := MaterialFile{Part: p.Part, Name: fmt.Sprintf("part %d", p.Part), SHA256: p.SHA256}
+			if p.Part == WholeRecord { // Its bytes came as mail, too.
+				f.Name, f.Size = m.Subject, m.Size
+			}
 			if i := slices.IndexFunc(m.Files, func(f MaterialFile) bool { return f.Part == p.Part }); i >= 0 {
 				f = m.Files[i]
 			}
