@@ -15,7 +15,10 @@ type (
 		Title, Account, Owner string
 		Severity              int     // 1 (worst) to 4; default 3.
 		Messages              []Named // Whose conversations are of it from the beginning.
-		Number                *int    // *Number receives the number when not nil. It counts when Do succeeds.
+		Kind, Team            string
+		Tags                  []string
+		Routed                *Routing
+		Number                *int // *Number receives the number when not nil. It counts when Do succeeds.
 	}
 	// ChangeCase changes what is not nil. With a Revision it is refused when
 	// somebody else decided something about the case since.
@@ -24,15 +27,20 @@ type (
 		Title, Account *string
 		Status         *Status
 		Severity       *int
+		Team           *string
+		Tags           *[]string
+		Muted          *bool
 		Reason         string
 		Revision       *archive.Position
 	}
 	// AssignCase gives a case to an owner, or with "" takes the owner away. People take a case, or give theirs
 	// back; to somebody else they offer it: see OfferHandoff. Managers assign. What is taken from somebody
-	// needs a reason.
+	// needs a reason. With a Team it goes to that in the same moment.
 	AssignCase struct {
 		Case          int
 		Owner, Reason string
+		Team          *string
+		ByRule        // That decided it, when nobody did.
 		Revision      *archive.Position
 
 		actor string // Set by the Desk.
@@ -56,13 +64,14 @@ func Statuses() []Status {
 const usualSeverity = 3
 
 // Check gives the case the next number.
-func (c OpenCase) Check(s *State, _ time.Time) ([]Event, error) {
+func (c OpenCase) Check(s *State, now time.Time) ([]Event, error) {
 	title, account := strings.TrimSpace(c.Title), s.accountText(strings.TrimSpace(c.Account))
 	severity := c.Severity
 	if severity == 0 {
 		severity = usualSeverity
 	}
-	for _, err := range []error{checkTitle(title), checkAccount(account), checkSeverity(severity), s.checkOwner(c.Owner), checkMessages(c.Messages)} {
+	tags, err := tagsOf(c.Tags)
+	for _, err := range []error{checkTitle(title), checkAccount(account), checkSeverity(severity), s.checkOwner(c.Owner), checkMessages(c.Messages), checkCaseKind(c.Kind), s.checkTeam("Team", c.Team), err} {
 		if err != nil {
 			return nil, err
 		}
@@ -71,7 +80,11 @@ func (c OpenCase) Check(s *State, _ time.Time) ([]Event, error) {
 	if c.Number != nil {
 		*c.Number = number
 	}
-	return newEvent(CaseOpened, number, "", CaseOpenedData{Title: title, Account: account, Severity: severity, Owner: c.Owner, Links: c.Messages})
+	data := CaseOpenedData{Title: title, Account: account, Severity: severity, Owner: c.Owner, Links: c.Messages, Kind: c.Kind, Team: c.Team, Tags: tags, Routed: c.Routed}
+	if c.Owner != "" {
+		data.Returns = s.returns(facts{severity, account, c.Team, c.Kind}, now)
+	}
+	return newEvent(CaseOpened, number, "", data)
 }
 
 func checkTitle(title string) error {
@@ -96,8 +109,13 @@ func (c ChangeCase) Check(s *State, _ time.Time) ([]Event, error) {
 		Account:  changed(s.trimmedAccount(c.Account), file.Account),
 		Status:   changed(c.Status, file.Status),
 		Severity: changed(c.Severity, file.Severity),
+		Team:     changed(c.Team, file.Team),
+		Muted:    changed(c.Muted, file.Muted),
 	}
-	if err := data.check(); err != nil {
+	if data.Tags, err = changedTags(c.Tags, file.Tags); err != nil {
+		return nil, err
+	}
+	if err := data.check(s); err != nil {
 		return nil, err
 	}
 	if err := checkReason(c.Reason); err != nil {
@@ -110,10 +128,13 @@ func (c ChangeCase) Check(s *State, _ time.Time) ([]Event, error) {
 		return nil, nil
 	}
 	data.Released = data.Status != nil && file.Owner != "" && !s.users[file.Owner].may(Role.Works)
+	if data.Status != nil && data.Team == nil && file.Team != "" && s.teams[file.Team] == nil {
+		data.Team = new(string) // Its team was removed while it was closed.
+	}
 	return newEvent(CaseChanged, c.Case, c.Reason, data)
 }
 
-func (d CaseChangedData) check() error {
+func (d CaseChangedData) check(s *State) error {
 	if d.Title != nil {
 		if err := checkTitle(*d.Title); err != nil {
 			return err
@@ -127,10 +148,25 @@ func (d CaseChangedData) check() error {
 	if d.Status != nil && !d.Status.Valid() {
 		return refuse(Invalid, "Status", "%q is not a status: choose from new, open, waiting-on-customer, waiting-on-us, resolved and closed.", *d.Status)
 	}
+	if err := s.checkMove(d.Team); err != nil {
+		return err
+	}
 	if d.Severity != nil {
 		return checkSeverity(*d.Severity)
 	}
 	return nil
+}
+
+// changedTags are tags in the form in which they are kept; nil when they are as they were.
+func changedTags(tags *[]string, are []string) (*[]string, error) {
+	if tags == nil {
+		return nil, nil
+	}
+	list, err := tagsOf(*tags)
+	if err != nil || slices.Equal(list, are) {
+		return nil, err
+	}
+	return &list, nil
 }
 
 func trimmed(text *string) *string {
@@ -155,25 +191,27 @@ func (c AssignCase) by(actor string) Command {
 }
 
 // Check refuses an owner who could not work on the case, or was not asked.
-func (c AssignCase) Check(s *State, _ time.Time) ([]Event, error) {
+func (c AssignCase) Check(s *State, now time.Time) ([]Event, error) {
 	file, err := s.findCase(c.Case)
 	if err != nil {
 		return nil, err
 	}
-	if c.Owner == file.Owner {
+	team := changed(c.Team, file.Team)
+	if c.Owner == file.Owner && team == nil {
 		return nil, nil
 	}
-	for _, err := range []error{s.checkRevision(file, c.Revision), s.checkOwner(c.Owner), c.checkTaken(s, file), checkReason(c.Reason)} {
+	for _, err := range []error{s.checkRevision(file, c.Revision), s.checkMove(team), s.checkOwner(c.Owner), c.checkTaken(s, file), checkReason(c.Reason)} {
 		if err != nil {
 			return nil, err
 		}
 	}
-	return newEvent(CaseOwned, c.Case, c.Reason, CaseOwnedData{c.Owner, file.handing()})
+	return newEvent(CaseOwned, c.Case, c.Reason, s.owned(file, c.Owner, team, c.ByRule, now))
 }
 
 // checkTaken refuses to give a case to somebody who was not asked, and to take one from somebody without a word.
 func (c AssignCase) checkTaken(s *State, file *caseFile) error {
 	switch {
+	case c.Owner == file.Owner:
 	case c.Owner != "" && c.Owner != c.actor && !s.leads(c.actor):
 		return refuse(Forbidden, "Owner", "Offer the case to %s by a handoff: nobody but a manager gives a case to somebody who has not accepted it.", s.who(c.Owner))
 	case file.Owner != "" && file.Owner != c.actor && strings.TrimSpace(c.Reason) == "":

@@ -31,7 +31,7 @@ const (
 	SourcesSet      EventType = "sources.set" // networks under a name
 	SourcesRemoved  EventType = "sources.removed"
 	CaseOpened      EventType = "case.opened"
-	CaseChanged     EventType = "case.changed" // title, account, status, severity
+	CaseChanged     EventType = "case.changed" // title, account, status, severity, team, tags, muted
 	CaseOwned       EventType = "case.owned"
 	NoteAdded       EventType = "note.added"
 	CitationAdded   EventType = "citation.added"
@@ -182,6 +182,12 @@ type (
 
 		Links     []Named `json:"links,omitempty"`      // Messages whose conversations are of it from the beginning.
 		SplitFrom int     `json:"split_from,omitempty"` // The case that had them before.
+
+		Kind    string    `json:"kind,omitempty"`
+		Team    string    `json:"team,omitempty"`
+		Tags    []string  `json:"tags,omitempty"`
+		Returns time.Time `json:"returns,omitzero"` // When it goes back to the team unless the owner has answered.
+		Routed  *Routing  `json:"routed,omitempty"`
 	}
 	// CaseChangedData is the data of CaseChanged. Absent is unchanged.
 	CaseChangedData struct {
@@ -190,11 +196,19 @@ type (
 		Status   *Status `json:"status,omitempty"`
 		Severity *int    `json:"severity,omitempty"`
 		Released bool    `json:"released,omitempty"` // Reopened, and its last owner can work no more.
+
+		Team  *string   `json:"team,omitempty"`
+		Tags  *[]string `json:"tags,omitempty"`
+		Muted *bool     `json:"muted,omitempty"`
 	}
 	// CaseOwnedData is the data of CaseOwned.
 	CaseOwnedData struct {
 		Owner    string `json:"owner"`              // "" takes the owner away.
 		Handoffs []int  `json:"handoffs,omitempty"` // Of the case, that end with it.
+
+		Team    *string   `json:"team,omitempty"`   // Absent: as it was.
+		Returns time.Time `json:"returns,omitzero"` // When it goes back to the team unless the owner has answered.
+		ByRule
 	}
 	// NoteAddedData is the data of NoteAdded.
 	NoteAddedData struct {

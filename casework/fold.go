@@ -65,6 +65,7 @@ func (s *State) prepare() {
 	s.sets = make(map[string]*SourceSet)
 	s.classes = make(map[archive.Stream]Class)
 	s.removed = make(recordSet)
+	s.teams = make(map[string]*Team)
 	s.accounts, s.accountNames = make(map[string]*accountFile), make(map[string]*accountFile)
 	s.claims = make(map[string][]claim)
 	s.searches, s.seen = make(Searches), make(map[seenBy]Positions)
@@ -85,7 +86,7 @@ type (
 )
 
 var (
-	folds     = together(userFolds, queueFolds, retentionFolds, threadFolds, accountFolds, searchFolds, companyFolds, riskRulesFolds, visitFolds, clockFolds, fieldFolds)
+	folds     = together(userFolds, queueFolds, retentionFolds, threadFolds, accountFolds, searchFolds, companyFolds, riskRulesFolds, visitFolds, clockFolds, fieldFolds, teamFolds)
 	caseFolds = together(fileFolds, statementFolds, conversationFolds, riskFolds, handoffFolds, pinFolds)
 )
 
@@ -250,8 +251,8 @@ func (s *State) userEnabled(d decision, data UserEnabledData) error {
 func (s *State) release(d decision, u *User, numbers []int, why string) {
 	for _, n := range numbers {
 		if c := s.file(n); c != nil && c.Owner == u.Name {
-			c.Owner = ""
-			s.record(c, d, Entry{Text: sentence(why, d.Reason)})
+			c.own("", time.Time{})
+			s.record(c, d, Entry{Text: sentence(why+s.waits(c.Team), d.Reason)})
 		}
 	}
 }
@@ -284,6 +285,7 @@ func (s *State) caseOpened(d decision, data CaseOpenedData) error {
 	c := &caseFile{Case: Case{
 		Number: d.Case, Title: data.Title, Account: data.Account, Status: New,
 		Severity: data.Severity, Owner: s.actor(data.Owner), Opened: d.At, OpenedBy: s.actor(d.Actor),
+		Kind: data.Kind, Team: data.Team, Tags: data.Tags, Returns: data.Returns, Routed: data.Routed,
 	}}
 	s.cases = append(s.cases, c)
 	s.record(c, d, s.sayOpened(d, data))
@@ -297,8 +299,11 @@ func (s *State) caseChanged(c *caseFile, d decision, data CaseChangedData) (Entr
 	assign(&c.Account, data.Account)
 	assign(&c.Status, data.Status)
 	assign(&c.Severity, data.Severity)
+	assign(&c.Team, data.Team)
+	assign(&c.Tags, data.Tags)
+	assign(&c.Muted, data.Muted)
 	if data.Released {
-		c.Owner = ""
+		c.own("", time.Time{})
 	}
 	return entry, nil
 }
@@ -314,7 +319,8 @@ func (s *State) caseOwned(c *caseFile, d decision, data CaseOwnedData) (Entry, e
 		return Entry{}, noUser(data.Owner)
 	}
 	entry := s.sayOwned(c, d, data)
-	c.Owner = s.actor(data.Owner)
+	assign(&c.Team, data.Team)
+	c.own(s.actor(data.Owner), data.Returns)
 	s.endHandoffs(d, handoffsOf(c.Number, data.Handoffs), "the case has another owner")
 	return entry, nil
 }

@@ -3,6 +3,7 @@ package casework
 import (
 	"fmt"
 	"slices"
+	"time"
 )
 
 // handoffFolds are the folds of the events about handoffs and questions.
@@ -87,7 +88,7 @@ func (s *State) handoffAnswered(c *caseFile, d decision, data HandoffAnsweredDat
 	for _, id := range data.Follows {
 		c.Commitments[id-1].Creditor.User = h.To
 	}
-	c.Owner = h.To
+	c.own(h.To, time.Time{})
 	return s.say(d, line, "%s%s", text, taken(did)), nil
 }
 
@@ -163,7 +164,7 @@ func (s *State) handoffReturned(c *caseFile, d decision, data HandoffReturnedDat
 		who.User = s.actor(data.Owner)
 	}
 	s.end(h, d, Returned, data.ByRule)
-	c.Owner = s.actor(data.Owner)
+	c.own(s.actor(data.Owner), time.Time{})
 	return s.say(d, "handoff-"+itoa(data.ID), "ended the cover of %s: %s owns the case again%s", s.who(h.To), s.who(data.Owner), data.words()), nil
 }
 
@@ -183,7 +184,7 @@ func (s *State) endHandoffs(d decision, list []EndedHandoff, why string) {
 			text = fmt.Sprintf("%s: the cover of %s has ended", why, s.who(h.To))
 		}
 		if x.Owner != "" && s.users[x.Owner] != nil {
-			c.Owner = s.actor(x.Owner)
+			c.own(s.actor(x.Owner), time.Time{})
 			text += ", " + s.who(x.Owner) + " owns the case again"
 		}
 		s.end(h, d, Released, ByRule{})

@@ -2,7 +2,9 @@ package casework
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 )
 
 // The say functions word what an event did, in the names that people had at
@@ -48,7 +50,10 @@ func (s *State) sayOpened(d decision, data CaseOpenedData) Entry {
 	default:
 		text += " for " + s.who(data.Owner)
 	}
-	return Entry{Text: sentence(text, d.Reason)}
+	if data.Routed != nil {
+		text += data.Routed.words()
+	}
+	return Entry{Text: sentence(text+s.waits(data.Team)+until(data.Returns), d.Reason)}
 }
 
 func (s *State) sayChanged(c *caseFile, d decision, data CaseChangedData) Entry {
@@ -65,6 +70,15 @@ func (s *State) sayChanged(c *caseFile, d decision, data CaseChangedData) Entry 
 	}
 	if data.Severity != nil {
 		say("changed the severity from S%d to S%d", c.Severity, *data.Severity)
+	}
+	if data.Team != nil {
+		say("%s", s.moved(*data.Team))
+	}
+	if data.Tags != nil {
+		did = append(did, retagged(c.Tags, *data.Tags)...)
+	}
+	if data.Muted != nil {
+		say("%s", map[bool]string{true: "muted the case", false: "ended the muting of the case"}[*data.Muted])
 	}
 	if data.Released {
 		say("left it without an owner because %s cannot work on cases any more", s.who(c.Owner))
@@ -92,9 +106,56 @@ func statusVerb(from, to Status) string {
 // words is the status as it stands in a sentence.
 func (s Status) words() string { return strings.ReplaceAll(string(s), "-", " ") }
 
+// waits says in which team a case is.
+func (s *State) waits(team string) string {
+	if team == "" {
+		return ""
+	}
+	return ", in the team " + s.teamTitle(team)
+}
+
+// moved words that a case goes to a team.
+func (s *State) moved(team string) string {
+	if team == "" {
+		return "took the case out of its team"
+	}
+	return "moved the case to the team " + s.teamTitle(team)
+}
+
+// until says when a case goes back to its team.
+func until(returns time.Time) string {
+	if returns.IsZero() {
+		return ""
+	}
+	return "; it goes back unless it is answered by " + returns.UTC().Format("2 January 2006 15:04 UTC")
+}
+
+// retagged words which tags a case gained and lost.
+func retagged(from, to []string) (did []string) {
+	for _, x := range []struct {
+		verb         string
+		these, those []string
+	}{{"tagged it ", to, from}, {"took away the tag ", from, to}} {
+		for _, tag := range x.these {
+			if !slices.Contains(x.those, tag) {
+				did = append(did, x.verb+"“"+tag+"”")
+			}
+		}
+	}
+	return did
+}
+
 func (s *State) sayOwned(c *caseFile, d decision, data CaseOwnedData) Entry {
 	text := s.who(d.Actor)
+	to := c.Team
+	assign(&to, data.Team)
+	team := ""
+	if to != c.Team {
+		team = s.waits(to)
+	}
 	switch {
+	case data.Owner == c.Owner:
+		return Entry{Text: sentence(text+" "+s.moved(to)+data.words(), d.Reason)}
 	case data.Owner == "" && c.Owner == d.Actor:
 		text += " gave the case back; it has no owner now"
 	case data.Owner == "":
@@ -110,7 +171,7 @@ func (s *State) sayOwned(c *caseFile, d decision, data CaseOwnedData) Entry {
 	default:
 		text += " handed the case over from " + s.who(c.Owner) + " to " + s.who(data.Owner)
 	}
-	return Entry{Text: sentence(text, d.Reason)}
+	return Entry{Text: sentence(text+team+until(data.Returns)+data.words(), d.Reason)}
 }
 
 func (s *State) sayNoted(d decision, data NoteAddedData) Entry {

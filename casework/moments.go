@@ -1,6 +1,9 @@
 package casework
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // standing is how a case stood from a line of its log on: what clocks go by, and
 // what the words of the log do not give back.
@@ -11,12 +14,14 @@ type standing struct {
 	account  string
 	owner    string
 	into     int
+	team     string
+	snoozed  time.Time // Until then.
 }
 
 // stand keeps how the case stands, unless that is as before. The line of the log
 // that made it so is the next one.
 func (c *caseFile) stand() {
-	now := standing{int32(len(c.Log)), int32(c.Severity), c.Status, c.Account, c.Owner, c.Into}
+	now := standing{int32(len(c.Log)), int32(c.Severity), c.Status, c.Account, c.Owner, c.Into, c.Team, c.SnoozedUntil}
 	if n := len(c.standings); n > 0 {
 		last := c.standings[n-1]
 		if last.entry = now.entry; last == now {
@@ -30,8 +35,8 @@ func (c *caseFile) stand() {
 }
 
 // DecisionMoments are the moments that the decisions about a case make, in the
-// order of its log: it was opened, its status, severity, account or owner
-// changed, or it became part of another case. See MailMoments for the rest.
+// order of its log: it was opened, its status, severity, account, team or owner
+// changed, it was snoozed, or it became part of another case. See MailMoments for the rest.
 func DecisionMoments(c Case) (moments []Moment) {
 	for i, t := range c.standings {
 		e := c.Log[t.entry]
@@ -40,7 +45,7 @@ func DecisionMoments(c Case) (moments []Moment) {
 			moments = append(moments, m)
 		}
 		if i == 0 {
-			add(MomentOpened, Moment{Status: t.status, Severity: int(t.severity), Account: t.account})
+			add(MomentOpened, Moment{Status: t.status, Severity: int(t.severity), Account: t.account, Team: t.team, Sort: c.Kind})
 			continue
 		}
 		before := c.standings[i-1]
@@ -52,6 +57,12 @@ func DecisionMoments(c Case) (moments []Moment) {
 		}
 		if t.account != before.account {
 			add(MomentAccount, Moment{Account: t.account})
+		}
+		if t.team != before.team {
+			add(MomentTeam, Moment{Team: t.team})
+		}
+		if !t.snoozed.Equal(before.snoozed) {
+			add(MomentSnoozed, Moment{Until: t.snoozed})
 		}
 		if t.owner != before.owner {
 			add(MomentOwner, Moment{})

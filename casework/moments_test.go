@@ -76,21 +76,29 @@ func TestMailOfACaseIsMoments(t *testing.T) {
 func checkMoments(t *rapid.T, c Case) {
 	var status Status
 	var severity int
-	var account string
+	var account, team string
+	var snoozed time.Time
 	for i, m := range DecisionMoments(c) {
 		if (m.Kind == MomentOpened) != (i == 0) {
 			t.Fatalf("C-%d: moment %d is %+v", c.Number, i, m)
 		}
 		switch m.Kind {
 		case MomentOpened:
-			status, severity, account = m.Status, m.Severity, m.Account
+			status, severity, account, team = m.Status, m.Severity, m.Account, m.Team
 		case MomentStatus:
 			status = m.Status
 		case MomentSeverity:
 			severity = m.Severity
 		case MomentAccount:
 			account = m.Account
+		case MomentTeam:
+			team = m.Team
+		case MomentSnoozed:
+			snoozed = m.Until
 		}
+	}
+	if team != c.Team || !snoozed.Equal(c.SnoozedUntil) {
+		t.Fatalf("C-%d is in the team %q and snoozed until %s; its moments end with %q and %s", c.Number, c.Team, c.SnoozedUntil, team, snoozed)
 	}
 	if last := c.standings[len(c.standings)-1]; status != c.Status || severity != c.Severity || account != c.Account || last.owner != c.Owner || last.into != c.Into {
 		t.Fatalf("C-%d is %s, S%d, of %q and %q's; its moments end with %s, S%d, %q and %q", c.Number, c.Status, c.Severity, c.Account, c.Owner, status, severity, account, last.owner)

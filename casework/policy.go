@@ -180,6 +180,17 @@ func epochsOf(versions []PolicyVersion) (all []epoch) {
 	return all
 }
 
+// policyAt is the policy for a case at a time; nil when there is none.
+func policyAt(versions []PolicyVersion, f facts, now time.Time) *PolicyVersion {
+	var in epoch
+	for _, e := range epochsOf(versions) {
+		if e.from <= seconds(now) {
+			in = e
+		}
+	}
+	return in.find(f)
+}
+
 func ranked(inForce []*PolicyVersion) []*PolicyVersion {
 	list := slices.DeleteFunc(slices.Clone(inForce), func(p *PolicyVersion) bool { return p.Removed })
 	slices.SortFunc(list, func(a, b *PolicyVersion) int {

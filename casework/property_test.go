@@ -56,6 +56,13 @@ func anyCommand(t *rapid.T) Command {
 		ChangeCase{Case: number, Title: &text, Severity: &severity},
 		AssignCase{Case: number, Owner: name, Revision: revision},
 		AssignCase{Case: number},
+		SetTeam{Team: Team{Name: name, Title: text, Members: drawMembers(t), ReturnMinutes: 30 * id, Version: id / 2}},
+		SetTeam{Team: Team{Name: "support", Members: drawMembers(t), ReturnMinutes: 60, ReturnTo: name}},
+		SetTeam{Team: Team{Name: "billing", ReturnTo: "support"}},
+		RemoveTeam{Name: rapid.SampledFrom([]string{"support", "billing"}).Draw(t, "team"), To: "billing", Reason: text},
+		OpenCase{Title: "R", Kind: Request, Team: "support", Tags: []string{text, "Urgent"}, Owner: name, Routed: &Routing{Message: named(archive.Position(id)), Rules: id, Rule: text, Trace: []RuleTrace{{Rule: text, Matched: true}}}},
+		ChangeCase{Case: number, Team: new("support"), Tags: &[]string{text, name}, Muted: new(id > 2), Revision: revision},
+		AssignCase{Case: number, Owner: name, Team: new("billing"), Reason: text},
 		AddNote{number, text + "n", ids},
 		AddNote{number, "n", ids},
 		Cite{number, cited("Friday", 10*id)},
@@ -136,6 +143,10 @@ func drawAnswer(t *rapid.T, id int) Command {
 		}
 	}
 	return AnswerHandoff{Case: 101, ID: id, Accept: rapid.Bool().Draw(t, "accept"), Takes: takes, Reason: "r"}
+}
+
+func drawMembers(t *rapid.T) []string {
+	return rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"root", "kim", "marta", "lee"}), 0, 3, rapid.ID[string]).Draw(t, "members")
 }
 
 // drawDay is one of few days, or none.
@@ -236,12 +247,26 @@ func checkInvariants(t *rapid.T, s *State) {
 			}
 		}
 		checkHanding(t, s, c)
+		checkTeams(t, s, c)
 		if c.Title == "" || c.Severity < 1 || c.Severity > 4 || !c.Status.Valid() {
 			t.Fatalf("case %+v", c)
 		}
 	}
 	if !slices.ContainsFunc(s.Users(), func(u User) bool { return !u.Disabled && slices.Contains(u.Roles, Admin) }) {
 		t.Fatal("there is no administrator")
+	}
+}
+
+// checkTeams checks that a case is in a team that there is, and goes back to one only from an owner.
+func checkTeams(t *rapid.T, s *State, c Case) {
+	if c.Team != "" && s.teams[c.Team] == nil && c.Status != Closed {
+		t.Fatalf("case %d is in the team %q, which is none", c.Number, c.Team)
+	}
+	if !c.Returns.IsZero() && c.Owner == "" {
+		t.Fatalf("case %d is nobody's, and returns at %s", c.Number, c.Returns)
+	}
+	if !slices.IsSorted(c.Tags) || len(c.Tags) > maxTags {
+		t.Fatalf("case %d has the tags %q", c.Number, c.Tags)
 	}
 }
 

@@ -127,7 +127,7 @@ type Case struct {
 	Account   string           `json:"account"`
 	Status    Status           `json:"status"`
 	Severity  int              `json:"severity"` // 1 (worst) to 4.
-	Owner     string           `json:"owner"`    // User name; "" when unowned.
+	Owner     string           `json:"owner"`    // User name; "" when unowned: then it waits in Team.
 	Opened    time.Time        `json:"opened"`
 	OpenedBy  string           `json:"opened_by"`
 	Changed   time.Time        `json:"changed"`
@@ -136,6 +136,17 @@ type Case struct {
 	Withdrawn []Citation       `json:"withdrawn,omitempty"` // Removed again; notes may still name them.
 	Notes     []Note           `json:"notes"`
 	Pins      []Pin            `json:"pins,omitempty"` // Files that it rests on, also those that were taken out again.
+
+	Kind    string    `json:"kind,omitempty"`   // Request; "" when people opened it.
+	Team    string    `json:"team,omitempty"`   // Where it waits while nobody owns it; "" in none.
+	Tags    []string  `json:"tags,omitempty"`   // Lower case, sorted.
+	Muted   bool      `json:"muted,omitempty"`  // Nobody is to be told of it.
+	Returns time.Time `json:"returns,omitzero"` // When it goes back to its team unless the owner has answered; zero: never. See Case.Due.
+	Routed  *Routing  `json:"routed,omitempty"` // How it came in; nil when people opened it.
+
+	SnoozedUntil time.Time `json:"snoozed_until,omitzero"` // Zero: it is awake. See Case.Snoozed.
+	SnoozedAt    time.Time `json:"snoozed_at,omitzero"`
+	SnoozedBy    string    `json:"snoozed_by,omitempty"`
 
 	Issues      []Issue      `json:"issues,omitempty"`
 	Facts       []Fact       `json:"facts,omitempty"`

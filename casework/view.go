@@ -32,6 +32,8 @@ type State struct {
 	looked  map[shareKey]map[string]time.Time // Last openings of a share by address, within openEvery.
 	unknown []Unknown
 
+	teams map[string]*Team // By name.
+
 	accounts     map[string]*accountFile // By ID.
 	accountNames map[string]*accountFile // By name, lower case.
 	claims       map[string][]claim      // Who has an identifier, in order of mapping.
@@ -215,7 +217,7 @@ func (s *State) Cases() []Case {
 }
 
 // Overview lists all cases as Cases does, without their citations, notes,
-// shares and log: what a page that lists cases needs, at a fraction of the cost. Those at low risk have no Risk.
+// shares, log and trace of routing: what a page that lists cases needs, at a fraction of the cost. Those at low risk have no Risk.
 func (s *State) Overview() []Case {
 	return s.list(func(c *caseFile) Case {
 		head := c.Case
@@ -227,6 +229,7 @@ func (s *State) Overview() []Case {
 		}
 		head.standings = nil
 		head.Handoffs, head.Questions = nil, nil
+		head.Tags, head.Routed = slices.Clone(c.Tags), c.Routed.head()
 		return head
 	})
 }
@@ -327,6 +330,7 @@ func (c *Case) clone() Case {
 	}
 	d.Issues, d.Links, d.Parts, d.Judgements, d.Pins = slices.Clone(c.Issues), slices.Clone(c.Links), slices.Clone(c.Parts), slices.Clone(c.Judgements), slices.Clone(c.Pins)
 	d.Risk, d.Override = c.Risk.clone(), clonePointer(c.Override)
+	d.Tags, d.Routed = slices.Clone(c.Tags), c.Routed.clone()
 	d.Facts, d.Decisions = each(c.Facts, Fact.clone), each(c.Decisions, Decision.clone)
 	d.Commitments, d.KeyDates = each(c.Commitments, Commitment.clone), each(c.KeyDates, KeyDate.clone)
 	d.Handoffs, d.Questions = each(c.Handoffs, Handoff.clone), each(c.Questions, Question.clone)
