@@ -212,6 +212,8 @@ func (c AssignCase) Check(s *State, now time.Time) ([]Event, error) {
 func (c AssignCase) checkTaken(s *State, file *caseFile) error {
 	switch {
 	case c.Owner == file.Owner:
+	case c.Owner == c.actor && file.Owner == "":
+		return s.checkMember(file, c.actor)
 	case c.Owner != "" && c.Owner != c.actor && !s.leads(c.actor):
 		return refuse(Forbidden, "Owner", "Offer the case to %s by a handoff: nobody but a manager gives a case to somebody who has not accepted it.", s.who(c.Owner))
 	case file.Owner != "" && file.Owner != c.actor && strings.TrimSpace(c.Reason) == "":

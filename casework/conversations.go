@@ -194,7 +194,10 @@ func (c SplitCase) Check(s *State, _ time.Time) ([]Event, error) {
 			return nil, err
 		}
 	}
-	data := CaseOpenedData{Title: title, Account: file.Account, Severity: file.Severity, SplitFrom: c.Case, Links: c.Messages}
+	data := CaseOpenedData{Title: title, Account: file.Account, Severity: file.Severity, SplitFrom: c.Case, Links: c.Messages, Kind: file.Kind}
+	if s.teams[file.Team] != nil {
+		data.Team = file.Team
+	}
 	if s.users[file.Owner].may(Role.Works) {
 		data.Owner = file.Owner
 	}

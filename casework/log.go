@@ -150,7 +150,7 @@ func (s *State) sayOwned(c *caseFile, d decision, data CaseOwnedData) Entry {
 	to := c.Team
 	assign(&to, data.Team)
 	team := ""
-	if to != c.Team {
+	if to != c.Team || data.Owner == "" {
 		team = s.waits(to)
 	}
 	switch {

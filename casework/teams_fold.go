@@ -1,9 +1,6 @@
 package casework
 
-import (
-	"fmt"
-	"time"
-)
+import "fmt"
 
 // teamFolds are the folds of the events about teams.
 var teamFolds = map[EventType]fold{
@@ -43,7 +40,3 @@ func (s *State) teamRemoved(d decision, data TeamRemovedData) error {
 	delete(s.teams, data.Name)
 	return nil
 }
-
-// own gives a case to an owner, or with "" to nobody. Returns is when it goes back to its team unless the
-// owner answers; zero: never.
-func (c *caseFile) own(owner string, returns time.Time) { c.Owner, c.Returns = owner, returns }

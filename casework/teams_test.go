@@ -14,7 +14,7 @@ func shownTeams(s *State) map[string]any {
 }
 
 func TestFirstTeamsStayReadable(t *testing.T) {
-	checkGolden(t, goldenTeams, shownTeams, TeamSet, TeamRemoved, CaseOpened, CaseChanged, CaseOwned)
+	checkGolden(t, goldenTeams, shownTeams, TeamSet, TeamRemoved, CaseOpened, CaseChanged, CaseOwned, CaseSnoozed, CaseWoken)
 }
 
 func TestTeamsAreWrittenAsAtFirst(t *testing.T) {
@@ -36,6 +36,12 @@ func goldenTeamsScript(o *office) {
 	step("marta", AssignCase{Case: 101, Owner: "", Team: new("support"), ByRule: ByRule{"assignment-return", 1}, Reason: "nobody"})
 	step("kim", OpenCase{Title: "Invoice", Team: "support", Owner: "kim"})
 	step("kim", OpenCase{Title: "Terms", Team: "billing"})
+	step("kim", SnoozeCase{Case: 102, Until: o.clock.AddDate(0, 0, 7), Reason: "they are on holiday"})
+	step(System, WakeCase{Case: 102, ByRule: snoozeMail})
+	step(System, SnoozeCase{Case: 103, Until: o.clock.AddDate(0, 0, 7)})
+	step("kim", ClaimCase{Case: 101})
+	o.clock = o.clock.Add(time.Hour)
+	step(System, EndAssignment{Case: 101})
 	step("marta", RemoveTeam{Name: "billing", To: "support", Reason: "one team is enough"})
 }
 
