@@ -86,7 +86,7 @@ type (
 )
 
 var (
-	folds     = together(userFolds, queueFolds, retentionFolds, threadFolds, accountFolds, searchFolds, companyFolds, riskRulesFolds, visitFolds, clockFolds, fieldFolds, teamFolds)
+	folds     = together(userFolds, queueFolds, retentionFolds, threadFolds, accountFolds, searchFolds, companyFolds, riskRulesFolds, visitFolds, clockFolds, fieldFolds, teamFolds, bulkFolds)
 	caseFolds = together(fileFolds, statementFolds, conversationFolds, riskFolds, handoffFolds, pinFolds, ownershipFolds)
 )
 

@@ -57,7 +57,15 @@ func (s *State) sayOpened(d decision, data CaseOpenedData) Entry {
 }
 
 func (s *State) sayChanged(c *caseFile, d decision, data CaseChangedData) Entry {
-	var did []string
+	did := s.changes(c, data)
+	if did == nil {
+		did = []string{"changed nothing"}
+	}
+	return Entry{Text: sentence(s.who(d.Actor)+" "+enumerate(did), d.Reason)}
+}
+
+// changes words what changes of a case.
+func (s *State) changes(c *caseFile, data CaseChangedData) (did []string) {
 	say := func(format string, args ...any) { did = append(did, fmt.Sprintf(format, args...)) }
 	if data.Title != nil {
 		say("renamed the case from “%s” to “%s”", c.Title, *data.Title)
@@ -83,10 +91,7 @@ func (s *State) sayChanged(c *caseFile, d decision, data CaseChangedData) Entry 
 	if data.Released {
 		say("left it without an owner because %s cannot work on cases any more", s.who(c.Owner))
 	}
-	if did == nil {
-		did = []string{"changed nothing"}
-	}
-	return Entry{Text: sentence(s.who(d.Actor)+" "+enumerate(did), d.Reason)}
+	return did
 }
 
 // statusVerb words a change of status: people close and reopen cases rather

@@ -226,7 +226,7 @@ func (c *Case) Waits(mail []Mail) bool {
 // attends are the events that keep a case with an owner who makes one.
 var attends = map[EventType]bool{
 	CaseChanged: true, DecisionMade: true, CommitmentMade: true, CommitmentMoved: true, CommitmentEnded: true,
-	HandoffOffered: true, QuestionAsked: true, CaseMerged: true, ShareCreated: true,
+	HandoffOffered: true, QuestionAsked: true, CaseMerged: true, ShareCreated: true, BulkDone: true,
 }
 
 // attended reports whether the customer was answered since the owner has the case, by whoever of ours, or

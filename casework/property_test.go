@@ -63,6 +63,8 @@ func anyCommand(t *rapid.T) Command {
 		OpenCase{Title: "R", Kind: Request, Team: "support", Tags: []string{text, "Urgent"}, Owner: name, Routed: &Routing{Message: named(archive.Position(id)), Rules: id, Rule: text, Trace: []RuleTrace{{Rule: text, Matched: true}}}},
 		ChangeCase{Case: number, Team: new("support"), Tags: &[]string{text, name}, Muted: new(id > 2), Revision: revision},
 		AssignCase{Case: number, Owner: name, Team: new("billing"), Reason: text},
+		ChangeCases{Cases: []BulkCase{{Case: number}, {Case: 101 + id, Revision: revision}}, Action: drawAction(t, name), Reason: text},
+		UndoBulk{ID: id, Reason: text},
 		ClaimCase{Case: number, Revision: revision},
 		ReturnCase{Case: number, Reason: text, Revision: revision},
 		SnoozeCase{Case: number, Until: start.AddDate(0, 0, id), Reason: text, Revision: revision},
@@ -148,6 +150,14 @@ func drawAnswer(t *rapid.T, id int) Command {
 		}
 	}
 	return AnswerHandoff{Case: 101, ID: id, Accept: rapid.Bool().Draw(t, "accept"), Takes: takes, Reason: "r"}
+}
+
+func drawAction(t *rapid.T, name string) BulkAction {
+	status := rapid.SampledFrom(Statuses()).Draw(t, "new status")
+	return rapid.SampledFrom([]BulkAction{
+		{Owner: &name}, {Team: new("support"), Tag: []string{name}}, {Owner: new(""), Team: new("billing")}, {Status: &status, Severity: new(2)},
+		{Muted: new(true), Untag: []string{name}}, {Snooze: new(drawDay(t))}, {},
+	}).Draw(t, "action")
 }
 
 func drawMembers(t *rapid.T) []string {

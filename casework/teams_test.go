@@ -10,11 +10,11 @@ import (
 const goldenTeams = "testdata/golden-teams"
 
 func shownTeams(s *State) map[string]any {
-	return map[string]any{"cases": s.Cases(), "teams": s.Teams(), "unknown": s.Unknown()}
+	return map[string]any{"cases": s.Cases(), "teams": s.Teams(), "bulks": s.Bulks(), "unknown": s.Unknown()}
 }
 
 func TestFirstTeamsStayReadable(t *testing.T) {
-	checkGolden(t, goldenTeams, shownTeams, TeamSet, TeamRemoved, CaseOpened, CaseChanged, CaseOwned, CaseSnoozed, CaseWoken)
+	checkGolden(t, goldenTeams, shownTeams, TeamSet, TeamRemoved, CaseOpened, CaseChanged, CaseOwned, CaseSnoozed, CaseWoken, BulkDone, BulkUndone)
 }
 
 func TestTeamsAreWrittenAsAtFirst(t *testing.T) {
@@ -42,6 +42,9 @@ func goldenTeamsScript(o *office) {
 	step("kim", ClaimCase{Case: 101})
 	o.clock = o.clock.Add(time.Hour)
 	step(System, EndAssignment{Case: 101})
+	step("marta", ChangeCases{Cases: those(101, 102, 103), Action: BulkAction{Owner: new("marta"), Team: new("support"), Tag: []string{"year end"}, Severity: new(2), Status: new(WaitingUs), Muted: new(true), Snooze: new(o.clock.AddDate(0, 0, 2))}, Reason: "one pair of eyes"})
+	step("marta", UndoBulk{ID: 1, Reason: "too many"})
+	step("marta", ChangeCases{Cases: those(103), Action: BulkAction{Owner: new(""), Untag: []string{"vip"}, Snooze: new(time.Time{})}})
 	step("marta", RemoveTeam{Name: "billing", To: "support", Reason: "one team is enough"})
 }
 

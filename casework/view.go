@@ -34,6 +34,9 @@ type State struct {
 
 	teams map[string]*Team // By name.
 
+	bulks    []Bulk // Of the day before the last one, in order.
+	lastBulk int    // ID given last.
+
 	accounts     map[string]*accountFile // By ID.
 	accountNames map[string]*accountFile // By name, lower case.
 	claims       map[string][]claim      // Who has an identifier, in order of mapping.
