@@ -173,11 +173,8 @@ func (s *State) checkOwner(name string) error {
 // checkRevision refuses to go on when somebody decided something about the
 // case after the caller looked at it, and says what and who.
 func (s *State) checkRevision(c *caseFile, seen *archive.Position) error {
-	if seen == nil || *seen >= c.decided && *seen <= c.Revision {
-		return nil
-	}
-	if *seen > c.Revision {
-		return refuse(Invalid, "Revision", "Case %s has no revision %d yet.", c.label(), *seen)
+	if err := checkSeen(c, seen); err != nil || seen == nil || *seen >= c.decided {
+		return err
 	}
 	var since []string
 	for _, e := range c.Log {
@@ -186,6 +183,14 @@ func (s *State) checkRevision(c *caseFile, seen *archive.Position) error {
 		}
 	}
 	return refuse(Conflict, "Revision", "Case %s was changed after you opened it: %s. Look at it again and repeat your change if it is still right.", c.label(), strings.Join(tail(since, 5), "; "))
+}
+
+// checkSeen refuses a revision that a case does not have yet.
+func checkSeen(c *caseFile, seen *archive.Position) error {
+	if seen != nil && *seen > c.Revision {
+		return refuse(Invalid, "Revision", "Case %s has no revision %d yet.", c.label(), *seen)
+	}
+	return nil
 }
 
 // tail returns the last n items and says how many it left out.

@@ -91,13 +91,11 @@ func (c ClaimCase) Check(s *State, now time.Time) ([]Event, error) {
 	}
 	switch {
 	case c.actor == file.Owner:
-		return nil, nil
+		return nil, checkSeen(file, c.Revision)
 	case file.Owner != "":
 		return nil, refuse(Conflict, "Owner", "%s has case %s since %s.", s.who(file.Owner), file.label(), file.ownedSince().UTC().Format("2 January 2006 15:04 UTC"))
 	case file.Status == Closed:
 		return nil, refuse(Conflict, "Case", "Case %s is closed. Reopen it first.", file.label())
-	case s.users[c.actor] == nil:
-		return nil, refuse(Forbidden, "Owner", "Only a person can have a case.")
 	}
 	for _, err := range []error{s.checkRevision(file, c.Revision), s.checkOwner(c.actor), s.checkMember(file, c.actor)} {
 		if err != nil {

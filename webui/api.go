@@ -110,6 +110,14 @@ func (a *api) operations() {
 	add(a, mayRead, asAPI, get, "/searches/{owner}/{name}/new", "What a watched search found since the caller said that all is seen", s.apiNews)
 	add(a, mayRead, silent, post, "/searches/{owner}/{name}/seen", "Say that what a search found is seen", s.apiSeeSearch)
 
+	add(a, mayRead, silent, get, "/work", "The open cases of a slice in order, and how many each slice has", s.apiWork)
+	add(a, mayRead, silent, get, "/work/health", "Where work is piling up: of all and of each team", s.apiHealth)
+	add(a, mayRead, silent, get, "/work/bulk", "Changes of many cases that can be undone, or were", s.apiBulks)
+	add(a, mayWork, silent, post, "/work/bulk", "Change many cases at once, or see what would change", s.apiBulk)
+	add(a, mayWork, silent, post, "/work/bulk/{id}/undo", "Take a change of many cases back, of those of which nothing was decided since", s.apiUndoBulk)
+	add(a, signedIn, silent, get, "/teams", "The teams in which cases wait", s.apiTeams)
+	add(a, mayLead, silent, put, "/teams/{name}", "Say all that a team says", s.apiSetTeam)
+	add(a, mayLead, silent, del, "/teams/{name}", "Remove a team", s.apiRemoveTeam)
 	add(a, mayRead, silent, get, "/cases", "All cases, the one that was changed last first", s.apiCases)
 	add(a, mayWork, silent, post, "/cases", "Open a case", s.apiOpenCase)
 	add(a, mayRead, asAPI, get, "/cases/{number}", "A case with its evidence, notes and statements", s.apiCase)
@@ -132,6 +140,9 @@ func (a *api) operations() {
 	add(a, mayRead, silent, get, "/escalations", "The cases at risk, by what is to be done about them", s.apiEscalations)
 	add(a, mayRead, silent, get, "/riskrules", "How many points each rule of risk gives", s.apiRiskRules)
 	add(a, mayWork, silent, put, "/riskrules", "Change the rules of risk", s.apiSetRiskRules)
+	add(a, mayWork, asAPI, post, "/cases/{number}/claim", "Take a case that nobody has; 409 says who has it", s.apiClaim)
+	add(a, mayWork, asAPI, post, "/cases/{number}/return", "Give a case back to its team", s.apiReturn)
+	add(a, mayWork, asAPI, post, "/cases/{number}/snooze", "Let a case sleep until a time or until the customer writes, or wake it", s.apiSnooze)
 	add(a, mayWork, asAPI, post, "/cases/{number}/mail", "Bring the conversation of a message into a case, or put it aside", s.apiLinkMail)
 	add(a, mayWork, asAPI, post, "/cases/{number}/merge", "Make a case part of another one, or take that back", s.apiMergeCase)
 	add(a, mayWork, asAPI, post, "/cases/{number}/split", "Make conversations of a case a case of their own", s.apiSplitCase)
@@ -307,6 +318,7 @@ var needText = map[need]string{
 	mayRead:   "Needs a role that reads: agent, specialist, manager, observer or compliance.",
 	mayWork:   "Needs a role that works on cases: agent, specialist or manager.",
 	mayManage: "Needs the role admin.",
+	mayLead:   "Needs the role manager or admin.",
 	mayKeep:   "Needs the role compliance or admin.",
 	mayHold:   "Needs the role compliance.",
 	mayAudit:  "Needs the role compliance.",

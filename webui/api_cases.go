@@ -59,6 +59,11 @@ type caseHead struct {
 	OpenedBy string           `json:"opened_by"`
 	Changed  time.Time        `json:"changed"`
 	Revision archive.Position `json:"revision" doc:"Position in the ledger of the last event of the case."`
+	Kind     string           `json:"kind,omitempty" doc:"request; absent when people opened it."`
+	Team     string           `json:"team,omitempty" doc:"Where it waits while nobody owns it."`
+	Tags     []string         `json:"tags,omitempty"`
+	Muted    bool             `json:"muted,omitempty"`
+	Snoozed  time.Time        `json:"snoozed_until,omitzero"`
 }
 
 type casesOut struct {
@@ -76,7 +81,7 @@ func (s *Server) apiCases(context.Context, *none) (*body[casesOut], error) {
 }
 
 func headOf(c casework.Case) caseHead {
-	return caseHead{c.Number, c.Title, c.Account, c.Status, c.Severity, c.Owner, c.Opened, c.OpenedBy, c.Changed, c.Revision}
+	return caseHead{c.Number, c.Title, c.Account, c.Status, c.Severity, c.Owner, c.Opened, c.OpenedBy, c.Changed, c.Revision, c.Kind, c.Team, c.Tags, c.Muted, c.SnoozedUntil}
 }
 
 type openCaseIn struct {
@@ -85,6 +90,9 @@ type openCaseIn struct {
 		Account  string `json:"account,omitempty"`
 		Severity int    `json:"severity,omitempty" doc:"1 (worst) to 4; default 3."`
 		Owner    string `json:"owner,omitempty" doc:"Name of the user who owns it."`
+
+		Team string   `json:"team,omitempty" doc:"Where it waits while nobody owns it."`
+		Tags []string `json:"tags,omitempty"`
 	}
 }
 
@@ -105,7 +113,7 @@ func (s *Server) caseOut(ctx context.Context, number int) (*caseOut, error) {
 func (s *Server) apiOpenCase(ctx context.Context, in *openCaseIn) (*caseOut, error) {
 	var number int
 	b := in.Body
-	if err := s.act(ctx, casework.OpenCase{Title: b.Title, Account: b.Account, Severity: b.Severity, Owner: b.Owner, Number: &number}); err != nil {
+	if err := s.act(ctx, casework.OpenCase{Title: b.Title, Account: b.Account, Severity: b.Severity, Owner: b.Owner, Team: b.Team, Tags: b.Tags, Number: &number}); err != nil {
 		return nil, err
 	}
 	return s.caseOut(ctx, number)
@@ -131,6 +139,9 @@ type changeCaseIn struct {
 		Status   *casework.Status  `json:"status,omitempty" doc:"new, open, waiting-on-customer, waiting-on-us, resolved or closed."`
 		Severity *int              `json:"severity,omitempty" doc:"1 (worst) to 4."`
 		Owner    *string           `json:"owner,omitempty" doc:"Name of the new owner; an empty string takes the owner away. Agents take cases and give theirs back; to give one to somebody else they offer it, see handoffs. What is taken from somebody needs a reason."`
+		Team     *string           `json:"team,omitempty" doc:"Where it waits while nobody owns it; an empty string takes it out of its team."`
+		Tags     *[]string         `json:"tags,omitempty" doc:"All of them."`
+		Muted    *bool             `json:"muted,omitempty" doc:"Nobody is told of it."`
 		Reason   string            `json:"reason,omitempty"`
 		Revision *archive.Position `json:"revision,omitempty" doc:"Revision of the case that the change was made from: refused with 409 when somebody else changed it since."`
 	}
@@ -147,8 +158,8 @@ func (in *changeCaseIn) commands() ([]casework.Command, error) {
 		revision = seen
 	}
 	var list []casework.Command
-	if b.Title != nil || b.Account != nil || b.Status != nil || b.Severity != nil {
-		list = append(list, casework.ChangeCase{Case: in.Number, Title: b.Title, Account: b.Account, Status: b.Status, Severity: b.Severity, Reason: b.Reason, Revision: revision})
+	if b.Title != nil || b.Account != nil || b.Status != nil || b.Severity != nil || b.Team != nil || b.Tags != nil || b.Muted != nil {
+		list = append(list, casework.ChangeCase{Case: in.Number, Title: b.Title, Account: b.Account, Status: b.Status, Severity: b.Severity, Team: b.Team, Tags: b.Tags, Muted: b.Muted, Reason: b.Reason, Revision: revision})
 		revision = nil // The owner is changed behind a change of our own.
 	}
 	if b.Owner != nil {

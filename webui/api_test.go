@@ -137,7 +137,9 @@ func mayCall(role casework.Role, op *huma.Operation) bool {
 		return role == casework.Admin || role == casework.Compliance
 	case "holds", "erasures", "audit":
 		return role == casework.Compliance
-	case "cases", "commitments", "handoffs", "escalations", "riskrules", "records", "threads", "accounts":
+	case "teams":
+		return op.Method == http.MethodGet || role == casework.Manager || role == casework.Admin
+	case "cases", "work", "commitments", "handoffs", "escalations", "riskrules", "records", "threads", "accounts":
 		return role != casework.Admin && (op.Method == http.MethodGet || op.OperationID == "post-cases-number-seen" || role != casework.Observer && role != casework.Compliance)
 	}
 	return role == casework.Admin

@@ -53,7 +53,7 @@ type reasonView struct {
 
 // clocksOf counts the clocks of a case for the caller.
 func (s *Server) clocksOf(ctx context.Context, d *dossier) clocksView {
-	v := clocksView{now: s.config.Now(), zones: map[casework.Version]*time.Location{}}
+	v := clocksView{now: s.config.Now()}
 	v.who, _ = callerFrom(ctx)
 	var policies []casework.PolicyVersion
 	var calendars []casework.CalendarVersion
@@ -61,19 +61,26 @@ func (s *Server) clocksOf(ctx context.Context, d *dossier) clocksView {
 		policies, calendars, v.people = state.PolicyVersions(), state.CalendarVersions(), namesOf(state.Users())
 	})
 	if len(policies) == 0 {
-		v.Hint = v.who.admin() || slices.Contains(v.who.roles, casework.Manager)
+		v.Hint = v.who.leads()
 		return v
 	}
-	for _, p := range policies {
-		for _, c := range calendars {
-			if c.Name == p.Calendar {
-				v.zones[p.Version] = c.Location()
-			}
-		}
-	}
+	v.zones = zonesOf(policies, calendars)
 	v.clocks = casework.Clocks(s.momentsOf(d), policies, calendars, v.now)
 	v.Chips = v.lastOfEach()
 	return v
+}
+
+// zonesOf are where those are at work whom each policy counts the hours of.
+func zonesOf(policies []casework.PolicyVersion, calendars []casework.CalendarVersion) map[casework.Version]*time.Location {
+	zones := map[casework.Version]*time.Location{}
+	for _, p := range policies {
+		for _, c := range calendars {
+			if c.Name == p.Calendar {
+				zones[p.Version] = c.Location()
+			}
+		}
+	}
+	return zones
 }
 
 // Any reports whether the case has or had a clock.
@@ -188,13 +195,24 @@ func reasonLink(r casework.Reason, who caller) string {
 // decided about it, its mail, and the marks on that. The mail of cases that
 // were merged into it counts as its own.
 func (s *Server) momentsOf(d *dossier) []casework.Moment {
-	moments := slices.Concat(casework.DecisionMoments(d.Cases[0]), casework.MailMoments(d.Mail))
+	moments, marks := slices.Concat(casework.DecisionMoments(d.Cases[0]), casework.MailMoments(d.Mail)), s.marksOn(d.Mail)
+	for _, m := range d.Mail {
+		for _, mark := range marks[m.SHA256] {
+			moments = append(moments, mark.Moment())
+		}
+	}
+	return moments
+}
+
+// marksOn is what was said about messages, oldest first, of those of which something was said.
+func (s *Server) marksOn(mail []casework.Mail) map[archive.Digest][]casework.Marking {
+	marks := map[archive.Digest][]casework.Marking{}
 	s.config.Desk.Read(func(state *casework.State) {
-		for _, m := range d.Mail {
-			for _, mark := range state.Markings(m.SHA256) {
-				moments = append(moments, mark.Moment())
+		for _, m := range mail {
+			if said := state.Markings(m.SHA256); len(said) > 0 {
+				marks[m.SHA256] = said
 			}
 		}
 	})
-	return moments
+	return marks
 }

@@ -47,16 +47,24 @@ func (s *Server) dossier(ctx context.Context, snap snapshot, snippets bool) (*do
 	if err != nil {
 		return nil, err
 	}
-	d.Missing, d.Mail, d.material = missing, make([]casework.Mail, len(letters)), make([]casework.Material, len(letters))
+	d.Missing, d.Mail, d.material = missing, lettersOf(letters, company), make([]casework.Material, len(letters))
 	for i, l := range letters {
 		d.material[i] = materialOf(&l.Summary)
-		d.Mail[i] = casework.Mail{
+	}
+	return d, nil
+}
+
+// lettersOf are messages as cases see them.
+func lettersOf(letters []index.Letter, company casework.Company) []casework.Mail {
+	mail := make([]casework.Mail, len(letters))
+	for i, l := range letters {
+		mail[i] = casework.Mail{
 			Record: l.Address, SHA256: l.SHA256, Thread: l.Thread, Sent: l.Date, Received: l.Received, Forged: l.Forged, From: l.From, To: l.To,
 			Subject: l.Subject, Text: l.Snippet, Files: l.Files, Automatic: l.Automatic, Sightings: l.Sightings, Unsearchable: l.Unsearchable,
 			Direction: company.DirectionOf(l.From, l.To),
 		}
 	}
-	return d, nil
+	return mail
 }
 
 // shownDossier is dossier for somebody who is shown it, which is noted.

@@ -20,6 +20,7 @@ const (
 	mayRead               // A role that searches and reads mail and cases.
 	mayWork               // A role that changes cases and shares them.
 	mayManage             // The role admin.
+	mayLead               // Manager or admin: says who takes which cases; shows no mail.
 	mayKeep               // Compliance or admin: says how long classes keep; shows no mail.
 	mayHold               // The role compliance: holds and erasures.
 	mayAudit              // The role compliance: who read what.
@@ -36,6 +37,9 @@ func (c caller) reads() bool { return slices.ContainsFunc(c.roles, casework.Role
 func (c caller) works() bool { return slices.ContainsFunc(c.roles, casework.Role.Works) }
 func (c caller) admin() bool { return slices.Contains(c.roles, casework.Admin) }
 
+// leads reports whether a caller may decide about the cases of others.
+func (c caller) leads() bool { return slices.Contains(c.roles, casework.Manager) || c.admin() }
+
 func (c caller) compliance() bool { return slices.Contains(c.roles, casework.Compliance) }
 
 // may reports whether a caller has what a route needs.
@@ -49,6 +53,8 @@ func (c caller) may(n need) bool {
 		return c.works()
 	case mayManage:
 		return c.admin()
+	case mayLead:
+		return c.leads()
 	case mayKeep:
 		return c.admin() || c.compliance()
 	case mayHold, mayAudit:
@@ -139,6 +145,7 @@ var refusals = map[need]string{
 	mayRead:   "Your role does not read mail or cases. Ask an administrator for another role if you need to.",
 	mayWork:   "Your role reads cases but does not change them. Ask an administrator for another role if you need to.",
 	mayManage: "Only administrators may do this.",
+	mayLead:   "Only managers and administrators may do this.",
 	mayKeep:   "Only the roles compliance and admin see and say how long mail is kept.",
 	mayHold:   "Only the role compliance places holds and erases.",
 	mayAudit:  "Only the role compliance sees who read what.",

@@ -78,6 +78,7 @@ type caseView struct {
 	Links      accountLinks
 	Clocks     clocksView
 	Similar    similarView
+	Duty       dutyView
 
 	handing
 	chips   map[int]chip // By ID of the citation.
@@ -158,11 +159,7 @@ func (s *Server) caseHeld(w http.ResponseWriter, r *http.Request, code int, held
 
 func (s *Server) caseView(r *http.Request, snap snapshot) (*caseView, error) {
 	v := &caseView{Case: snap.c, Level: snap.c.RiskAt(s.config.Now()), Owner: snap.names.Of(snap.c.Owner), Statuses: casework.Statuses(), Severities: []int{1, 2, 3, 4}, Names: snap.names, Links: snap.links, Kinds: casework.KeyDateKinds}
-	for _, u := range snap.users {
-		if !u.Disabled && slices.ContainsFunc(u.Roles, casework.Role.Works) {
-			v.Owners = append(v.Owners, u)
-		}
-	}
+	v.Owners = workers(snap.users)
 	chips, subjects := s.chips(r.Context(), snap)
 	if err := s.fillEvidence(r, v, chips, subjects); err != nil {
 		return nil, err
@@ -184,8 +181,12 @@ func (s *Server) caseView(r *http.Request, snap snapshot) (*caseView, error) {
 	v.chips = chips
 	s.config.Desk.Read(func(state *casework.State) { s.fillHandoffs(r, v, state) })
 	var err error
-	v.dossier, err = s.dossier(r.Context(), snap, false)
-	return v, err
+	if v.dossier, err = s.dossier(r.Context(), snap, false); err != nil {
+		return nil, err
+	}
+	who, _ := callerFrom(r.Context())
+	v.Duty = s.duty(snap.c, v.dossier.Mail, who)
+	return v, nil
 }
 
 // fillBrief makes the brief of the case that is shown, and says what else its mail says.
@@ -340,6 +341,13 @@ func (s *Server) changeCase(w http.ResponseWriter, r *http.Request) error {
 		}
 		if r.PostForm.Has("severity") {
 			c.Severity = new(number0(r.PostForm.Get("severity")))
+		}
+		if r.PostForm.Has("team") {
+			c.Team = new(r.PostForm.Get("team"))
+		}
+		if r.PostForm.Has("tags") {
+			c.Tags = new(tagList(r.PostForm.Get("tags")))
+			c.Muted = new(r.PostForm.Get("muted") != "")
 		}
 		return c, nil
 	})

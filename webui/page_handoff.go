@@ -79,7 +79,7 @@ type openPromise struct {
 // fillHandoffs brings together what is offered and asked about a case.
 func (s *Server) fillHandoffs(r *http.Request, v *caseView, state *casework.State) {
 	who, _ := callerFrom(r.Context())
-	v.Me, v.Leads = who.actor, slices.Contains(who.roles, casework.Manager) || who.admin()
+	v.Me, v.Leads = who.actor, who.leads()
 	v.Participants, v.Fields = state.Participants(v.Case.Number), state.HandoffFields()
 	for _, h := range slices.Backward(v.Case.Handoffs) {
 		if v.Offers = append(v.Offers, h); h.Open() && h.Kind != casework.Join {
@@ -469,7 +469,7 @@ func (s *Server) showHandoffFields(w http.ResponseWriter, r *http.Request) error
 
 func (s *Server) handoffFields(w http.ResponseWriter, r *http.Request, code int, refused string, typed []casework.HandoffField) error {
 	who, _ := callerFrom(r.Context())
-	v := fieldsView{Fields: typed, Leads: slices.Contains(who.roles, casework.Manager) || who.admin(), Error: refused}
+	v := fieldsView{Fields: typed, Leads: who.leads(), Error: refused}
 	if v.Fields == nil {
 		s.config.Desk.Read(func(state *casework.State) { v.Fields = state.HandoffFields() })
 	}

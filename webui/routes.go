@@ -58,6 +58,16 @@ func (s *Server) routes() []route {
 		// Cases.
 		{"GET /cases", mayRead, silent, s.showCases},
 		{"POST /cases", mayWork, silent, s.openCase},
+		{"GET /work", mayRead, silent, s.showWork},
+		{"POST /work/bulk", mayWork, silent, s.changeWork},
+		{"POST /work/bulk/{id}/undo", mayWork, silent, s.undoWork},
+		{"GET /work/health", mayRead, silent, s.showHealth},
+		{"GET /teams", signedIn, silent, s.showTeams},
+		{"POST /teams", mayLead, silent, s.setTeam},
+		{"POST /teams/{name}/remove", mayLead, silent, s.removeTeam},
+		{"POST /cases/{number}/claim", mayWork, asPage, s.claimCase},
+		{"POST /cases/{number}/return", mayWork, asPage, s.returnCase},
+		{"POST /cases/{number}/snooze", mayWork, asPage, s.snoozeCase},
 		{"GET /cases/{number}", mayRead, asPage, s.showCase},
 		{"POST /cases/{number}", mayWork, asPage, s.changeCase}, // A form that is refused comes back on the page.
 		{"GET /cases/{number}/mail", mayRead, asPage, s.showMail},

@@ -80,6 +80,7 @@ type Server struct {
 	names   naming
 	traits  traits
 	like    likenesses
+	works   works
 	handler http.Handler
 	local   http.Handler
 }

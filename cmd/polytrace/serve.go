@@ -245,7 +245,8 @@ func (s *server) taking() []part {
 		{"gateway", func(ctx context.Context) error { return s.gateway.Serve(ctx, s.mail()...) }},
 		{"relay", s.relay.Run},
 		{"retention", s.keeper.Run},
-		{"risk", s.watchRisk},
+		{"risk", func(ctx context.Context) error { return s.watch(ctx, (*webui.Server).WatchRisk) }},
+		{"work", func(ctx context.Context) error { return s.watch(ctx, (*webui.Server).WatchWork) }},
 		{"covers", casework.Reliever{Desk: s.desk, Log: s.log}.Run},
 		{"doctor", s.lookThrough},
 		{"sources", s.refreshSources},
@@ -413,8 +414,8 @@ func (s *server) follow(ctx context.Context) error {
 	return nil
 }
 
-// watchRisk notes how much cases are at risk, once there is an index. A machine that cannot read its mail knows nothing of it.
-func (s *server) watchRisk(ctx context.Context) error {
+// watch looks at cases as mail comes and time passes, once there is an index. A machine that cannot read its mail knows nothing of it.
+func (s *server) watch(ctx context.Context, run func(*webui.Server, context.Context) error) error {
 	for tick := time.NewTicker(10 * time.Second); s.index.Load() == nil; {
 		select {
 		case <-ctx.Done():
@@ -427,7 +428,7 @@ func (s *server) watchRisk(ctx context.Context) error {
 		<-ctx.Done() // A part that ends ends the server.
 		return nil
 	}
-	return s.app.web.Load().WatchRisk(ctx)
+	return run(s.app.web.Load(), ctx)
 }
 
 // reload reads the certificate again at SIGHUP.

@@ -39,6 +39,24 @@ function handOver() {
   box.scrollIntoView({ block: "nearest" });
 }
 
+// select picks the case of the row that one is in, or lets go of it.
+function select() {
+  const box = document.activeElement.closest?.(".row")?.querySelector("[type=checkbox]");
+  if (box) box.checked = !box.checked;
+}
+
+// act uses what a page has for a key: a button is pressed, a field is entered. What is for many cases is for the
+// one of the row while none is selected.
+function act(key) {
+  const target = key.length === 1 && document.querySelector(`[data-key="${CSS.escape(key)}"]`);
+  if (!target) return false;
+  const form = target.closest(".work-form");
+  if (form && !form.querySelector("[name=case]:checked")) select();
+  if (target.matches("button, summary")) target.click();
+  else { target.focus(); target.scrollIntoView({ block: "nearest" }); }
+  return true;
+}
+
 let waiting = "";
 document.addEventListener("keydown", (e) => {
   if (e.key === "Escape" && typing()) document.activeElement.blur();
@@ -63,12 +81,14 @@ document.addEventListener("keydown", (e) => {
     case "h": handOver(); break;
     case "g": waiting = "g"; return;
     case "gh": location = "/"; return;
+    case "gw": location = "/work"; return;
     case "gc": location = "/cases"; return;
     case "gp": location = "/promises"; return;
     case "ge": location = "/escalations"; return;
     case "ga": location = "/accounts"; return;
     case "gs": location = "/status"; return;
-    default: return;
+    case "x": select(); break;
+    default: if (!act(key)) return;
   }
   e.preventDefault();
 });
