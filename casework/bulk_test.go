@@ -70,6 +70,12 @@ func TestTR12_UndoRestoresTheExactState(t *testing.T) {
 		if len(o.ledger.records) != events+1 {
 			rt.Fatalf("%d events", len(o.ledger.records)-events)
 		}
+		b, _ := o.desk.state.Bulk(id)
+		for _, x := range b.Changes {
+			if d := cmp.Diff(x.After, o.desk.state.file(x.Case).fields(x.After)); d != "" {
+				rt.Fatalf("C-%d is not as the bulk says:\n%s", x.Case, d)
+			}
+		}
 		o.clock = o.clock.Add(undoFor - time.Second)
 		o.as("marta", UndoBulk{ID: id})
 		if len(o.ledger.records) != events+2 {

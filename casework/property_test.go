@@ -263,12 +263,24 @@ func checkInvariants(t *rapid.T, s *State) {
 		}
 		checkHanding(t, s, c)
 		checkTeams(t, s, c)
+		checkOwners(t, c)
 		if c.Title == "" || c.Severity < 1 || c.Severity > 4 || !c.Status.Valid() {
 			t.Fatalf("case %+v", c)
 		}
 	}
 	if !slices.ContainsFunc(s.Users(), func(u User) bool { return !u.Disabled && slices.Contains(u.Roles, Admin) }) {
 		t.Fatal("there is no administrator")
+	}
+}
+
+// checkOwners checks invariant 6: an owner changes with a claim, an assignment, a handoff, a bulk, or somebody
+// who leaves, and somebody did that.
+func checkOwners(t *rapid.T, c Case) {
+	may := []EventType{CaseOpened, CaseOwned, CaseChanged, HandoffAnswered, HandoffReturned, UserDisabled, UserChanged, BulkDone, BulkUndone}
+	for i, x := range c.standings {
+		if e := c.Log[x.entry]; i > 0 && x.owner != c.standings[i-1].owner && (!slices.Contains(may, e.Type) || e.Actor == "" || e.Text == "") {
+			t.Fatalf("case %d went from %q to %q by %+v", c.Number, c.standings[i-1].owner, x.owner, e)
+		}
 	}
 }
 

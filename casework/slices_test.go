@@ -46,6 +46,8 @@ func TestTR7_EachCaseIsInItsSlices(t *testing.T) {
 			o.as("kim", ClaimCase{Case: 101}, ChangeCase{Case: 101, Status: new(WaitingCustomer)})
 		},
 			[]Mail{wrote(0, Inbound), wrote(30, Outbound), wrote(40, Inbound)}, 61, []Slice{SliceUs, SliceToday, SliceMine}},
+		"answered on the phone": {func(o *office) { o.clock = at(10); o.as("marta", ChangeCase{Case: 101, Status: new(WaitingCustomer)}) },
+			[]Mail{wrote(0, Inbound)}, 20, []Slice{SliceCustomer, SliceToday, SliceUnowned}},
 		"another has it": {func(o *office) { o.as("marta", ClaimCase{Case: 101}, ChangeCase{Case: 101, Status: new(WaitingUs)}) },
 			[]Mail{wrote(0, Inbound), wrote(30, Outbound)}, 61, []Slice{SliceUs}},
 		"the worst": {func(o *office) { o.as("marta", ChangeCase{Case: 101, Severity: new(1)}) }, nil, 1, []Slice{SliceUrgent, SliceNew, SliceUs, SliceUnowned}},

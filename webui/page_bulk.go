@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -151,12 +153,14 @@ func (s *Server) fillPlan(v *bulkPlanView, form url.Values, me string) {
 	for _, x := range v.Plan.Changes {
 		v.Lines = append(v.Lines, bulkLine{x.Case, v.Titles[x.Case], bulkWords(x, called, teams)})
 	}
-	for name, values := range form {
-		for _, value := range values {
-			if name == "do" && value == "claim" {
-				name, value = "owner", me
-			}
-			if name != "do" && value != "" {
+	again := maps.Clone(form)
+	if again.Get("do") == "claim" {
+		again["owner"] = []string{me}
+	}
+	delete(again, "do")
+	for _, name := range slices.Sorted(maps.Keys(again)) {
+		for _, value := range again[name] {
+			if value != "" {
 				v.Form = append(v.Form, formField{name, value})
 			}
 		}
