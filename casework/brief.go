@@ -36,6 +36,7 @@ const (
 	BriefIssues    = "open issues"
 	BriefFacts     = "facts"
 	BriefNotes     = "notes"
+	BriefElsewhere = "elsewhere"
 	BriefEvidence  = "evidence"
 	BriefGaps      = "gaps"
 )
@@ -43,7 +44,7 @@ const (
 // briefMost is how many lines a section has at most. They are BriefLines together.
 var briefMost = map[string]int{
 	BriefNow: 5, BriefCustomer: 2, BriefAnswer: 1, BriefPromises: 10, BriefDates: 6, BriefDecisions: 6,
-	BriefIssues: 6, BriefFacts: 8, BriefNotes: 4, BriefEvidence: 6, BriefGaps: 6,
+	BriefIssues: 6, BriefFacts: 8, BriefNotes: 3, BriefElsewhere: 3, BriefEvidence: 4, BriefGaps: 6,
 }
 
 // BriefLine is one statement.
@@ -52,6 +53,7 @@ type BriefLine struct {
 	Who     string   `json:"who,omitempty"`   // Who said it, of words of mail.
 	When    *When    `json:"when,omitempty"`  // A date that matters, or until when something is due.
 	Text    string   `json:"text"`
+	Link    string   `json:"link,omitempty"` // Where it leads, outside.
 	Sources []Source `json:"sources"`
 }
 
@@ -66,11 +68,12 @@ type Source struct {
 
 // BriefInput is what a brief is made of.
 type BriefInput struct {
-	Cases   []Case // The case, and those that were merged into it.
-	Mail    []Mail // Of all of them. Text of the latest is as long as it is to be shown.
-	Missing []Lost // What the mail answers and is not here.
-	Now     time.Time
-	Name    func(actor string) string // How people know somebody.
+	Cases     []Case      // The case, and those that were merged into it.
+	Mail      []Mail      // Of all of them. Text of the latest is as long as it is to be shown.
+	Missing   []Lost      // What the mail answers and is not here.
+	Elsewhere []Reference // What they are about in other systems.
+	Now       time.Time
+	Name      func(actor string) string // How people know somebody.
 }
 
 // Lost is a message that is not here.
@@ -90,6 +93,7 @@ func BriefOf(in BriefInput) Brief {
 	b.issues()
 	b.facts()
 	b.notes()
+	b.elsewhere()
 	b.evidence()
 	b.gaps()
 	return b.brief
@@ -320,6 +324,15 @@ func (b *briefing) notes() {
 		}
 	}
 	b.section(BriefNotes, lines)
+}
+
+// elsewhere lists what the case is about in other systems.
+func (b *briefing) elsewhere() {
+	var lines []BriefLine
+	for _, r := range b.Elsewhere {
+		lines = append(lines, BriefLine{Text: r.System + " #" + r.ID, Link: r.URL, Sources: r.Sources})
+	}
+	b.section(BriefElsewhere, lines)
 }
 
 // evidence lists the words that were cited last.

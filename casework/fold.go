@@ -70,6 +70,7 @@ func (s *State) prepare() {
 	s.claims = make(map[string][]claim)
 	s.searches, s.seen = make(Searches), make(map[seenBy]Positions)
 	s.visits = make(map[visitKey]Visit)
+	s.extracts, s.judged = make(map[string]*extractFile), make(map[archive.Digest][]ExtractDecision)
 	s.marks = make(map[archive.Digest][]Marking)
 }
 
@@ -86,8 +87,8 @@ type (
 )
 
 var (
-	folds     = together(userFolds, queueFolds, retentionFolds, threadFolds, accountFolds, searchFolds, companyFolds, riskRulesFolds, visitFolds, clockFolds, fieldFolds, teamFolds, bulkFolds)
-	caseFolds = together(fileFolds, statementFolds, conversationFolds, riskFolds, handoffFolds, pinFolds, ownershipFolds)
+	folds     = together(userFolds, queueFolds, retentionFolds, threadFolds, accountFolds, searchFolds, companyFolds, riskRulesFolds, visitFolds, clockFolds, fieldFolds, teamFolds, bulkFolds, referenceRulesFolds, extractFolds)
+	caseFolds = together(fileFolds, statementFolds, conversationFolds, riskFolds, handoffFolds, pinFolds, ownershipFolds, referenceFolds)
 )
 
 // together brings the folds of several areas into one table.

@@ -52,6 +52,8 @@ const (
 	RiskDeadline    RiskRule = "customer-deadline" // a deadline of the case is near
 	RiskRenewal     RiskRule = "renewal"           // a renewal is near, and something else is wrong
 	RiskNotice      RiskRule = "notice"            // a formal notice
+	RiskVolume      RiskRule = "volume"            // the account writes more than is usual
+	RiskOld         RiskRule = "old"               // it is open for longer than others were
 )
 
 // RiskRules say how many points each rule gives, and from how many on a level holds. The zero value is
@@ -68,7 +70,7 @@ type RiskRules struct {
 // DefaultRiskRules are what counts while nobody has said anything else.
 func DefaultRiskRules() RiskRules {
 	return RiskRules{
-		Points: map[RiskRule]int{RiskFollowUps: 2, RiskClock: 1, RiskBreach: 2, RiskMissed: 3, RiskExecutive: 2, RiskWords: 2, RiskUrgency: 1, RiskTone: 1, RiskSpread: 2, RiskOwners: 1, RiskReopened: 1, RiskContactLost: 2, RiskDeadline: 2, RiskRenewal: 1, RiskNotice: 3},
+		Points: map[RiskRule]int{RiskFollowUps: 2, RiskClock: 1, RiskBreach: 2, RiskMissed: 3, RiskExecutive: 2, RiskWords: 2, RiskUrgency: 1, RiskTone: 1, RiskSpread: 2, RiskOwners: 1, RiskReopened: 1, RiskContactLost: 2, RiskDeadline: 2, RiskRenewal: 1, RiskNotice: 3, RiskVolume: 1, RiskOld: 1},
 		Levels: [3]int{3, 6, 9}, Hysteresis: 1, HalfLife: 7,
 	}
 }
@@ -105,13 +107,15 @@ type Wording struct {
 
 // RiskInput is what the risk of a case follows from.
 type RiskInput struct {
-	Cases  []Case // The case, and those that were merged into it.
-	Mail   []Mail
-	Traits map[archive.Digest]Traits // Of the messages, by SHA-256.
-	Clocks []Clock                   // Of the case.
-	Us     Company
-	Rules  RiskRules
-	Now    time.Time
+	Cases    []Case // The case, and those that were merged into it.
+	Mail     []Mail
+	Traits   map[archive.Digest]Traits // Of the messages, by SHA-256.
+	Clocks   []Clock                   // Of the case.
+	Arrivals []time.Time               // When people of its account wrote, oldest first; see VolumeAnomaly.
+	OldAfter time.Duration             // See State.OldAfter; 0 when it is not known.
+	Us       Company
+	Rules    RiskRules
+	Now      time.Time
 }
 
 // Signal is a reason to worry, with what it rests on.
@@ -352,6 +356,8 @@ func (r *risking) collect() {
 	r.words()
 	r.tone()
 	r.spread()
+	r.volume()
+	r.old()
 	for i := range r.Cases {
 		r.moves(&r.Cases[i])
 		r.deadlines(&r.Cases[i])

@@ -12,13 +12,13 @@ import (
 	"polytrace/archive"
 )
 
-var requestWords = strings.Fields("the a we our your gateway firmware update plant line invoice delivery please need lost link again since morning contract number serial unit office network port cable switch reboot error screen report data export missing late wrong order customer support help team root cause week production stopped password login certificate expired backup restore slow printer scanner warehouse batch second first pallet label barcode")
+var pieceWords = strings.Fields("the a we our your gateway firmware update plant line invoice delivery please need lost link again since morning contract number serial unit office network port cable switch reboot error screen report data export missing late wrong order customer support help team root cause week production stopped password login certificate expired backup restore slow printer scanner warehouse batch second first pallet label barcode")
 
 // request is a made-up request of some words.
 func request(r *rand.Rand, words int) string {
 	var text []string
 	for range words {
-		text = append(text, requestWords[r.IntN(len(requestWords))])
+		text = append(text, pieceWords[r.IntN(len(pieceWords))])
 	}
 	return strings.Join(text, " ")
 }
@@ -28,7 +28,7 @@ func reworded(r *rand.Rand, text string, share float64) string {
 	words := strings.Fields(text)
 	for i := range words {
 		if r.Float64() < share {
-			words[i] = requestWords[r.IntN(len(requestWords))]
+			words[i] = pieceWords[r.IntN(len(pieceWords))]
 		}
 	}
 	return "Hello, " + strings.Join(words, " ") + ". Best regards"

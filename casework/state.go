@@ -164,6 +164,8 @@ type Case struct {
 	Override   *Override   `json:"override,omitempty"`   // The level that somebody set; it counts until its time is over.
 	Judgements []Judgement `json:"judgements,omitempty"` // What was said last about each signal.
 
+	References []GivenReference `json:"references,omitempty"` // That were given by hand, or put aside.
+
 	Shares []Share `json:"shares"`
 	Log    []Entry `json:"log"` // Every event of the case, oldest first.
 

@@ -57,6 +57,10 @@ type State struct {
 
 	fields []HandoffField // That an offer has to say; nil: the usual ones.
 
+	references ReferenceRules
+	extracts   map[string]*extractFile              // By name.
+	judged     map[archive.Digest][]ExtractDecision // By message.
+
 	searches Searches
 	seen     map[seenBy]Positions
 	visits   map[visitKey]Visit
@@ -231,7 +235,7 @@ func (s *State) Overview() []Case {
 			head.Judgements, head.Risk = slices.Clone(c.Judgements), c.Risk.clone()
 		}
 		head.standings = nil
-		head.Handoffs, head.Questions = nil, nil
+		head.Handoffs, head.Questions, head.References, head.Pins = nil, nil, nil, nil
 		head.Tags, head.Routed = slices.Clone(c.Tags), c.Routed.head()
 		return head
 	})
@@ -332,6 +336,7 @@ func (c *Case) clone() Case {
 		d.Shares[i] = d.Shares[i].clone()
 	}
 	d.Issues, d.Links, d.Parts, d.Judgements, d.Pins = slices.Clone(c.Issues), slices.Clone(c.Links), slices.Clone(c.Parts), slices.Clone(c.Judgements), slices.Clone(c.Pins)
+	d.References = slices.Clone(c.References)
 	d.Risk, d.Override = c.Risk.clone(), clonePointer(c.Override)
 	d.Tags, d.Routed = slices.Clone(c.Tags), c.Routed.clone()
 	d.Facts, d.Decisions = each(c.Facts, Fact.clone), each(c.Decisions, Decision.clone)

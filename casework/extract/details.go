@@ -432,7 +432,11 @@ func (d *dater) version(i, j int, glued bool) (f Found[Detail], next int, ok boo
 		return f, i, false
 	}
 	s := Span{d.at(start).start, d.at(next - 1).end}
-	return Found[Detail]{Span: s, Rule: "version", Score: .8, Value: Detail{Kind: Release, Name: "version", Value: strings.TrimLeft(d.text[s.Start:s.End], "vV")}}, next, true
+	name := "version"
+	if d.is(i, "firmware", "release") {
+		name = d.at(i).text
+	}
+	return Found[Detail]{Span: s, Rule: "version", Score: .8, Value: Detail{Kind: Release, Name: name, Value: strings.TrimLeft(d.text[s.Start:s.End], "vV")}}, next, true
 }
 
 // errorName reads "0x80070005", "E-1042", "ERR_CONNECTION_RESET", "ORA-00942".

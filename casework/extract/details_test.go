@@ -36,7 +36,7 @@ func TestEX1_Details(t *testing.T) {
 		{"it fails with [0x80070005].", "error error 0x80070005"},
 		{"net::[ERR_CONNECTION_RESET]", "error error ERR_CONNECTION_RESET"},
 		{"Fehler [504] beim Senden", "error error 504"},
-		{"firmware [4.2.1] is bad", "version version 4.2.1"},
+		{"firmware [4.2.1] is bad", "version firmware 4.2.1"},
 		{"since [v4.2-rc1] it works", "version version 4.2-rc1"},
 		{"Version [10.04]", "version version 10.04"},
 		{"Serial number: [PX-4410-7781]", "serial serial PX-4410-7781"},

@@ -23,7 +23,7 @@ import (
 
 // Version is that of the rules. It grows with each change of what they find,
 // so that a decision can say what it was about.
-const Version = 2
+const Version = 3
 
 // Span is a run of bytes in a text: message.Text.Body, as a rule.
 type Span struct {
