@@ -31,6 +31,8 @@ type accountOut struct {
 	Sampled  int             `json:"people_from" doc:"In how many of the newest messages people were looked for."`
 	Cases    []caseHead      `json:"cases" doc:"The one that was changed last first."`
 
+	Unusual *casework.Anomaly `json:"unusual,omitempty" doc:"More of its people's mail in the last day than on the same day of the weeks before; absent as a rule."`
+
 	Risk     casework.RiskLevel `json:"risk" doc:"The worst of its open cases: low, elevated, high or critical."`
 	Standing casework.Brief     `json:"standing" doc:"What is open in its cases: promises, dates, issues, decisions; each line with what it rests on."`
 }
@@ -49,6 +51,9 @@ func (s *Server) apiAccount(ctx context.Context, in *accountIn) (*body[accountOu
 	s.config.Desk.Read(func(state *casework.State) { heads = casesOf(state, a) })
 	for _, c := range heads {
 		out.Cases = append(out.Cases, headOf(c))
+	}
+	if out.Unusual, err = s.unusual(ctx, a); err != nil {
+		return nil, err
 	}
 	out.Risk = worstOf(heads, s.config.Now())
 	if _, out.Standing, err = s.standing(ctx, heads, s.callNames()); err != nil {

@@ -23,6 +23,7 @@ type dossier struct {
 
 	removed []map[archive.Address]*index.RemovedError // Of what each case cites.
 	chips   map[citationKey]chip                      // Of all citations; see fillChips.
+	detail  *detailed                                 // What the mail says; see detailsOf.
 }
 
 // citationKey names a citation of cases that are one.
@@ -144,7 +145,11 @@ func (s *Server) brief(ctx context.Context, d *dossier, called names) (casework.
 			m.Text = authored(opened)
 		}
 	}
-	return casework.BriefOf(casework.BriefInput{Cases: d.Cases, Mail: d.Mail, Missing: d.Missing, Now: s.config.Now(), Name: called.Of}), nil
+	of, err := s.detailsOf(ctx, d)
+	if err != nil {
+		return casework.Brief{}, err
+	}
+	return casework.BriefOf(casework.BriefInput{Cases: d.Cases, Mail: d.Mail, Missing: d.Missing, Elsewhere: d.references(of), Now: s.config.Now(), Name: called.Of}), nil
 }
 
 // authored is the beginning of what the author of a message wrote, on one line.
@@ -210,7 +215,7 @@ const maxChips = 12
 // briefLinks are the places, below that of a case, of all that a section of its brief is of; of the others nothing is left out.
 var briefLinks = map[string]string{
 	casework.BriefPromises: "#promises", casework.BriefDates: "#dates", casework.BriefDecisions: "#decisions", casework.BriefIssues: "#facts",
-	casework.BriefFacts: "#facts", casework.BriefNotes: "#notes", casework.BriefEvidence: "#evidence", casework.BriefCustomer: "/mail", casework.BriefAnswer: "/mail",
+	casework.BriefFacts: "#facts", casework.BriefNotes: "#notes", casework.BriefElsewhere: "#details", casework.BriefEvidence: "#evidence", casework.BriefCustomer: "/mail", casework.BriefAnswer: "/mail",
 }
 
 // sections are a brief with where its lines lead; all is where what did not fit stands.

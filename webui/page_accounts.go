@@ -202,6 +202,9 @@ type customerView struct {
 	Standing []briefSection     // What is open in all of its cases.
 	Level    casework.RiskLevel // The worst of its open cases.
 	Now      time.Time
+	Details  detailsView       // What its newest mail says.
+	Unusual  *casework.Anomaly // Nil as a rule.
+	Held     *heldForm         // A form about these that was refused.
 }
 
 type mappingView struct {
@@ -229,17 +232,25 @@ func (s *Server) showCustomer(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.renderCustomer(w, r, http.StatusOK, a, accountForm{})
+	return s.renderCustomer(w, r, http.StatusOK, a, accountForm{}, nil)
 }
 
-func (s *Server) renderCustomer(w http.ResponseWriter, r *http.Request, code int, a casework.Account, form accountForm) error {
-	v := customerView{Account: a, Query: accountQuery(a.ID), Form: form, Statuses: []casework.AccountStatus{casework.AccountActive, casework.AccountClosed}}
+func (s *Server) renderCustomer(w http.ResponseWriter, r *http.Request, code int, a casework.Account, form accountForm, held *heldForm) error {
+	v := customerView{Account: a, Held: held, Query: accountQuery(a.ID), Form: form, Statuses: []casework.AccountStatus{casework.AccountActive, casework.AccountClosed}}
 	if form.Error == "" {
 		var err error
 		if v.Mail, err = s.mailOf(r.Context(), a); err != nil {
 			return err
 		}
 		v.Chart = chart(v.Mail.result.Volume, "message", "messages", s.narrower(r.Context(), v.Query, index.Newest).bar)
+		if v.Unusual, err = s.unusual(r.Context(), a); err != nil {
+			return err
+		}
+		of, err := s.accountDetails(r.Context(), v.Mail)
+		if err != nil {
+			return err
+		}
+		v.Details = of.view(accountPath(a.ID)+"/details", r.FormValue("details") == "all")
 	}
 	s.config.Desk.Read(func(state *casework.State) {
 		v.Cases, v.Names = casesOf(state, a), namesOf(state.Users())
@@ -368,5 +379,5 @@ func (s *Server) refusedAccount(w http.ResponseWriter, r *http.Request, a casewo
 	}
 	form := typedAccount(r)
 	form.Error = refusal.Text
-	return s.renderCustomer(w, r, http.StatusUnprocessableEntity, a, form)
+	return s.renderCustomer(w, r, http.StatusUnprocessableEntity, a, form, nil)
 }

@@ -79,8 +79,14 @@ type caseView struct {
 	Clocks     clocksView
 	Similar    similarView
 	Duty       dutyView
+	Details    detailsView     // What the mail says.
+	References []referenceView // What the case is about in other systems.
+	Systems    []string        // That references can be of.
+	Told       *toldView       // Of a question that somebody is about to ask; nil before.
 
 	handing
+	AllDetails bool // Every detail is shown.
+
 	chips   map[int]chip // By ID of the citation.
 	dossier *dossier
 }
@@ -154,11 +160,13 @@ func (s *Server) caseHeld(w http.ResponseWriter, r *http.Request, code int, held
 		return err
 	}
 	v.Held = held
-	return s.render(w, r, code, "case", view{Title: "C-" + strconv.Itoa(snap.c.Number) + " " + snap.c.Title, Nav: "cases", Page: v})
+	return s.render(w, r, code, "case", view{Title: caseTitle(snap.c), Nav: "cases", Page: v})
 }
 
+func caseTitle(c casework.Case) string { return "C-" + strconv.Itoa(c.Number) + " " + c.Title }
+
 func (s *Server) caseView(r *http.Request, snap snapshot) (*caseView, error) {
-	v := &caseView{Case: snap.c, Level: snap.c.RiskAt(s.config.Now()), Owner: snap.names.Of(snap.c.Owner), Statuses: casework.Statuses(), Severities: []int{1, 2, 3, 4}, Names: snap.names, Links: snap.links, Kinds: casework.KeyDateKinds}
+	v := &caseView{Case: snap.c, Level: snap.c.RiskAt(s.config.Now()), Owner: snap.names.Of(snap.c.Owner), Statuses: casework.Statuses(), Severities: []int{1, 2, 3, 4}, Names: snap.names, Links: snap.links, Kinds: casework.KeyDateKinds, AllDetails: r.FormValue("details") == "all"}
 	v.Owners = workers(snap.users)
 	chips, subjects := s.chips(r.Context(), snap)
 	if err := s.fillEvidence(r, v, chips, subjects); err != nil {
@@ -196,11 +204,19 @@ func (s *Server) fillBrief(ctx context.Context, v *caseView) error {
 	if err != nil {
 		return err
 	}
+	of, err := s.detailsOf(ctx, d)
+	if err != nil {
+		return err
+	}
 	s.fillChips(ctx, d, v.chips)
 	changes, visit := s.changes(ctx, d, casework.Timeline(d.Cases, d.Mail))
 	v.Mail, v.News, v.Visit = len(d.Mail), len(changes), visit
 	v.Brief = d.sections(brief, func(section string) string { return casePath(v.Case.Number) + briefLinks[section] })
 	v.Clocks = s.clocksOf(ctx, d)
+	v.Details, v.References = of.view(casePath(v.Case.Number)+"/details", v.AllDetails), d.referenceViews(d.references(of))
+	for _, x := range of.rules.Systems {
+		v.Systems = append(v.Systems, x.Name)
+	}
 	return nil
 }
 

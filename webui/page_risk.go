@@ -199,11 +199,12 @@ var riskRuleWords = map[casework.RiskRule]string{
 	casework.RiskExecutive: "Somebody who decides is new in the conversation: by title, or named below", casework.RiskWords: "The customer writes of escalation; one point more when it is about leaving or law",
 	casework.RiskUrgency: "The customer says that it is urgent, until somebody answers", casework.RiskTone: "The last three messages of the customer sound worse than those before", casework.RiskSpread: "Three more of us are written to in a week", casework.RiskOwners: "The third change of owner",
 	casework.RiskReopened: "It is reopened for the second time", casework.RiskContactLost: "A contact is no longer there", casework.RiskDeadline: "A deadline of the case is two working days away, or less",
+	casework.RiskVolume: "The account writes much more in a day than on the same day of the weeks before", casework.RiskOld: "It is open for longer than nine of ten cases of the half year before it",
 	casework.RiskRenewal: "A renewal is 60 days away or less, and something else is wrong", casework.RiskNotice: "A formal notice: of termination, of default, a request about personal data",
 }
 
 func riskRuleOrder() []casework.RiskRule {
-	return []casework.RiskRule{casework.RiskFollowUps, casework.RiskClock, casework.RiskBreach, casework.RiskMissed, casework.RiskExecutive, casework.RiskWords, casework.RiskNotice, casework.RiskUrgency, casework.RiskTone, casework.RiskSpread, casework.RiskOwners, casework.RiskReopened, casework.RiskContactLost, casework.RiskDeadline, casework.RiskRenewal}
+	return []casework.RiskRule{casework.RiskFollowUps, casework.RiskClock, casework.RiskBreach, casework.RiskMissed, casework.RiskExecutive, casework.RiskWords, casework.RiskNotice, casework.RiskUrgency, casework.RiskTone, casework.RiskSpread, casework.RiskOwners, casework.RiskReopened, casework.RiskContactLost, casework.RiskDeadline, casework.RiskRenewal, casework.RiskVolume, casework.RiskOld}
 }
 
 // showRiskRules shows what gives points.

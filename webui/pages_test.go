@@ -41,6 +41,10 @@ func escalation(f *fixture) (at archive.Address) {
 		casework.SetKeyDate{Case: 101, Label: "Plant starts", When: casework.When{From: noon, To: noon.AddDate(0, 0, 1), Grain: "day"}, Cites: []int{1}},
 		casework.OfferHandoff{Case: 101, To: "agent", Fields: saidOf("They wait since Monday"), Pins: []string{"fact-1", "cite-1"}},
 		casework.AskQuestion{Case: 101, To: "agent", Text: "Who signed the order?"},
+		casework.SetReferences{Rules: casework.ReferenceRules{Systems: []casework.ReferenceSystem{{Name: "Zendesk", Pattern: `ZD-\d+`}}}},
+		casework.SetExtract{Extract: casework.Extract{Name: "agent", Label: "Batch", Kind: casework.TextExtract, Pattern: `batch \d+`, Where: []casework.Where{casework.InText}}},
+		casework.JudgeExtract{Status: casework.ExtractConfirmed, Account: "1", Hit: casework.Hit{Extract: "agent", Version: 1, Value: "batch 1",
+			Place: casework.Place{Record: at, SHA256: f.digest(at), Where: casework.InText, Start: 32, End: 39, Quote: "batch 1", Said: noon}}},
 	} {
 		if _, err := f.desk.Do(f.t.Context(), "manager", c); err != nil {
 			f.t.Fatal(err)

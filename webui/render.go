@@ -33,7 +33,7 @@ func loadPages(now func() time.Time) (pages, error) {
 	if err := p.loadAssets(); err != nil {
 		return p, err
 	}
-	frame, err := template.New("frame").Funcs(p.functions(now)).ParseFS(files, "templates/frame.html", "templates/parts.html", "templates/parts-handoff.html")
+	frame, err := template.New("frame").Funcs(p.functions(now)).ParseFS(files, "templates/frame.html", "templates/parts.html", "templates/parts-handoff.html", "templates/parts-details.html")
 	if err != nil {
 		return p, err
 	}

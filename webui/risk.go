@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"polytrace/archive"
 	"polytrace/casework"
 	"polytrace/casework/extract"
+	"polytrace/index"
 	"polytrace/message"
 )
 
@@ -83,7 +85,12 @@ func (s *Server) riskInput(ctx context.Context, d *dossier) (casework.RiskInput,
 	var calendars []casework.CalendarVersion
 	s.config.Desk.Read(func(state *casework.State) {
 		in.Us, in.Rules, policies, calendars = s.company(state), state.RiskRules(), state.PolicyVersions(), state.CalendarVersions()
+		in.OldAfter, _ = state.OldAfter(d.Cases[0].Number)
 	})
+	var err error
+	if in.Arrivals, err = s.arrivals(ctx, d.Cases[0].Account, in.Us); err != nil {
+		return in, err
+	}
 	if len(policies) > 0 {
 		in.Clocks = casework.Clocks(s.momentsOf(d), policies, calendars, in.Now)
 	}
@@ -106,6 +113,53 @@ func (s *Server) riskInput(ctx context.Context, d *dossier) (casework.RiskInput,
 		}
 	}
 	return in, nil
+}
+
+// How far back and how many messages of an account are counted.
+const (
+	arrivalDays  = 125
+	arrivalPages = 4 // Of 1000 messages.
+)
+
+// arrivals are the times at which people of an account wrote, oldest first, as far as the caller may read that. Nothing of
+// the messages is shown.
+func (s *Server) arrivals(ctx context.Context, account string, us casework.Company) (times []time.Time, err error) {
+	a, err := s.account(account)
+	if account == "" || err != nil {
+		return nil, nil // A case may name one that nobody has opened.
+	}
+	ask := index.Request{Query: fmt.Sprintf("%s -is:automatic after:%dd", accountQuery(a.ID), arrivalDays), Limit: 1000, Now: s.config.Now()}
+	for range arrivalPages {
+		page, err := s.within(ctx).Search(ctx, ask)
+		if err != nil {
+			return nil, err
+		}
+		for _, x := range page.Items {
+			if !us.Has(x.From.Address) {
+				times = append(times, x.Date)
+			}
+		}
+		if ask.Cursor = page.Next; ask.Cursor == "" {
+			break
+		}
+	}
+	slices.Reverse(times)
+	return times, nil
+}
+
+// unusual tells whether people of an account write more than is usual; nil when not.
+func (s *Server) unusual(ctx context.Context, a casework.Account) (*casework.Anomaly, error) {
+	var us casework.Company
+	s.config.Desk.Read(func(state *casework.State) { us = s.company(state) })
+	times, err := s.arrivals(ctx, a.ID, us)
+	if err != nil {
+		return nil, err
+	}
+	found, unusual := casework.VolumeAnomaly(times, s.config.Now())
+	if !unusual {
+		return nil, nil
+	}
+	return &found, nil
 }
 
 // riskInputOf is riskInput of a case of which nobody is shown anything.

@@ -95,6 +95,16 @@ func (s *Server) routes() []route {
 		{"GET /cases/{number}/facts", mayRead, asPage, s.showFacts},
 		{"POST /cases/{number}/facts", mayWork, asPage, s.stateFact},
 		{"POST /cases/{number}/facts/{id}", mayWork, asPage, s.changeFact},
+		{"POST /cases/{number}/details", mayWork, asPage, s.judgeDetail},
+		{"POST /cases/{number}/told", mayWork, asPage, s.checkTold}, // It changes nothing.
+		{"POST /cases/{number}/references", mayWork, asPage, s.giveReference},
+		{"GET /extracts", mayRead, silent, s.showExtracts},
+		{"POST /extracts", mayWork, asPage, s.setExtract}, // A trial shows words of mail.
+		{"GET /extracts/{name}", mayRead, asPage, s.showExtract},
+		{"POST /extracts/{name}/remove", mayWork, silent, s.removeExtract},
+		{"GET /extracts/{name}/export", mayRead, asPage, s.exportExtract},
+		{"GET /references", mayRead, silent, s.showReferences},
+		{"POST /references", mayWork, silent, s.setReferences},
 		{"POST /cases/{number}/decisions", mayWork, asPage, s.makeDecision},
 		{"POST /cases/{number}/promises", mayWork, asPage, s.makePromise},
 		{"POST /cases/{number}/promises/{id}/move", mayWork, asPage, s.movePromise},
@@ -122,6 +132,7 @@ func (s *Server) routes() []route {
 		{"POST /accounts", mayWork, silent, s.openAccount},
 		{"GET /accounts/{id}", mayRead, asPage, s.showCustomer},
 		{"POST /accounts/{id}", mayWork, silent, s.changeAccount},
+		{"POST /accounts/{id}/details", mayWork, asPage, s.judgeAccountDetail},
 		{"POST /accounts/{id}/mappings", mayWork, silent, s.mapIdentifier},
 		{"POST /accounts/{id}/mappings/{mapping}", mayWork, silent, s.unmapIdentifier},
 

@@ -51,6 +51,9 @@ type Config struct {
 	// Upload keeps a file, or notes that its bytes came again when they are nil. Nil where no files are taken.
 	Upload func(context.Context, archive.Meta, archive.Body) (archive.Meta, error)
 
+	// ReadFile gives the text of an attached file. Nil: extracts do not look into files.
+	ReadFile func(ctx context.Context, name, mediaType string, content []byte) ([]FileText, error)
+
 	// Verify reads everything back and compares it with its checksums.
 	Verify func(ctx context.Context, progress func(archive.Verified)) (archive.Verified, error)
 
@@ -81,6 +84,7 @@ type Server struct {
 	traits  traits
 	like    likenesses
 	works   works
+	sayings sayings
 	handler http.Handler
 	local   http.Handler
 }

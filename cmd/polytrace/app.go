@@ -117,7 +117,7 @@ func (a *app) openIndex() error {
 		return err
 	}
 	web, err := webui.New(webui.Config{
-		Archive: a.archive, Desk: a.desk, Audit: casework.NewAudit(a.archive, time.Now), Index: x, Intake: a.intake, Import: a.take, Upload: a.upload, Verify: a.archive.Verify,
+		Archive: a.archive, Desk: a.desk, Audit: casework.NewAudit(a.archive, time.Now), Index: x, Intake: a.intake, Import: a.take, Upload: a.upload, Verify: a.archive.Verify, ReadFile: a.readFile,
 		Keeper: a.keeper, ProveLock: a.custody.prove,
 		PublicURL: a.settings.publicURL(), MailDomain: a.settings.smtp.domain, SMTPListen: a.settings.smtp.listen, SMTPTLS: a.settings.smtp.listenTLS, MailHost: a.settings.smtp.hostname,
 		SessionKey: a.key, SetupToken: a.setup, Version: version(), Company: a.settings.http.company, Now: time.Now, Log: a.log,

@@ -9,6 +9,7 @@ import (
 
 	"polytrace/document/child"
 	"polytrace/index"
+	"polytrace/webui"
 )
 
 // documentsVerb is what the children of the index do.
@@ -46,6 +47,15 @@ func (a *app) pictures() index.Pictures {
 		return nil
 	}
 	return a.sighted.ReadContext
+}
+
+// readFile gives the text of an attached file, without what is written in its pictures.
+func (a *app) readFile(ctx context.Context, name, mediaType string, content []byte) (texts []webui.FileText, err error) {
+	text, err := a.readers.ReadContext(ctx, name, mediaType, content)
+	for _, p := range text.Parts {
+		texts = append(texts, webui.FileText{Where: p.Where, Text: p.Text})
+	}
+	return texts, err
 }
 
 func (a *app) closeReaders() {
