@@ -140,7 +140,7 @@ func mayCall(role casework.Role, op *huma.Operation) bool {
 	case "teams":
 		return op.Method == http.MethodGet || role == casework.Manager || role == casework.Admin
 	case "cases", "work", "commitments", "handoffs", "escalations", "riskrules", "references", "extracts", "records", "threads", "accounts":
-		return role != casework.Admin && (op.Method == http.MethodGet || op.OperationID == "post-cases-number-seen" || role != casework.Observer && role != casework.Compliance)
+		return role != casework.Admin && (op.Method == http.MethodGet || op.OperationID == "post-cases-number-seen" || op.OperationID == "post-cases-number-verify" || role != casework.Observer && role != casework.Compliance)
 	}
 	return role == casework.Admin
 }

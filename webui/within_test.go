@@ -83,7 +83,7 @@ func TestMailOfAQueueIsShownToItsReadersAlone(t *testing.T) {
 	for name := range f.showing(at) {
 		delete(open, name)
 	}
-	for _, once := range []string{"post-cases-number-citations", "post-cases-number-handoffs", "post-cases-number-handoffs-id-withdraw", "post-cases-number-questions-id-answer"} {
+	for _, once := range []string{"post-cases-number-citations", "post-cases-number-files", "post-cases-number-handoffs", "post-cases-number-handoffs-id-withdraw", "post-cases-number-questions-id-answer"} {
 		delete(open, once) // Made before, and not made twice.
 	}
 	if len(open) > 0 {
