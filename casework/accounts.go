@@ -21,7 +21,8 @@ type Account struct {
 	Name     string           `json:"name"`                   // As people know it.
 	Former   []string         `json:"former_names,omitempty"` // Names it had; queries still know them.
 	Status   AccountStatus    `json:"status"`
-	Mappings []Mapping        `json:"mappings"` // In order of their making, ID 1 first.
+	Mappings []Mapping        `json:"mappings"`           // In order of their making, ID 1 first.
+	Contacts []Contact        `json:"contacts,omitempty"` // In order of their making, ID 1 first; removed ones too.
 	Opened   time.Time        `json:"opened"`
 	OpenedBy string           `json:"opened_by"`
 	Changed  time.Time        `json:"changed"`
@@ -427,7 +428,7 @@ func (s *State) AccountsRevision() archive.Position { return s.mapped }
 
 func (a Account) clone() Account {
 	a.Former = slices.Clone(a.Former)
-	a.Mappings, a.Log = copied(a.Mappings), slices.Clone(a.Log)
+	a.Mappings, a.Contacts, a.Log = copied(a.Mappings), slices.Clone(a.Contacts), slices.Clone(a.Log)
 	return a
 }
 

@@ -44,8 +44,9 @@ func TestAnchor(t *testing.T) {
 }
 
 // Whatever words of a text are cited, they are found again at the same place,
-// and after the text was wrapped anew at the place they moved to.
-func TestAnchorFindsEveryCitationAgain(t *testing.T) {
+// after the text was wrapped anew or got a head at the place they moved to; where
+// they are gone, they are not found anywhere else, and the citation stays.
+func TestInvariant3_ReextractionInvalidatesNoCitation(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		words := rapid.SliceOfN(rapid.SampledFrom([]string{"yes", "no", "Freitag", "größer", "金曜日", "a", "gateway"}), 1, 40).Draw(t, "words")
 		text := strings.Join(words, " ")
@@ -68,6 +69,14 @@ func TestAnchorFindsEveryCitationAgain(t *testing.T) {
 		a, b, ok = Anchor(wrapped, text[start:end], prefix, suffix, start)
 		if !ok || strings.Join(strings.Fields(wrapped[a:b]), " ") != text[start:end] {
 			t.Fatalf("%q not found again in %q", text[start:end], wrapped)
+		}
+		head := rapid.SampledFrom([]string{"Subject: x\n\n", "größer, ", "\u00a0"}).Draw(t, "head")
+		a, b, ok = Anchor(head+text, text[start:end], prefix, suffix, start)
+		if !ok || (head + text)[a:b] != text[start:end] {
+			t.Fatalf("%q at %d of %q with a head found at %d, %v", text[start:end], start, text, a, ok)
+		}
+		if a, b, ok = Anchor("something else", text[start:end], prefix, suffix, start); ok && !strings.Contains("something else", text[start:end]) {
+			t.Fatalf("%q found at %d:%d of a text without it", text[start:end], a, b)
 		}
 	})
 }

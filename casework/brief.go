@@ -128,8 +128,8 @@ func (b *briefing) section(name string, lines []BriefLine) {
 func (b *briefing) now() {
 	c := &b.Cases[0]
 	lines := []BriefLine{
-		{Text: fmt.Sprintf("%s, severity %d", sentenceCase(c.Status.words()), c.Severity), Sources: c.decided(CaseOpened, CaseChanged)},
-		{Text: "Owner " + or(b.Name(c.Owner), "nobody"), Sources: c.decided(CaseOpened, CaseOwned, CaseChanged, HandoffAnswered, HandoffReturned, UserDisabled, UserChanged)},
+		{Text: fmt.Sprintf("%s, severity %d", sentenceCase(c.Status.words()), c.Severity), Sources: c.decided(CaseOpened, CaseChanged, ReviewDecided)},
+		{Text: "Owner " + or(b.Name(c.Owner), "nobody"), Sources: c.decided(CaseOpened, CaseOwned, CaseChanged, HandoffAnswered, HandoffReturned, ReviewDecided, UserDisabled, UserChanged)},
 	}
 	if c.Owner == "" {
 		lines[1].Text = "Nobody owns the case"

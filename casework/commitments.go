@@ -63,6 +63,8 @@ type Commitment struct {
 	At        time.Time `json:"at"`
 	Moves     []Move    `json:"moves,omitempty"` // Oldest first.
 	End       *End      `json:"end,omitempty"`
+
+	NotBy []archive.Digest `json:"not_by,omitempty"` // Messages that do not keep it, as somebody said.
 }
 
 // Move is a promise that was made anew: what and until when it was before.
@@ -361,7 +363,7 @@ func (c Commitment) order(d Commitment) int {
 }
 
 func (c Commitment) clone() Commitment {
-	c.Due, c.Cites, c.Moves = c.Due.clone(), copied(c.Cites), slices.Clone(c.Moves)
+	c.Due, c.Cites, c.Moves, c.NotBy = c.Due.clone(), copied(c.Cites), slices.Clone(c.Moves), slices.Clone(c.NotBy)
 	for i := range c.Moves {
 		c.Moves[i].Due, c.Moves[i].Cites = c.Moves[i].Due.clone(), copied(c.Moves[i].Cites)
 	}

@@ -181,3 +181,23 @@ func (d *Desk) skip(at archive.Position, why error) {
 	defer d.mu.Unlock()
 	d.state.skip(at, "", why.Error())
 }
+
+// StateAt is the state as it was once the event at a position was folded. It reads the ledger from its beginning.
+func (d *Desk) StateAt(ctx context.Context, at archive.Position) (*State, error) {
+	s := new(State)
+	s.prepare()
+	for r, err := range d.ledger.Scan(ctx, archive.Ledger, 0) {
+		if r.Meta.Position > at {
+			break
+		}
+		if errors.Is(err, archive.ErrDamaged) && r.Meta.Stream == archive.Ledger {
+			s.skip(r.Meta.Position, "", err.Error())
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read the ledger up to position %d: %w", at, err)
+		}
+		s.ApplyRecord(r)
+	}
+	return s, nil
+}

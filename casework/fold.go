@@ -69,9 +69,10 @@ func (s *State) prepare() {
 	s.accounts, s.accountNames = make(map[string]*accountFile), make(map[string]*accountFile)
 	s.claims = make(map[string][]claim)
 	s.searches, s.seen = make(Searches), make(map[seenBy]Positions)
-	s.visits = make(map[visitKey]Visit)
+	s.visits, s.accountVisits = make(map[visitKey]Visit), make(map[accountVisitKey]Visit)
 	s.extracts, s.judged = make(map[string]*extractFile), make(map[archive.Digest][]ExtractDecision)
 	s.marks = make(map[archive.Digest][]Marking)
+	s.rejected = make(map[archive.Digest][]Rejection)
 }
 
 // decision is an event and where it is in the ledger.
@@ -87,8 +88,8 @@ type (
 )
 
 var (
-	folds     = together(userFolds, queueFolds, retentionFolds, threadFolds, accountFolds, searchFolds, companyFolds, riskRulesFolds, visitFolds, clockFolds, fieldFolds, teamFolds, bulkFolds, referenceRulesFolds, extractFolds)
-	caseFolds = together(fileFolds, statementFolds, conversationFolds, riskFolds, handoffFolds, pinFolds, ownershipFolds, referenceFolds)
+	folds     = together(userFolds, queueFolds, retentionFolds, threadFolds, accountFolds, searchFolds, companyFolds, riskRulesFolds, visitFolds, clockFolds, fieldFolds, teamFolds, bulkFolds, referenceRulesFolds, extractFolds, contactFolds, proposalFolds, accountVisitFolds)
+	caseFolds = together(fileFolds, statementFolds, conversationFolds, riskFolds, handoffFolds, pinFolds, ownershipFolds, referenceFolds, reviewFolds, dischargeFolds)
 )
 
 // together brings the folds of several areas into one table.
@@ -130,7 +131,7 @@ var fileFolds = map[EventType]caseFold{
 }
 
 // quiet are events that nobody who changes a case has to see first: they decide nothing about it.
-var quiet = map[EventType]bool{ShareOpened: true, RiskChanged: true}
+var quiet = map[EventType]bool{ShareOpened: true, RiskChanged: true, ReviewAsked: true, ReviewOpened: true}
 
 // apply calls the fold of the event's type.
 func (s *State) apply(d decision) error {

@@ -291,5 +291,6 @@ func (s *State) hasContact(c Case, now time.Time) bool {
 		return true
 	}
 	a := s.accountNamed(c.Account)
-	return a != nil && slices.ContainsFunc(a.Mappings, func(m Mapping) bool { return m.Person != "" && m.Holds(now) })
+	return a != nil && (slices.ContainsFunc(a.Mappings, func(m Mapping) bool { return m.Person != "" && m.Holds(now) }) ||
+		slices.ContainsFunc(a.Contacts, Contact.Counts))
 }

@@ -112,11 +112,12 @@ const (
 	TimelineOwner     TimelineKind = "owner"
 	TimelineShare     TimelineKind = "share"
 	TimelineRisk      TimelineKind = "risk"
+	TimelineReview    TimelineKind = "review"
 )
 
 // TimelineKinds lists all kinds, mail first.
 func TimelineKinds() []TimelineKind {
-	return []TimelineKind{TimelineInbound, TimelineOutbound, TimelineInternal, TimelineAutomatic, TimelineEvidence, TimelineStatement, TimelineNote, TimelineStatus, TimelineOwner, TimelineRisk, TimelineShare}
+	return []TimelineKind{TimelineInbound, TimelineOutbound, TimelineInternal, TimelineAutomatic, TimelineEvidence, TimelineStatement, TimelineNote, TimelineStatus, TimelineOwner, TimelineRisk, TimelineReview, TimelineShare}
 }
 
 // TimelineItem is something that happened to a case: a message, or a decision. One of Mail and Entry is set.
@@ -175,6 +176,8 @@ func kindOf(e *Entry) TimelineKind {
 	case e.Type == CaseOwned, e.Type == UserDisabled, e.Type == UserChanged,
 		e.Type == HandoffOffered, e.Type == HandoffAnswered, e.Type == HandoffWithdrawn, e.Type == HandoffReturned:
 		return TimelineOwner
+	case e.Type == ReviewAsked, e.Type == ReviewOpened, e.Type == ReviewDecided:
+		return TimelineReview
 	case e.Item != "":
 		return TimelineStatement
 	case e.Type == RiskChanged, e.Type == SignalJudged, e.Type == RiskOverridden, e.Type == RiskCleared:

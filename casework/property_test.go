@@ -87,6 +87,12 @@ func anyCommand(t *rapid.T) Command {
 		MapIdentifier{Account: "beta", Identifier: "contoso.example", From: drawDay(t), To: drawDay(t)},
 		MapIdentifier{Account: "acme", Identifier: "Contoso.example", From: drawDay(t)},
 		UnmapIdentifier{Account: rapid.SampledFrom([]string{"acme", "beta"}).Draw(t, "account"), Mapping: id, At: drawDay(t), Reason: text},
+		SetContact{Account: "acme", Address: name + "@contoso.example", Title: text, Key: id > 2},
+		RemoveContact{Account: "acme", Contact: id, Reason: text},
+		RejectProposal{proposedAt(10*id, rapid.SampledFrom([]string{"promise", "date", "mood"}).Draw(t, "proposal")), text},
+		RestoreProposal{archive.Digest{7}, archive.Position(number - 80), text},
+		RejectDischarge{Case: 101, ID: id, Message: named(archive.Position(severity)), Restore: id%2 == 0, Reason: text},
+		SeeAccount{Account: "acme", Upto: Positions{archive.Mail: archive.Position(id)}},
 		SetClass{Class: archive.Mail, Keep: Period{Days: id}},
 		PlaceHold{Name: name, Query: text, Standing: id > 2, Records: run(archive.Mail, archive.Position(id), 2), Reason: "r"},
 		ExtendHold{name, run(archive.Mail, archive.Position(5*id), 1)},
@@ -129,6 +135,9 @@ func anyCommand(t *rapid.T) Command {
 		SetHandoffFields{Fields: []HandoffField{{Label: text, Required: true}}},
 		AskQuestion{Case: 101, To: name, Text: text, Handoff: id / 3},
 		AnswerQuestion{Case: 101, ID: id, Text: text + "a", Cites: ids, Revision: revision},
+		AskReview{Case: number, To: name, Reason: text}, OpenReview{Case: 101}, OpenReview{Case: 101},
+		DecideReview{Case: 101, ID: id, Do: rapid.SampledFrom(append(ReviewDos(), "perhaps")).Draw(t, "do review"), Reason: "r", Revision: revision},
+		DecideReview{Case: 101, ID: id, Do: ReviewSeverity, Severity: severity, Reason: "r"},
 		Expire{archive.Mail, []archive.PackInfo{pack(archive.Mail, archive.Position(100*id), 5, start.AddDate(0, 0, -id))}},
 	}
 	return rapid.SampledFrom(commands).Draw(t, "command")
@@ -394,6 +403,11 @@ func checkCase(t *rapid.T, c Case) {
 	for i, q := range c.Questions {
 		if q.ID != i+1 || q.Handoff > len(c.Handoffs) || q.Answer != nil && (!all(q.Answer.Cites) || q.Answer.Fact > len(c.Facts) || q.Answer.Fact != 0 && c.Facts[q.Answer.Fact-1].Question != q.ID) {
 			t.Fatalf("question %+v", q)
+		}
+	}
+	for i, r := range c.Reviews {
+		if r.ID != i+1 || (r.State != ReviewWanted) != (r.By != "") || (r.State == ReviewDone) != (r.Do != "") || r.Took() < 0 {
+			t.Fatalf("review %+v", r)
 		}
 	}
 	for i, x := range c.Shares {

@@ -90,11 +90,12 @@ const (
 // Traits are what a message says about the mood of its author, from what the author wrote himself.
 type Traits struct {
 	Alarms    []Wording
-	Tone      float64  // From -1 to 1.
-	Title     string   // Of who signed.
-	Executive bool     // The title is of somebody who decides.
-	Part      int      // Whose text Alarms are in.
-	Bounced   []string // Addresses that are none, as a server says (RFC 3463, 5.1).
+	Tone      float64   // From -1 to 1.
+	Title     string    // Of who signed.
+	Executive bool      // The title is of somebody who decides.
+	Part      int       // Whose text Alarms are in.
+	Bounced   []string  // Addresses that are none, as a server says (RFC 3463, 5.1).
+	Done      []Wording // What says that something was done, by its kind: attached, sent, fixed or done.
 }
 
 // Wording is a phrase that tells of trouble, and where it stands.
@@ -114,6 +115,7 @@ type RiskInput struct {
 	Arrivals []time.Time               // When people of its account wrote, oldest first; see VolumeAnomaly.
 	OldAfter time.Duration             // See State.OldAfter; 0 when it is not known.
 	Us       Company
+	Key      []KeyContact // Of the account.
 	Rules    RiskRules
 	Now      time.Time
 }
@@ -469,7 +471,8 @@ func (r *risking) promises() {
 	}
 }
 
-// people finds those who decide and are new: by title within a week after they came, or named in the rules. Each
+// people finds those who decide and are new: by title within a week after they came, or named in the rules, or a key
+// contact of the account. Each
 // counts once, and not who was there from the first message on.
 func (r *risking) people() {
 	came, told := map[string]time.Time{}, map[string]bool{}
@@ -486,21 +489,55 @@ func (r *risking) people() {
 				came[a], told[a] = m.When(), first
 			}
 			writes := j == 0
-			if told[a] || m.When().Sub(came[a]) > week || !r.listed(a) && !(writes && t.Executive && !r.Us.Has(a)) {
+			at, decides := r.decides(a, m.When())
+			if told[a] || at.Sub(came[a]) > week || !decides && !(writes && t.Executive && !r.Us.Has(a)) {
 				continue
 			}
 			name := or(who.Name, who.Address)
 			if writes && t.Title != "" {
 				name += ", " + t.Title
 			}
-			r.add(RiskExecutive, m.When(), m.When(), name, "Somebody who decides is new in the conversation", letter(m))
+			r.add(RiskExecutive, at, at, name, "Somebody who decides is new in the conversation", letter(m))
 			told[a] = true
 		}
 		first = false
 	}
 }
 
-func (r *risking) listed(address string) bool { return slices.Contains(r.Rules.People, address) }
+// decides reports whether somebody who is seen at a time decides: because the rules name them, or they are a key
+// contact, from when that was said.
+func (r *risking) decides(address string, seen time.Time) (at time.Time, yes bool) {
+	if slices.Contains(r.Rules.People, address) {
+		return seen, true
+	}
+	for _, k := range r.Key {
+		if k.Address == address {
+			return latest(seen, k.Since), true
+		}
+	}
+	return seen, false
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
+}
+
+// key reports whether somebody is a key contact at a time.
+func (r *risking) key(address string, at time.Time) bool {
+	return slices.ContainsFunc(r.Key, func(k KeyContact) bool { return strings.EqualFold(k.Address, address) && !at.Before(k.Since) })
+}
+
+// contactLost notes that somebody cannot be written to any more; a key contact counts one point more.
+func (r *risking) contactLost(m *Mail, quote, text string, who ...string) {
+	points := r.Rules.Points[RiskContactLost]
+	if slices.ContainsFunc(who, func(a string) bool { return r.key(a, m.When()) }) {
+		points, text = points+1, strings.Replace(text, "a contact", "a key contact", 1)
+	}
+	r.addPoints(RiskContactLost, points, m.When(), m.When(), quote, sentenceCase(text), letter(m))
+}
 
 // wordingWords are the kinds of wording in a sentence.
 var wordingWords = map[string]string{"escalation": "escalation", "leaving": "leaving", "legal": "legal steps"}
@@ -511,7 +548,7 @@ func (r *risking) words() {
 		m := &r.Mail[i]
 		t := r.Traits[m.SHA256]
 		if lost := slices.DeleteFunc(slices.Clone(t.Bounced), r.Us.Has); len(lost) > 0 {
-			r.add(RiskContactLost, m.When(), m.When(), strings.Join(lost, ", "), "Mail to a contact comes back", letter(m))
+			r.contactLost(m, strings.Join(lost, ", "), "mail to a contact comes back", lost...)
 		}
 		if m.Direction != Inbound {
 			continue
@@ -528,7 +565,7 @@ func (r *risking) words() {
 			}
 		}
 		if left != nil {
-			r.add(RiskContactLost, m.When(), m.When(), left.Quote, "A contact is gone", letter(m))
+			r.contactLost(m, left.Quote, "a contact is gone", m.From.Address)
 		}
 		if m.Automatic {
 			continue

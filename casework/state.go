@@ -155,6 +155,7 @@ type Case struct {
 	KeyDates    []KeyDate    `json:"key_dates,omitempty"`
 	Handoffs    []Handoff    `json:"handoffs,omitempty"`
 	Questions   []Question   `json:"questions,omitempty"`
+	Reviews     []Review     `json:"reviews,omitempty"`
 
 	Links []Link `json:"links,omitempty"` // Which conversations are of it, in the order in which that was said.
 	Into  int    `json:"into,omitempty"`  // The case that it is part of; 0 as a rule.

@@ -65,9 +65,12 @@ type State struct {
 	seen     map[seenBy]Positions
 	visits   map[visitKey]Visit
 
+	accountVisits map[accountVisitKey]Visit
+
 	policies  []PolicyVersion   // All versions, in order of decision.
 	calendars []CalendarVersion // Likewise.
 	marks     map[archive.Digest][]Marking
+	rejected  map[archive.Digest][]Rejection // Proposals of messages, by SHA-256.
 }
 
 // caseFile is a case as the fold keeps it.
@@ -235,7 +238,7 @@ func (s *State) Overview() []Case {
 			head.Judgements, head.Risk = slices.Clone(c.Judgements), c.Risk.clone()
 		}
 		head.standings = nil
-		head.Handoffs, head.Questions, head.References, head.Pins = nil, nil, nil, nil
+		head.Handoffs, head.Questions, head.References, head.Pins, head.Reviews = nil, nil, nil, nil, nil
 		head.Tags, head.Routed = slices.Clone(c.Tags), c.Routed.head()
 		return head
 	})
@@ -341,7 +344,7 @@ func (c *Case) clone() Case {
 	d.Tags, d.Routed = slices.Clone(c.Tags), c.Routed.clone()
 	d.Facts, d.Decisions = each(c.Facts, Fact.clone), each(c.Decisions, Decision.clone)
 	d.Commitments, d.KeyDates = each(c.Commitments, Commitment.clone), each(c.KeyDates, KeyDate.clone)
-	d.Handoffs, d.Questions = each(c.Handoffs, Handoff.clone), each(c.Questions, Question.clone)
+	d.Handoffs, d.Questions, d.Reviews = each(c.Handoffs, Handoff.clone), each(c.Questions, Question.clone), each(c.Reviews, Review.clone)
 	return d
 }
 

@@ -104,7 +104,13 @@ func Changes(items []TimelineItem, v Visit, actor string) (list []Change) {
 			list = append(list, Change{it, false})
 		}
 	}
-	slices.SortStableFunc(list, func(a, b Change) int { // What is old news stands apart, behind.
+	oldBehind(list)
+	return list
+}
+
+// oldBehind puts what is old news apart, behind the rest.
+func oldBehind(list []Change) {
+	slices.SortStableFunc(list, func(a, b Change) int {
 		switch {
 		case a.Old == b.Old:
 			return 0
@@ -113,5 +119,4 @@ func Changes(items []TimelineItem, v Visit, actor string) (list []Change) {
 		}
 		return -1
 	})
-	return list
 }
