@@ -162,3 +162,78 @@ func (s *Server) apiTakeBack(ctx context.Context, in *takeBackIn) (*none, error)
 	}
 	return nil, s.act(ctx, casework.UnmapIdentifier{Account: a.ID, Mapping: in.Mapping, Reason: in.Reason})
 }
+
+type setContactIn struct {
+	ID   string `path:"id"`
+	Body struct {
+		Address string `json:"address" doc:"Of the person. Of one that is a contact already it is said anew who that is."`
+		Name    string `json:"name,omitempty"`
+		Title   string `json:"title,omitempty" doc:"As they sign: CFO."`
+		Role    string `json:"role,omitempty" doc:"What they are to us, in your words."`
+		Key     bool   `json:"key,omitempty" doc:"Rules of risk look for them."`
+	}
+}
+
+func (s *Server) apiSetContact(ctx context.Context, in *setContactIn) (*body[casework.Account], error) {
+	a, err := s.account(in.ID)
+	if err != nil {
+		return nil, err
+	}
+	b := in.Body
+	return s.actOn(ctx, a.ID, casework.SetContact{Account: a.ID, Address: b.Address, Name: b.Name, Title: b.Title, Role: b.Role, Key: b.Key})
+}
+
+type removeContactIn struct {
+	ID      string `path:"id"`
+	Contact int    `path:"contact" doc:"ID of the contact within the account."`
+	Reason  string `query:"reason"`
+}
+
+func (s *Server) apiRemoveContact(ctx context.Context, in *removeContactIn) (*none, error) {
+	a, err := s.account(in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return nil, s.act(ctx, casework.RemoveContact{Account: a.ID, Contact: in.Contact, Reason: in.Reason})
+}
+
+type accountChangesIn struct {
+	ID    string `path:"id" example:"contoso" doc:"ID or name of the account."`
+	Since string `query:"since" doc:"visit (the caller's last one, the default), handoff (the last one of its cases), or a day, as in 2026-11-03, or a time."`
+}
+
+type accountChangesOut struct {
+	Since   time.Time            `json:"since,omitzero" doc:"Since when; absent: from the beginning."`
+	Upto    casework.Positions   `json:"upto" doc:"To be sent back when what there is now is seen."`
+	Changes []changeOut          `json:"changes" doc:"In the order in which they happened; mail from before, which came later, behind."`
+	People  []casework.NewPerson `json:"new_people" doc:"Who is in mail of these changes and in none before."`
+	Files   []casework.NewFile   `json:"new_files"`
+	More    int                  `json:"more_cases,omitempty" doc:"Cases of the account that were not looked at: those that changed longest ago."`
+}
+
+func (s *Server) apiAccountChanges(ctx context.Context, in *accountChangesIn) (*body[accountChangesOut], error) {
+	a, err := s.account(in.ID)
+	if err != nil {
+		return nil, err
+	}
+	v, err := s.changesOf(ctx, a, in.Since)
+	if err != nil {
+		return nil, err
+	}
+	out := accountChangesOut{v.Since.UTC(), v.Upto, []changeOut{}, list(v.People), list(v.Files), v.More}
+	for _, c := range v.Changes {
+		out.Changes = append(out.Changes, changeOut{c.Case, c.At.UTC(), c.Kind, c.Old, c.Mail, c.Entry})
+	}
+	return reply(out), nil
+}
+
+type seeAccountIn struct {
+	ID   string `path:"id"`
+	Body struct {
+		Upto casework.Positions `json:"upto" doc:"As the changes came with it."`
+	}
+}
+
+func (s *Server) apiSeeAccount(ctx context.Context, in *seeAccountIn) (*none, error) {
+	return nil, s.act(ctx, casework.SeeAccount{Account: in.ID, Upto: in.Body.Upto})
+}

@@ -144,6 +144,7 @@ type changesOut struct {
 }
 
 type changeOut struct {
+	Case  int                   `json:"case,omitempty" doc:"Whose decision it is, of several."`
 	At    time.Time             `json:"at"`
 	Kind  casework.TimelineKind `json:"kind"`
 	Known bool                  `json:"newly_known,omitempty" doc:"Mail that was sent before the caller looked, and came later."`
@@ -159,7 +160,7 @@ func (s *Server) apiChanges(ctx context.Context, in *caseIn) (*body[changesOut],
 	changes, visit := s.changes(ctx, d, casework.Timeline(d.Cases, d.Mail))
 	out := changesOut{visit.At, casework.SeenOf(d.Cases, d.Mail), []changeOut{}}
 	for _, c := range changes {
-		out.Changes = append(out.Changes, changeOut{c.At.UTC(), c.Kind, c.Old, c.Mail, c.Entry})
+		out.Changes = append(out.Changes, changeOut{c.Case, c.At.UTC(), c.Kind, c.Old, c.Mail, c.Entry})
 	}
 	return reply(out), nil
 }

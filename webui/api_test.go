@@ -126,6 +126,9 @@ func (a *api) each(f func(op *huma.Operation)) {
 // mayCall says once more who may do what, apart from the table that decides.
 func mayCall(role casework.Role, op *huma.Operation) bool {
 	area, _, _ := strings.Cut(strings.TrimPrefix(op.Path, apiRoot+"/"), "/")
+	if op.OperationID == "post-cases-number-reviews-start" {
+		return role == casework.Manager
+	}
 	switch area {
 	case "status", "events", "log":
 		return true
@@ -139,8 +142,8 @@ func mayCall(role casework.Role, op *huma.Operation) bool {
 		return role == casework.Compliance
 	case "teams":
 		return op.Method == http.MethodGet || role == casework.Manager || role == casework.Admin
-	case "cases", "work", "commitments", "handoffs", "escalations", "riskrules", "references", "extracts", "records", "threads", "accounts":
-		return role != casework.Admin && (op.Method == http.MethodGet || op.OperationID == "post-cases-number-seen" || op.OperationID == "post-cases-number-verify" || role != casework.Observer && role != casework.Compliance)
+	case "cases", "work", "commitments", "handoffs", "reviews", "proposals", "escalations", "riskrules", "references", "extracts", "records", "threads", "accounts":
+		return role != casework.Admin && (op.Method == http.MethodGet || op.OperationID == "post-cases-number-seen" || op.OperationID == "post-accounts-id-seen" || op.OperationID == "post-cases-number-verify" || role != casework.Observer && role != casework.Compliance)
 	}
 	return role == casework.Admin
 }

@@ -32,10 +32,7 @@ type citationKey struct{ number, id int }
 // dossier brings the mail of a case together with it. It needs noteCase before anything of it is shown.
 func (s *Server) dossier(ctx context.Context, snap snapshot, snippets bool) (*dossier, error) {
 	d := &dossier{}
-	var company casework.Company
-	s.config.Desk.Read(func(state *casework.State) {
-		d.Cases, company = state.Family(snap.c.Number), s.company(state)
-	})
+	s.config.Desk.Read(func(state *casework.State) { d.Cases = state.Family(snap.c.Number) })
 	d.Cases[0], d.removed = snap.c, make([]map[archive.Address]*index.RemovedError, len(d.Cases))
 	d.removed[0] = snap.removed
 	for i := 1; i < len(d.Cases); i++ {
@@ -44,15 +41,22 @@ func (s *Server) dossier(ctx context.Context, snap snapshot, snippets bool) (*do
 			return nil, err
 		}
 	}
+	return d, s.fillMail(ctx, d, snippets)
+}
+
+// fillMail brings the mail of the cases of a dossier into it.
+func (s *Server) fillMail(ctx context.Context, d *dossier, snippets bool) error {
+	var company casework.Company
+	s.config.Desk.Read(func(state *casework.State) { company = s.company(state) })
 	letters, missing, err := s.within(ctx).CaseMail(ctx, membersOf(d.Cases), snippets)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	d.Missing, d.Mail, d.material = missing, lettersOf(letters, company), make([]casework.Material, len(letters))
 	for i, l := range letters {
 		d.material[i] = materialOf(&l.Summary)
 	}
-	return d, nil
+	return nil
 }
 
 // lettersOf are messages as cases see them.

@@ -39,9 +39,13 @@ var silentOnes = []string{
 	"POST /cases/{number}/marks", "put-records-stream-position-mark",
 
 	"POST /accounts", "POST /accounts/{id}", "POST /accounts/{id}/mappings", "POST /accounts/{id}/mappings/{mapping}",
+	"POST /accounts/{id}/seen", "post-accounts-id-seen",
+	"POST /accounts/{id}/contacts", "POST /accounts/{id}/contacts/{contact}/remove", "post-accounts-id-contacts", "delete-accounts-id-contacts-contact",
 	"get-accounts", "post-accounts", "patch-accounts-id", "post-accounts-id-mappings", "post-accounts-id-mappings-mapping-end", "delete-accounts-id-mappings-mapping",
 
 	"POST /cases/{number}/seen", "post-cases-number-seen", "GET /escalations", "GET /riskrules", "POST /riskrules", "get-escalations", "get-riskrules", "put-riskrules",
+	"POST /cases/{number}/presence", "get-cases-number-presence",
+	"POST /cases/{number}/reviews/start", "get-reviews",
 	"GET /handoffs/fields", "POST /handoffs/fields", "get-handoffs", "get-handoffs-fields", "put-handoffs-fields",
 
 	"post-cases-number-uploads", "delete-cases-number-files-id",
@@ -93,10 +97,11 @@ var forms = map[string]url.Values{
 	"POST /cases/{number}/snooze":                       {"until": {"never"}},
 	"POST /extracts":                                    {"do": {"try"}, "pattern": {"firmware"}, "where": {"text"}, "kind": {"text"}},
 	"POST /accounts/{id}/details":                       {"id": {"nothing"}},
+	"POST /cases/{number}/promises/{id}/done":           {"do": {"perhaps"}},
 }
 
 // existing names what is there in paths that show it.
-var existing = strings.NewReplacer("/thread/1", "/thread/mail-0", "/threads/1", "/threads/mail-0", "/commitments/1/end", "/commitments/2/end", "/extracts/agent/export", "/extracts/agent/export?format=csv", "/queues/agent/test", "/queues/postfix/test?since=0."+strconv.FormatInt(noon.UnixNano(), 10))
+var existing = strings.NewReplacer("/thread/1", "/thread/mail-0", "/threads/1", "/threads/mail-0", "/commitments/1/end", "/commitments/2/end", "/proposals", "/proposals?account=1", "/extracts/agent/export", "/extracts/agent/export?format=csv", "/queues/agent/test", "/queues/postfix/test?since=0."+strconv.FormatInt(noon.UnixNano(), 10))
 
 // visits calls f for each page that is noted, with what asks for it.
 func (f *fixture) visits(at archive.Address, do func(name string, visit func() answer)) {
@@ -142,6 +147,7 @@ var bodies = map[string]any{
 	"post-cases-number-commitments":           map[string]any{"what": "x", "cites": []int{1}},
 	"post-cases-number-commitments-id-move":   map[string]any{"what": "y", "cites": []int{1}},
 	"post-cases-number-commitments-id-end":    map[string]any{"how": "met"},
+	"post-cases-number-commitments-id-done":   map[string]any{"do": "reject", "record": "mail/0"},
 	"post-cases-number-commitments-id-reopen": nil,
 	"post-cases-number-handoffs":              map[string]any{"to": "specialist", "kind": "join", "fields": saidOf("x")},
 	"post-cases-number-handoffs-id-answer":    map[string]any{"accept": true}, // Refused: a program takes no case.
@@ -149,6 +155,10 @@ var bodies = map[string]any{
 	"post-cases-number-handoffs-id-return":    map[string]any{"reason": "x"}, // Refused: it is no cover.
 	"post-cases-number-questions":             map[string]any{"to": "agent", "text": "x"},
 	"post-cases-number-questions-id-answer":   map[string]any{"text": "x", "cites": []int{1}},
+	"post-cases-number-reviews":               map[string]any{"reason": "x"},
+	"post-cases-number-reviews-start":         nil,
+	"post-cases-number-reviews-id-decide":     map[string]any{"do": "continue", "reason": "x"}, // Refused: somebody else has begun it, or nobody.
+	"post-records-stream-position-proposals":  map[string]any{"do": "reject", "proposal": "x"}, // Refused: it is not proposed.
 	"post-cases-number-keydates":              map[string]any{"label": "x", "cites": []int{1}, "when": map[string]any{"from": "2026-11-06T00:00:00Z", "to": "2026-11-07T00:00:00Z", "grain": "day"}},
 
 	"post-reconcile": []byte("message-id\n<1@acme.example>\n"),
@@ -182,7 +192,7 @@ func TestEveryRouteThatShowsMailIsNoted(t *testing.T) {
 	}
 	noted := func(name string, do func() answer) {
 		before := f.archive.Next(archive.Audit)
-		refused := strings.HasSuffix(name, "number-claim") || strings.HasSuffix(name, "number-return") || strings.HasSuffix(name, "handoffs-id-answer") || strings.HasSuffix(name, "handoffs-id-return") || strings.HasSuffix(name, "/details") || strings.HasSuffix(name, "/cite") || strings.HasSuffix(name, "/split") || strings.HasSuffix(name, "/join") || strings.HasPrefix(name, "POST /cases/{number}") && !strings.HasSuffix(name, "/share")
+		refused := strings.HasSuffix(name, "number-claim") || strings.HasSuffix(name, "number-return") || strings.HasSuffix(name, "handoffs-id-answer") || strings.HasSuffix(name, "handoffs-id-return") || strings.HasSuffix(name, "/details") || strings.HasSuffix(name, "reviews-id-decide") || strings.HasSuffix(name, "position-proposals") || strings.HasSuffix(name, "owners-position") || strings.HasSuffix(name, "/owners/{position}") || strings.HasSuffix(name, "/proposals") || strings.HasSuffix(name, "/cite") || strings.HasSuffix(name, "/split") || strings.HasSuffix(name, "/join") || strings.HasPrefix(name, "POST /cases/{number}") && !strings.HasSuffix(name, "/share")
 		if got := do(); got.code >= 400 && !refused {
 			t.Errorf("%s: %d %s", name, got.code, got.body)
 		}

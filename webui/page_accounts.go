@@ -39,12 +39,14 @@ type accountRow struct {
 // accountForm is what stands in the fields of a form about an account.
 type accountForm struct {
 	ID, Name, Identifier, Person, From, To string
+	Address, Title, Role, Key              string // Of a contact, with Name.
 	Error                                  string // What was wrong with it.
 }
 
 func typedAccount(r *http.Request) accountForm {
 	get := func(name string) string { return strings.TrimSpace(r.FormValue(name)) }
-	return accountForm{ID: get("id"), Name: get("name"), Identifier: get("identifier"), Person: get("person"), From: get("from_day"), To: get("to_day")}
+	return accountForm{ID: get("id"), Name: get("name"), Identifier: get("identifier"), Person: get("person"), From: get("from_day"), To: get("to_day"),
+		Address: get("address"), Title: get("title"), Role: get("role"), Key: get("key")}
 }
 
 // showAccounts lists the accounts by name.
@@ -199,6 +201,7 @@ type customerView struct {
 	Names    names
 	Form     accountForm
 	Statuses []casework.AccountStatus
+	Known    []casework.Contact // That were not removed, key ones first.
 	Standing []briefSection     // What is open in all of its cases.
 	Level    casework.RiskLevel // The worst of its open cases.
 	Now      time.Time
@@ -256,6 +259,7 @@ func (s *Server) renderCustomer(w http.ResponseWriter, r *http.Request, code int
 		v.Cases, v.Names = casesOf(state, a), namesOf(state.Users())
 	})
 	slices.SortStableFunc(v.Cases, func(a, b casework.Case) int { return boolToInt(done(a)) - boolToInt(done(b)) })
+	v.Known = contactsOf(a)
 	now := s.config.Now()
 	v.Now, v.Level = now, worstOf(v.Cases, now)
 	if form.Error == "" {

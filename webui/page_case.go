@@ -84,9 +84,12 @@ type caseView struct {
 	Systems    []string        // That references can be of.
 	Told       *toldView       // Of a question that somebody is about to ask; nil before.
 
+	Present []Present // Who else is at the case now.
+
 	handing
 	AllDetails bool // Every detail is shown.
 
+	reviewing
 	chips   map[int]chip // By ID of the citation.
 	dossier *dossier
 }
@@ -159,7 +162,7 @@ func (s *Server) caseHeld(w http.ResponseWriter, r *http.Request, code int, held
 	if err != nil {
 		return err
 	}
-	v.Held = held
+	v.Held, v.Present = held, s.presentAt(r.Context(), snap.c.Number, snap.names)
 	return s.render(w, r, code, "case", view{Title: caseTitle(snap.c), Nav: "cases", Page: v})
 }
 
@@ -194,6 +197,7 @@ func (s *Server) caseView(r *http.Request, snap snapshot) (*caseView, error) {
 	}
 	who, _ := callerFrom(r.Context())
 	v.Duty = s.duty(snap.c, v.dossier.Mail, who)
+	v.fillReviews(snap.users)
 	return v, nil
 }
 
@@ -217,7 +221,7 @@ func (s *Server) fillBrief(ctx context.Context, v *caseView) error {
 	for _, x := range of.rules.Systems {
 		v.Systems = append(v.Systems, x.Name)
 	}
-	return nil
+	return s.fillDischarges(ctx, v)
 }
 
 // chips makes the chip of every citation of a case, by ID, and finds the
@@ -516,7 +520,7 @@ func (s *Server) citeInto(r *http.Request, at archive.Address, f *citeForm) (num
 	if err != nil {
 		return 0, err
 	}
-	id, err := s.cited(r, number, c)
+	id, err := s.cited(r.Context(), number, c)
 	if err != nil {
 		return 0, err
 	}
@@ -524,7 +528,7 @@ func (s *Server) citeInto(r *http.Request, at archive.Address, f *citeForm) (num
 }
 
 // cited cites words, if they are not cited yet, and returns the ID of the citation.
-func (s *Server) cited(r *http.Request, number int, c casework.Citation) (int, error) {
+func (s *Server) cited(ctx context.Context, number int, c casework.Citation) (int, error) {
 	had := 0
 	find := func() {
 		s.config.Desk.Read(func(state *casework.State) {
@@ -540,7 +544,7 @@ func (s *Server) cited(r *http.Request, number int, c casework.Citation) (int, e
 	if find(); had != 0 {
 		return had, nil
 	}
-	err := s.do(r, casework.Cite{Case: number, Citation: c})
+	err := s.act(ctx, casework.Cite{Case: number, Citation: c})
 	find()
 	return had, err
 }

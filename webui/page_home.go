@@ -24,6 +24,9 @@ type homeView struct {
 	Admins bool
 	Offers []casework.HandedOver // To the person.
 	Asked  []casework.Asked      // Of the person.
+
+	Reviews []casework.Reviewing // That the person has to see to.
+	Taken   []casework.Taken     // Cases that came to the person without an offer, lately.
 }
 
 // setupCard tells how to connect a mail server to a queue.
@@ -50,6 +53,8 @@ func (s *Server) showHome(w http.ResponseWriter, r *http.Request) error {
 	})
 	v.Mine = v.Mine[:min(len(v.Mine), 8)]
 	v.Offers, v.Asked = s.waitingFor(who.actor)
+	v.Reviews = s.reviewsFor(who)
+	s.config.Desk.Read(func(state *casework.State) { v.Taken = state.Taken(who.actor, s.config.Now().Add(-takenFor)) })
 	result, err := s.search(r.Context(), index.Request{Limit: 8, Now: s.config.Now()})
 	if err != nil {
 		return err

@@ -180,8 +180,9 @@ type messageView struct {
 	Images      bool
 	Remote      int // Pictures from elsewhere in the HTML.
 	Cases       []int
-	Cite        *citeForm        // Nil for those who may not.
-	Proposals   []proposalView   // What it says that somebody could note, for those who may.
+	Cite        *citeForm      // Nil for those who may not.
+	Proposals   []proposalView // What it says that somebody could note, for those who may.
+	Rejected    []casework.Rejection
 	Correct     *correctForm     // Nil for those who may not.
 	Corrections []correctionView // What people decided about its conversation.
 	VariantOf   *archive.Address // In a conversation: it has the Message-ID of this one, which is shown before.
@@ -284,7 +285,7 @@ func (s *Server) showMessage(w http.ResponseWriter, r *http.Request, code int, r
 	}
 	if !m.whole { // What is cited are the bytes of a record.
 		v.Cite = s.citeForm(r, refused)
-		v.Proposals = s.proposals(m)
+		v.Proposals, v.Rejected = s.proposals(m), s.rejected(m)
 	}
 	thread, err := s.within(r.Context()).Thread(r.Context(), m.doc.Thread)
 	if err != nil && !errors.Is(err, archive.ErrNotFound) {

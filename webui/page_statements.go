@@ -64,6 +64,10 @@ func (s *Server) onForm(w http.ResponseWriter, r *http.Request, form, to, done s
 	if err != nil {
 		return err
 	}
+	if what := writing(form); what != "" {
+		who, _ := callerFrom(r.Context())
+		s.presence.meet(snap.c.Number, who.actor, what, s.config.Now())
+	}
 	c, err := command(snap)
 	if err == nil {
 		err = s.do(r, c)
@@ -92,6 +96,9 @@ type statement struct {
 	Moves []moveView
 	Chips []chip
 	Ended []chip // What shows the end.
+
+	Looks *looksView      // What seems to keep an open promise; nil when nothing does.
+	NotBy []casework.Mail // That somebody said does not.
 }
 
 type moveView struct {
@@ -277,6 +284,7 @@ type promiseRow struct {
 	casework.Promise
 	State    casework.CommitmentState
 	From, To string
+	Looks    *looksView // What seems to keep it; nil when nothing does, or it was not looked for.
 }
 
 // showPromises lists the promises of all cases: what is open first, by when it is due.
@@ -289,7 +297,7 @@ func (s *Server) showPromises(w http.ResponseWriter, r *http.Request) error {
 	})
 	now := s.config.Now()
 	for _, p := range all {
-		row := promiseRow{p, p.State(now), partyName(p.Debtor, v.Names), partyName(p.Creditor, v.Names)}
+		row := promiseRow{Promise: p, State: p.State(now), From: partyName(p.Debtor, v.Names), To: partyName(p.Creditor, v.Names)}
 		if p.End == nil {
 			v.Promised++
 			if row.State == casework.CommitmentOverdue && p.Direction == casework.Ours {
@@ -305,7 +313,38 @@ func (s *Server) showPromises(w http.ResponseWriter, r *http.Request) error {
 	if err := s.notePromises(r.Context(), v.Rows); err != nil {
 		return err
 	}
+	if err := s.fillLooks(r.Context(), v.Rows); err != nil {
+		return err
+	}
 	return s.render(w, r, http.StatusOK, "promises", view{Title: "Promises", Nav: "promises", Page: v})
+}
+
+// maxLooked is in how many cases a list of promises looks for what keeps them.
+const maxLooked = 20
+
+// fillLooks says of promises that are open what seems to keep them, in the first cases of a list.
+func (s *Server) fillLooks(ctx context.Context, rows []promiseRow) error {
+	looked := map[int][]looksView{}
+	for i := range rows {
+		p := &rows[i]
+		looks, known := looked[p.Case]
+		if p.End != nil || !known && len(looked) == maxLooked {
+			continue
+		}
+		if !known {
+			var err error
+			if looks, err = s.looksDoneIn(ctx, p.Case); err != nil {
+				return err
+			}
+			looked[p.Case] = looks
+		}
+		for _, x := range looks {
+			if x.LooksDone.Case == p.Case && x.LooksDone.Commitment == p.ID {
+				p.Looks = &x
+			}
+		}
+	}
+	return nil
 }
 
 func (p promiseRow) fits(filter, actor string) bool {

@@ -21,6 +21,7 @@ type timelineRow struct {
 	Who   string
 	Chips []chip
 	Late  bool // Of mail: it came here much later than it was sent.
+	Owner bool // The case has another owner from then on.
 }
 
 type timelineView struct {
@@ -130,6 +131,9 @@ func (d *dossier) row(it casework.TimelineItem, called names) timelineRow {
 		return row
 	}
 	row.Who = called.Of(it.Entry.Actor)
+	if it.Kind == casework.TimelineOwner || it.Kind == casework.TimelineReview || it.Kind == casework.TimelineStatus {
+		row.Owner = d.changesOwner(it)
+	}
 	switch it.Kind {
 	case casework.TimelineNote, casework.TimelineStatement:
 		row.Icon = "note"
@@ -144,6 +148,13 @@ func (d *dossier) row(it casework.TimelineItem, called names) timelineRow {
 		row.Chips = []chip{k}
 	}
 	return row
+}
+
+// changesOwner reports whether a decision gave a case another owner.
+func (d *dossier) changesOwner(it casework.TimelineItem) bool {
+	return slices.ContainsFunc(d.Cases, func(c casework.Case) bool {
+		return c.Number == it.Case && slices.ContainsFunc(casework.OwnerChanges(c), func(o casework.OwnerChange) bool { return o.Position == it.Entry.Position })
+	})
 }
 
 // inKind reports whether an item is of a kind; "mail" and "decisions" are all of either.

@@ -33,7 +33,7 @@ func loadPages(now func() time.Time) (pages, error) {
 	if err := p.loadAssets(); err != nil {
 		return p, err
 	}
-	frame, err := template.New("frame").Funcs(p.functions(now)).ParseFS(files, "templates/frame.html", "templates/parts.html", "templates/parts-handoff.html", "templates/parts-details.html")
+	frame, err := template.New("frame").Funcs(p.functions(now)).ParseFS(files, "templates/frame.html", "templates/parts.html", "templates/parts-handoff.html", "templates/parts-details.html", "templates/parts-review.html")
 	if err != nil {
 		return p, err
 	}
@@ -131,6 +131,17 @@ func (s *Server) render(w http.ResponseWriter, r *http.Request, code int, name s
 	if r.Method != http.MethodHead {
 		w.Write(out.Bytes()) // Who does not read it to the end has left.
 	}
+	return nil
+}
+
+// renderPart writes a part of a page, for a script that puts it in the place of the one before.
+func (s *Server) renderPart(w http.ResponseWriter, page, part string, v any) error {
+	var out bytes.Buffer
+	if err := s.pages.templates[page].ExecuteTemplate(&out, part, v); err != nil {
+		return fmt.Errorf("render %s of page %s: %w", part, page, err)
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Write(out.Bytes()) // Who does not read it to the end has left.
 	return nil
 }
 

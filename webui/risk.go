@@ -55,6 +55,9 @@ func traitsOf(m *message.Message) casework.Traits {
 	for _, a := range extract.Alarms(text.Body, within) {
 		t.Alarms = append(t.Alarms, casework.Wording{Kind: string(a.Value.Kind), Weight: a.Value.Weight, Quote: a.Quote, Start: a.Start, End: a.End})
 	}
+	for _, x := range extract.Discharges(text.Body, within, "", extract.Reference{Sent: m.Date}) {
+		t.Done = append(t.Done, casework.Wording{Kind: x.Value.Kind, Quote: x.Quote, Start: x.Start, End: x.End})
+	}
 	if start, end := message.Left(text.Body); start >= 0 && m.AutomaticKind() == message.AbsenceKind {
 		t.Alarms = append(t.Alarms, casework.Wording{Kind: "left", Weight: 2, Quote: text.Body[start:end], Start: start, End: end})
 	}
@@ -78,7 +81,7 @@ func traitsOf(m *message.Message) casework.Traits {
 	return t
 }
 
-// riskInput is what the risk of a case follows from. Messages that cannot be read say nothing.
+// riskInput is what the risk of a case follows from.
 func (s *Server) riskInput(ctx context.Context, d *dossier) (casework.RiskInput, error) {
 	in := casework.RiskInput{Cases: d.Cases, Mail: d.Mail, Traits: map[archive.Digest]casework.Traits{}, Now: s.config.Now()}
 	var policies []casework.PolicyVersion
@@ -86,6 +89,7 @@ func (s *Server) riskInput(ctx context.Context, d *dossier) (casework.RiskInput,
 	s.config.Desk.Read(func(state *casework.State) {
 		in.Us, in.Rules, policies, calendars = s.company(state), state.RiskRules(), state.PolicyVersions(), state.CalendarVersions()
 		in.OldAfter, _ = state.OldAfter(d.Cases[0].Number)
+		in.Key = state.KeyContacts(d.Cases)
 	})
 	var err error
 	if in.Arrivals, err = s.arrivals(ctx, d.Cases[0].Account, in.Us); err != nil {
@@ -94,7 +98,12 @@ func (s *Server) riskInput(ctx context.Context, d *dossier) (casework.RiskInput,
 	if len(policies) > 0 {
 		in.Clocks = casework.Clocks(s.momentsOf(d), policies, calendars, in.Now)
 	}
-	for _, m := range d.Mail {
+	return in, s.readTraits(ctx, d.Mail, in.Traits)
+}
+
+// readTraits finds out about the mood of messages, and what they say was done. Those that cannot be read say nothing.
+func (s *Server) readTraits(ctx context.Context, mail []casework.Mail, traits map[archive.Digest]casework.Traits) error {
+	for _, m := range mail {
 		found, err := s.traits.of(m.SHA256, func() (*message.Message, error) {
 			r, err := s.config.Archive.Read(ctx, m.Record)
 			if err != nil {
@@ -104,15 +113,15 @@ func (s *Server) riskInput(ctx context.Context, d *dossier) (casework.RiskInput,
 		})
 		switch {
 		case ctx.Err() != nil:
-			return in, ctx.Err()
+			return ctx.Err()
 		case unreadable(err) || errors.Is(err, archive.ErrDamaged):
 		case err != nil:
-			return in, err
+			return err
 		default:
-			in.Traits[m.SHA256] = found
+			traits[m.SHA256] = found
 		}
 	}
-	return in, nil
+	return nil
 }
 
 // How far back and how many messages of an account are counted.
@@ -205,6 +214,8 @@ type riskWatch struct {
 	mail   int64          // Records that the index had.
 	rules  int            // Version of the rules.
 	seen   map[int]looked // By number of the case.
+
+	accounts archive.Position // Of decisions about accounts, whose key contacts count.
 }
 
 // looked is a case as it was when its risk was looked at.
@@ -218,10 +229,13 @@ func (w *riskWatch) round(ctx context.Context) error {
 	records := w.s.config.Index.Status().Records
 	var open []casework.Case
 	var rules int
-	w.s.config.Desk.Read(func(state *casework.State) { open, rules = state.Overview(), state.RiskRules().Version })
+	var accounts archive.Position
+	w.s.config.Desk.Read(func(state *casework.State) {
+		open, rules, accounts = state.Overview(), state.RiskRules().Version, state.AccountsRevision()
+	})
 	var errs []error
 	var err error
-	all, news := rules != w.rules || w.rounds%riskRounds == 0, records != w.mail
+	all, news := rules != w.rules || accounts != w.accounts || w.rounds%riskRounds == 0, records != w.mail
 	for _, c := range open {
 		if c.Status == casework.Closed || c.Into != 0 || !all && !news && w.seen[c.Number].revision == c.Revision {
 			continue
@@ -239,7 +253,7 @@ func (w *riskWatch) round(ctx context.Context) error {
 		}
 		w.seen[c.Number] = now
 	}
-	w.mail, w.rules = records, rules
+	w.mail, w.rules, w.accounts = records, rules, accounts
 	w.rounds++
 	return errors.Join(errs...)
 }

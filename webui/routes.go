@@ -109,6 +109,7 @@ func (s *Server) routes() []route {
 		{"POST /cases/{number}/promises", mayWork, asPage, s.makePromise},
 		{"POST /cases/{number}/promises/{id}/move", mayWork, asPage, s.movePromise},
 		{"POST /cases/{number}/promises/{id}/end", mayWork, asPage, s.endPromise},
+		{"POST /cases/{number}/promises/{id}/done", mayWork, asPage, s.judgeDischarge},
 		{"POST /cases/{number}/promises/{id}/reopen", mayWork, asPage, s.reopenPromise},
 		{"POST /cases/{number}/dates", mayWork, asPage, s.setKeyDate},
 		{"POST /cases/{number}/dates/{id}/remove", mayWork, asPage, s.removeKeyDate},
@@ -119,12 +120,19 @@ func (s *Server) routes() []route {
 		{"POST /cases/{number}/handoffs/{id}/return", mayWork, asPage, s.returnHandoff},
 		{"POST /cases/{number}/questions", mayWork, asPage, s.askQuestion},
 		{"POST /cases/{number}/questions/{id}/answer", mayWork, asPage, s.answerQuestion},
+		{"POST /cases/{number}/reviews", mayWork, asPage, s.askReview},
+		{"POST /cases/{number}/reviews/start", mayWork, silent, s.startReview},
+		{"POST /cases/{number}/reviews/{id}/decide", mayWork, asPage, s.decideReview},
+		{"POST /cases/{number}/presence", mayRead, silent, s.bePresent},
+		{"GET /cases/{number}/owners/{position}", mayRead, asPage, s.showInherited},
 		{"GET /handoffs/fields", mayWork, silent, s.showHandoffFields},
 		{"POST /handoffs/fields", mayWork, silent, s.setHandoffFields},
 		{"GET /promises", mayRead, asPage, s.showPromises},
 		{"GET /cases/{number}/clocks", mayRead, asPage, s.showClocks},
 		{"POST /cases/{number}/marks", mayWork, silent, s.markMail},
 		{"POST /cases/{number}/citations/{id}/withdraw", mayWork, silent, s.withdrawCitation},
+		{"GET /proposals", mayWork, asPage, s.showConfirm},
+		{"POST /record/{stream}/{position}/proposals", mayWork, asPage, s.answerProposals},
 		{"POST /record/{stream}/{position}/cite", mayWork, asPage, s.cite},
 
 		// Accounts.
@@ -134,6 +142,10 @@ func (s *Server) routes() []route {
 		{"POST /accounts/{id}", mayWork, silent, s.changeAccount},
 		{"POST /accounts/{id}/details", mayWork, asPage, s.judgeAccountDetail},
 		{"POST /accounts/{id}/mappings", mayWork, silent, s.mapIdentifier},
+		{"GET /accounts/{id}/changes", mayRead, asPage, s.showAccountChanges},
+		{"POST /accounts/{id}/seen", mayRead, silent, s.seeAccount},
+		{"POST /accounts/{id}/contacts", mayWork, silent, s.setContact},
+		{"POST /accounts/{id}/contacts/{contact}/remove", mayWork, silent, s.removeContact},
 		{"POST /accounts/{id}/mappings/{mapping}", mayWork, silent, s.unmapIdentifier},
 
 		// Shares.

@@ -87,6 +87,8 @@ type Server struct {
 	sayings sayings
 	handler http.Handler
 	local   http.Handler
+
+	presence presence
 }
 
 // New checks the configuration.

@@ -61,7 +61,7 @@ func (s *Server) upload(ctx context.Context, name string, content []byte, pin ca
 	if err != nil {
 		return archive.Meta{}, err
 	}
-	m, err := s.keep(ctx, archive.Meta{Kind: archive.KindFile, Received: s.config.Now(), Source: archive.Source{File: name}}, content)
+	m, err := s.keepFile(ctx, archive.Meta{Kind: archive.KindFile, Received: s.config.Now(), Source: archive.Source{File: name}}, content)
 	if err != nil {
 		return m, err
 	}
@@ -72,8 +72,8 @@ func (s *Server) upload(ctx context.Context, name string, content []byte, pin ca
 	return m, s.act(ctx, pin)
 }
 
-// keep stores a file, and its bytes once.
-func (s *Server) keep(ctx context.Context, m archive.Meta, content []byte) (archive.Meta, error) {
+// keepFile stores a file, and its bytes once.
+func (s *Server) keepFile(ctx context.Context, m archive.Meta, content []byte) (archive.Meta, error) {
 	sum := archive.Digest(sha256.Sum256(content))
 	if same := s.uploadedBefore(sum); same != nil {
 		again := m

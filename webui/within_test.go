@@ -39,7 +39,7 @@ func (f *fixture) showing(at archive.Address) map[string]bool {
 
 // The mail of a queue that names its readers is shown to these alone, on every
 // page and by every operation, and its words are not in the cases that cite it.
-func TestMailOfAQueueIsShownToItsReadersAlone(t *testing.T) {
+func TestInvariant14_MailOfAQueueIsShownToItsReadersAlone(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	at := escalation(f)
@@ -83,7 +83,7 @@ func TestMailOfAQueueIsShownToItsReadersAlone(t *testing.T) {
 	for name := range f.showing(at) {
 		delete(open, name)
 	}
-	for _, once := range []string{"post-cases-number-citations", "post-cases-number-files", "post-cases-number-handoffs", "post-cases-number-handoffs-id-withdraw", "post-cases-number-questions-id-answer"} {
+	for _, once := range []string{"post-cases-number-citations", "post-cases-number-files", "post-cases-number-handoffs", "post-cases-number-handoffs-id-withdraw", "post-cases-number-questions-id-answer", "post-cases-number-reviews", "post-cases-number-reviews-id-decide"} {
 		delete(open, once) // Made before, and not made twice.
 	}
 	if len(open) > 0 {

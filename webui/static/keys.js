@@ -57,6 +57,13 @@ function act(key) {
   return true;
 }
 
+// answer confirms, changes or rejects the proposal that has the focus, or the first one that is shown.
+function answer(how) {
+  const all = [...document.querySelectorAll("[data-proposal]")].filter((p) => p.offsetParent);
+  const one = document.activeElement?.closest("[data-proposal]") ?? all[0];
+  one?.querySelector(how)?.click();
+}
+
 let waiting = "";
 document.addEventListener("keydown", (e) => {
   if (e.key === "Escape" && typing()) document.activeElement.blur();
@@ -79,6 +86,9 @@ document.addEventListener("keydown", (e) => {
     case "m": cite("ours"); break;
     case "d": cite("date"); break;
     case "h": handOver(); break;
+    case "y": answer("[data-yes]"); break;
+    case "e": answer("[data-edit]"); break;
+    case "n": answer("[data-no]"); break;
     case "g": waiting = "g"; return;
     case "gh": location = "/"; return;
     case "gw": location = "/work"; return;
@@ -158,4 +168,27 @@ if (live.length && window.EventSource) {
     }
   });
   window.addEventListener("pagehide", () => stream.close());
+}
+
+// Who else is at this case: said and asked every 20 seconds while the page is seen, and when somebody begins to write.
+const presence = document.querySelector("[data-presence]");
+async function bePresent() {
+  if (document.hidden) return;
+  const form = document.activeElement?.closest?.("form");
+  const action = typing() && form?.method === "post" ? new URL(form.action).pathname.split("/")[3] ?? "" : "";
+  const what = { notes: "note", facts: "fact", decisions: "decision", promises: "promise", handoffs: "handoff", questions: "ask", reviews: "review" }[action] ?? "";
+  try {
+    const answer = await fetch(presence.dataset.presence, { method: "POST", body: new URLSearchParams({ writing: what }) });
+    if (!answer.ok || answer.redirected) return;
+    const text = await answer.text();
+    const next = new DOMParser().parseFromString(text, "text/html").body;
+    if (next.textContent !== presence.textContent) presence.replaceChildren(...next.childNodes);
+  } catch {
+    // The server is being started again.
+  }
+}
+if (presence) {
+  bePresent();
+  setInterval(bePresent, 20000);
+  document.addEventListener("focusin", (e) => { if (e.target.matches("textarea")) bePresent(); });
 }
