@@ -19,6 +19,8 @@ type (
 		Tags                  []string
 		Routed                *Routing
 		Number                *int // *Number receives the number when not nil. It counts when Do succeeds.
+
+		effects *RuleEffects // With Routed.
 	}
 	// ChangeCase changes what is not nil. With a Revision it is refused when
 	// somebody else decided something about the case since.
@@ -80,7 +82,7 @@ func (c OpenCase) Check(s *State, now time.Time) ([]Event, error) {
 	if c.Number != nil {
 		*c.Number = number
 	}
-	data := CaseOpenedData{Title: title, Account: account, Severity: severity, Owner: c.Owner, Links: c.Messages, Kind: c.Kind, Team: c.Team, Tags: tags, Routed: c.Routed}
+	data := CaseOpenedData{Title: title, Account: account, Severity: severity, Owner: c.Owner, Links: c.Messages, Kind: c.Kind, Team: c.Team, Tags: tags, Routed: c.Routed, Effects: c.effects}
 	if c.Owner != "" {
 		data.Returns = s.returns(facts{severity, account, c.Team, c.Kind}, now)
 	}

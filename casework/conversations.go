@@ -216,12 +216,12 @@ var conversationFolds = map[EventType]caseFold{
 }
 
 func (s *State) caseLinked(c *caseFile, d decision, data CaseLinkedData) (Entry, error) {
-	c.setLink(Link{data.Named, false, s.actor(d.Actor), d.At})
+	s.setLink(c, Link{data.Named, false, s.actor(d.Actor), d.At})
 	return Entry{Text: sentence(s.who(d.Actor)+" brought the conversation of "+data.Record.String()+" into the case", d.Reason)}, nil
 }
 
 func (s *State) caseUnlinked(c *caseFile, d decision, data CaseLinkedData) (Entry, error) {
-	c.setLink(Link{data.Named, true, s.actor(d.Actor), d.At})
+	s.setLink(c, Link{data.Named, true, s.actor(d.Actor), d.At})
 	return Entry{Text: sentence(s.who(d.Actor)+" put the conversation of "+data.Record.String()+" aside", d.Reason)}, nil
 }
 
@@ -251,14 +251,14 @@ func (s *State) caseUnmerged(c *caseFile, d decision, _ struct{}) (Entry, error)
 func (s *State) splitOff(c *caseFile, d decision, data CaseOpenedData) {
 	by := s.actor(d.Actor)
 	for _, m := range data.Links {
-		c.setLink(Link{m, false, by, d.At})
+		s.setLink(c, Link{m, false, by, d.At})
 	}
 	from := s.file(data.SplitFrom)
 	if from == nil {
 		return
 	}
 	for _, m := range data.Links {
-		from.setLink(Link{m, true, by, d.At})
+		s.setLink(from, Link{m, true, by, d.At})
 	}
 	s.record(from, d, Entry{Text: sentence(s.who(d.Actor)+" made "+count(len(data.Links), "conversation")+" a case of their own, "+c.label()+", “"+c.Title+"”", d.Reason)})
 }
@@ -273,7 +273,10 @@ func (c *Case) link(at archive.Address) *Link {
 }
 
 // setLink keeps what was said last about a record behind all others.
-func (c *caseFile) setLink(l Link) {
+func (s *State) setLink(c *caseFile, l Link) {
+	if !slices.Contains(s.linking[l.Record], c.Number) {
+		s.linking[l.Record] = append(s.linking[l.Record], c.Number)
+	}
 	c.Links = append(slices.DeleteFunc(slices.Clone(c.Links), func(had Link) bool { return had.Record == l.Record }), l)
 }
 

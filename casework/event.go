@@ -188,6 +188,8 @@ type (
 		Tags    []string  `json:"tags,omitempty"`
 		Returns time.Time `json:"returns,omitzero"` // When it goes back to the team unless the owner has answered.
 		Routed  *Routing  `json:"routed,omitempty"`
+
+		Effects *RuleEffects `json:"effects,omitempty"` // With Routed.
 	}
 	// CaseChangedData is the data of CaseChanged. Absent is unchanged.
 	CaseChangedData struct {

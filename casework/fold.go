@@ -66,6 +66,8 @@ func (s *State) prepare() {
 	s.classes = make(map[archive.Stream]Class)
 	s.removed = make(recordSet)
 	s.teams = make(map[string]*Team)
+	s.routed, s.routedUpto = make(map[archive.Digest]*RoutedMail), make(Positions)
+	s.linking = make(map[archive.Address][]int)
 	s.accounts, s.accountNames = make(map[string]*accountFile), make(map[string]*accountFile)
 	s.claims = make(map[string][]claim)
 	s.searches, s.seen = make(Searches), make(map[seenBy]Positions)
@@ -88,8 +90,8 @@ type (
 )
 
 var (
-	folds     = together(userFolds, queueFolds, retentionFolds, threadFolds, accountFolds, searchFolds, companyFolds, riskRulesFolds, visitFolds, clockFolds, fieldFolds, teamFolds, bulkFolds, referenceRulesFolds, extractFolds, contactFolds, proposalFolds, accountVisitFolds)
-	caseFolds = together(fileFolds, statementFolds, conversationFolds, riskFolds, handoffFolds, pinFolds, ownershipFolds, referenceFolds, reviewFolds, dischargeFolds)
+	folds     = together(userFolds, queueFolds, retentionFolds, threadFolds, accountFolds, searchFolds, companyFolds, riskRulesFolds, visitFolds, clockFolds, fieldFolds, teamFolds, bulkFolds, referenceRulesFolds, extractFolds, contactFolds, proposalFolds, accountVisitFolds, ruleFolds)
+	caseFolds = together(fileFolds, statementFolds, conversationFolds, riskFolds, handoffFolds, pinFolds, ownershipFolds, referenceFolds, reviewFolds, dischargeFolds, routedFolds)
 )
 
 // together brings the folds of several areas into one table.
@@ -289,7 +291,12 @@ func (s *State) caseOpened(d decision, data CaseOpenedData) error {
 		Severity: data.Severity, Owner: s.actor(data.Owner), Opened: d.At, OpenedBy: s.actor(d.Actor),
 		Kind: data.Kind, Team: data.Team, Tags: data.Tags, Returns: data.Returns, Routed: data.Routed,
 	}}
+	if err := c.fits(data.Effects); err != nil {
+		return err
+	}
 	s.cases = append(s.cases, c)
+	s.effect(c, d, data.Effects)
+	s.keepRouted(c, d, data.Routed)
 	s.record(c, d, s.sayOpened(d, data))
 	s.splitOff(c, d, data)
 	return nil

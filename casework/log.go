@@ -51,9 +51,15 @@ func (s *State) sayOpened(d decision, data CaseOpenedData) Entry {
 		text += " for " + s.who(data.Owner)
 	}
 	if data.Routed != nil {
-		text += data.Routed.words()
+		text += s.byRule(data.Routed)
 	}
-	return Entry{Text: sentence(text+s.waits(data.Team)+until(data.Returns), d.Reason)}
+	text += s.waits(data.Team)
+	if e := data.Effects; e != nil {
+		for _, did := range e.words() {
+			text += "; " + did
+		}
+	}
+	return Entry{Text: sentence(text+until(data.Returns), d.Reason)}
 }
 
 func (s *State) sayChanged(c *caseFile, d decision, data CaseChangedData) Entry {

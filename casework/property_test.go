@@ -60,7 +60,7 @@ func anyCommand(t *rapid.T) Command {
 		SetTeam{Team: Team{Name: "support", Members: drawMembers(t), ReturnMinutes: 60, ReturnTo: name}},
 		SetTeam{Team: Team{Name: "billing", ReturnTo: "support"}},
 		RemoveTeam{Name: rapid.SampledFrom([]string{"support", "billing"}).Draw(t, "team"), To: "billing", Reason: text},
-		OpenCase{Title: "R", Kind: Request, Team: "support", Tags: []string{text, "Urgent"}, Owner: name, Routed: &Routing{Message: named(archive.Position(id)), Rules: id, Rule: text, Trace: []RuleTrace{{Rule: text, Matched: true}}}},
+		OpenCase{Title: "R", Kind: Request, Team: "support", Tags: []string{text, "Urgent"}, Owner: name, Routed: &Routing{Message: named(archive.Position(id)), Rules: id, Rule: text, Trace: Trace{int8(id)}}},
 		ChangeCase{Case: number, Team: new("support"), Tags: &[]string{text, name}, Muted: new(id > 2), Revision: revision},
 		AssignCase{Case: number, Owner: name, Team: new("billing"), Reason: text},
 		ChangeCases{Cases: []BulkCase{{Case: number}, {Case: 101 + id, Revision: revision}}, Action: drawAction(t, name), Reason: text},
@@ -70,6 +70,9 @@ func anyCommand(t *rapid.T) Command {
 		SnoozeCase{Case: number, Until: start.AddDate(0, 0, id), Reason: text, Revision: revision},
 		WakeCase{Case: number, Reason: text, Revision: revision},
 		EndAssignment{Case: number, Revision: revision},
+		SetRules{Rules: RuleSet{Version: id, Rules: []Rule{{ID: name, Name: text, Conditions: []Condition{{FieldSubject, id > 2, []string{text}}}, Actions: RuleActions{Team: "support", Owner: name, Tags: []string{text}}}}}},
+		SetIntake{Queues: []string{name}, From: Positions{archive.Mail: archive.Position(id)}},
+		RouteMail{Arrival: drawArrival(t, id, number), Rules: id, Title: "M", Outcome: Outcome{RuleActions: RuleActions{Team: "billing", Owner: name, Severity: severity % 5, Notify: []string{name}}, Notes: []string{"n"}, Dues: []RuleDue{{Label: "d", Hours: 1 + id}}}},
 		AddNote{number, text + "n", ids},
 		AddNote{number, "n", ids},
 		Cite{number, cited("Friday", 10*id)},
@@ -167,6 +170,16 @@ func drawAction(t *rapid.T, name string) BulkAction {
 		{Owner: &name}, {Team: new("support"), Tag: []string{name}}, {Owner: new(""), Team: new("billing")}, {Status: &status, Severity: new(2)},
 		{Muted: new(true), Untag: []string{name}}, {Snooze: new(drawDay(t))}, {},
 	}).Draw(t, "action")
+}
+
+// drawArrival is a message that is of a case, or of none.
+func drawArrival(t *rapid.T, id, number int) Arrival {
+	a := Arrival{Facts: &MailFacts{Message: named(archive.Position(rapid.IntRange(0, 40).Draw(t, "message"))), Received: start, Account: "acme", Subject: "M"}, Direction: Inbound}
+	if rapid.Bool().Draw(t, "answers") {
+		a.Conversation = number
+	}
+	a.Facts.Automatic = id == 4
+	return a
 }
 
 func drawMembers(t *rapid.T) []string {

@@ -34,8 +34,13 @@ type State struct {
 
 	teams map[string]*Team // By name.
 
-	bulks    []Bulk // Of the day before the last one, in order.
-	lastBulk int    // ID given last.
+	bulks      []Bulk        // Of the day before the last one, in order.
+	lastBulk   int           // ID given last.
+	ruleSets   []RuleVersion // Version 1 first.
+	intake     Intake
+	routed     map[archive.Digest]*RoutedMail // By the bytes of the message.
+	routedUpto Positions                      // Behind the last of each stream.
+	linking    map[archive.Address][]int      // Cases that a message was linked with once, or put aside.
 
 	accounts     map[string]*accountFile // By ID.
 	accountNames map[string]*accountFile // By name, lower case.

@@ -436,9 +436,9 @@ func (a *applier) decision(it item) error {
 		return nil
 	}
 	switch e.Type {
-	case casework.CitationAdded:
-		var c casework.CitationData
-		if json.Unmarshal(e.Data, &c) != nil {
+	case casework.CitationAdded, casework.CaseOpened, casework.MailRouted:
+		c, ok := casework.CitationOf(e)
+		if !ok {
 			return nil
 		}
 		a.cited = true

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"polytrace/archive"
 	"polytrace/document"
 	"polytrace/message"
 )
@@ -166,4 +167,33 @@ func (f *finder) pieces(doc docID) (pieces []attached, err error) {
 		return nil, errCorrupt
 	}
 	return pieces, nil
+}
+
+// AttachedText is a piece of the text of an attached file, as far as it is kept.
+type AttachedText struct{ File, Text string }
+
+// Attached lists the text of the files of a message, as far as it could be read and is kept.
+func (r Reader) Attached(ctx context.Context, at archive.Address) (all []AttachedText, err error) {
+	err = r.look(ctx, func(f *finder, _ *state) error {
+		doc, err := f.docAt(at)
+		if err != nil {
+			return err
+		}
+		value, err := f.get(docKey(famAttached, doc))
+		if err != nil || value == nil {
+			return err
+		}
+		var pieces []attached
+		if json.Unmarshal(value, &pieces) != nil {
+			return errCorrupt
+		}
+		for _, p := range pieces {
+			all = append(all, AttachedText{p.File, p.Text})
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read what is attached to %s: %w", at, err)
+	}
+	return all, nil
 }
