@@ -204,6 +204,14 @@ func (a *api) operations() {
 	add(a, mayWork, silent, post, "/cases/{number}/shares", "Make a share link; its URL is told once", s.apiCreateShare)
 	add(a, mayWork, silent, del, "/cases/{number}/shares/{id}", "Revoke a share link", s.apiRevokeShare)
 
+	add(a, signedIn, silent, get, "/rules", "Where new mail goes: the rules in the order in which they are looked through, and their versions", s.apiRules)
+	add(a, signedIn, silent, put, "/rules", "Say all rules anew; for managers", s.apiSetRules)
+	add(a, signedIn, silent, get, "/rules/versions/{version}", "What the rules were", s.apiRuleVersion)
+	add(a, mayRead, asAPI, post, "/rules/try", "What rules that are not kept would have done with the mail of the last days", s.apiTryRules)
+	add(a, mayRead, asAPI, get, "/records/{stream}/{position}/route", "Why a message went where it did: the trace of each rule", s.apiRoute)
+	add(a, signedIn, silent, get, "/intake", "Of which queues new mail becomes cases", s.apiIntake)
+	add(a, signedIn, silent, put, "/intake", "Say of which queues new mail becomes cases; for managers", s.apiSetIntake)
+
 	add(a, mayRead, silent, get, "/accounts", "All accounts by name, with who belongs to them", s.apiAccounts)
 	add(a, mayWork, silent, post, "/accounts", "Open an account", s.apiOpenAccount)
 	add(a, mayRead, asAPI, get, "/accounts/{id}", "An account with its people, cases and history", s.apiAccount)

@@ -132,6 +132,8 @@ func mayCall(role casework.Role, op *huma.Operation) bool {
 	switch area {
 	case "status", "events", "log":
 		return true
+	case "rules", "intake": // Who may change them, the commands say.
+		return role != casework.Admin || op.OperationID != "post-rules-try"
 	case "search", "suggest", "export":
 		return role != casework.Admin
 	case "searches":

@@ -98,10 +98,11 @@ var forms = map[string]url.Values{
 	"POST /extracts":                                    {"do": {"try"}, "pattern": {"firmware"}, "where": {"text"}, "kind": {"text"}},
 	"POST /accounts/{id}/details":                       {"id": {"nothing"}},
 	"POST /cases/{number}/promises/{id}/done":           {"do": {"perhaps"}},
+	"POST /rules/{id}/try":                              {"version": {"0"}, "name": {"x"}, "mute": {"1"}},
 }
 
 // existing names what is there in paths that show it.
-var existing = strings.NewReplacer("/thread/1", "/thread/mail-0", "/threads/1", "/threads/mail-0", "/commitments/1/end", "/commitments/2/end", "/proposals", "/proposals?account=1", "/extracts/agent/export", "/extracts/agent/export?format=csv", "/queues/agent/test", "/queues/postfix/test?since=0."+strconv.FormatInt(noon.UnixNano(), 10))
+var existing = strings.NewReplacer("/thread/1", "/thread/mail-0", "/threads/1", "/threads/mail-0", "/rules/1/try", "/rules/new/try", "/rules/why", "/rules/why?record=mail/0", "/commitments/1/end", "/commitments/2/end", "/proposals", "/proposals?account=1", "/extracts/agent/export", "/extracts/agent/export?format=csv", "/queues/agent/test", "/queues/postfix/test?since=0."+strconv.FormatInt(noon.UnixNano(), 10))
 
 // visits calls f for each page that is noted, with what asks for it.
 func (f *fixture) visits(at archive.Address, do func(name string, visit func() answer)) {
@@ -160,6 +161,8 @@ var bodies = map[string]any{
 	"post-cases-number-reviews-id-decide":     map[string]any{"do": "continue", "reason": "x"}, // Refused: somebody else has begun it, or nobody.
 	"post-records-stream-position-proposals":  map[string]any{"do": "reject", "proposal": "x"}, // Refused: it is not proposed.
 	"post-cases-number-keydates":              map[string]any{"label": "x", "cites": []int{1}, "when": map[string]any{"from": "2026-11-06T00:00:00Z", "to": "2026-11-07T00:00:00Z", "grain": "day"}},
+
+	"post-rules-try": map[string]any{"rules": casework.RuleSet{Rules: []casework.Rule{}}},
 
 	"post-reconcile": []byte("message-id\n<1@acme.example>\n"),
 }

@@ -84,7 +84,9 @@ type caseView struct {
 	Systems    []string        // That references can be of.
 	Told       *toldView       // Of a question that somebody is about to ask; nil before.
 
-	Present []Present // Who else is at the case now.
+	Present   []Present // Who else is at the case now.
+	Routed    *routedLine
+	ReplyLine string
 
 	handing
 	AllDetails bool // Every detail is shown.
@@ -189,7 +191,7 @@ func (s *Server) caseView(r *http.Request, snap snapshot) (*caseView, error) {
 		v.Shares = append(v.Shares, shareView{x, snap.names.Of(x.By), x.Live(s.config.Now())})
 	}
 	slices.Reverse(v.Shares)
-	v.chips = chips
+	v.chips, v.Routed, v.ReplyLine = chips, s.routedLine(snap.c), casework.ReplyLine(s.replyKey(), snap.c.Number)
 	s.config.Desk.Read(func(state *casework.State) { s.fillHandoffs(r, v, state) })
 	var err error
 	if v.dossier, err = s.dossier(r.Context(), snap, false); err != nil {

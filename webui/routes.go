@@ -135,6 +135,16 @@ func (s *Server) routes() []route {
 		{"POST /record/{stream}/{position}/proposals", mayWork, asPage, s.answerProposals},
 		{"POST /record/{stream}/{position}/cite", mayWork, asPage, s.cite},
 
+		// Where new mail goes. Who may change that, the command says.
+		{"GET /rules", signedIn, silent, s.showRules},
+		{"GET /rules/why", mayRead, asPage, s.showWhy},
+		{"GET /rules/{id}", signedIn, silent, s.showRule},
+		{"POST /rules", signedIn, silent, s.setRuleTerms},
+		{"POST /rules/{id}", signedIn, silent, s.setRule},
+		{"POST /rules/{id}/try", mayRead, asPage, s.tryRule},
+		{"POST /rules/{id}/move", signedIn, silent, s.moveRule},
+		{"POST /intake", signedIn, silent, s.setIntake},
+
 		// Accounts.
 		{"GET /accounts", mayRead, asPage, s.showAccounts},
 		{"POST /accounts", mayWork, silent, s.openAccount},

@@ -93,7 +93,8 @@ func openApp(ctx context.Context, s settings, dir string, log *slog.Logger) (*ap
 }
 
 // sessionKey reads the key that signs sessions, and makes it at first start.
-// Losing it signs everybody out and nothing more.
+// Losing it signs everybody out, and the reply lines of cases that were handed
+// out before are not known any more; answers are then told by their conversation.
 func sessionKey(file string) ([]byte, error) {
 	key, err := os.ReadFile(file)
 	if err == nil && len(key) == 32 {

@@ -247,6 +247,7 @@ func (s *server) taking() []part {
 		{"retention", s.keeper.Run},
 		{"risk", func(ctx context.Context) error { return s.watch(ctx, (*webui.Server).WatchRisk) }},
 		{"work", func(ctx context.Context) error { return s.watch(ctx, (*webui.Server).WatchWork) }},
+		{"intake", func(ctx context.Context) error { return s.watch(ctx, (*webui.Server).WatchIntake) }},
 		{"covers", casework.Reliever{Desk: s.desk, Log: s.log}.Run},
 		{"doctor", s.lookThrough},
 		{"sources", s.refreshSources},
