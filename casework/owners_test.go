@@ -48,7 +48,7 @@ func TestAC9_EveryChangeOfOwnerBringsThePackage(t *testing.T) {
 			}
 			got := at()
 			p := got.Package
-			if p.Owner != x.to || !slices.Equal(p.Commitments, []int{1, 2, 3}) || !slices.Equal(p.Decisions, []int{2}) || !slices.Equal(p.Issues, []int{1}) || !slices.Equal(p.Facts, []int{1}) || !slices.Equal(p.Questions, []int{1}) || len(p.Citations) != 3 || len(got.Gaps) == 0 {
+			if p.Owner != x.to || p.Ledger != last.Position+1 || !p.At.Equal(last.At) || !slices.Equal(p.Commitments, []int{1, 2, 3}) || !slices.Equal(p.Decisions, []int{2}) || !slices.Equal(p.Issues, []int{1}) || !slices.Equal(p.Facts, []int{1}) || !slices.Equal(p.Questions, []int{1}) || len(p.Citations) != 3 || len(got.Gaps) == 0 {
 				t.Errorf("%+v", got)
 			}
 			o.clock = o.clock.Add(time.Hour)
