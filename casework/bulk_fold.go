@@ -62,6 +62,7 @@ func (s *State) checkFields(changes []BulkChange) error {
 // put changes a case, and says so in its log, between two texts.
 func (s *State) put(d decision, x BulkChange, before, after string) {
 	c, f := s.file(x.Case), x.After
+	owner := c.Owner
 	did := s.changes(c, CaseChangedData{Status: f.Status, Severity: f.Severity, Team: f.Team, Tags: f.Tags, Muted: f.Muted})
 	if f.Owner != nil {
 		did = append(did, s.given(d, *f.Owner))
@@ -80,6 +81,7 @@ func (s *State) put(d decision, x BulkChange, before, after string) {
 	assign(&c.Status, f.Status)
 	assign(&c.Muted, f.Muted)
 	s.record(c, d, Entry{Text: sentence(s.who(d.Actor)+" "+before+enumerate(did)+after, d.Reason)})
+	s.notice(c, d, owner, CaseOwnedData{Owner: c.Owner})
 }
 
 // given words that a case has an owner, or none.

@@ -240,7 +240,7 @@ func (c AddNote) Check(s *State, _ time.Time) ([]Event, error) {
 	if err := file.checkCitations("Cites", c.Cites); err != nil {
 		return nil, err
 	}
-	return newEvent(NoteAdded, c.Case, "", NoteAddedData{len(file.Notes) + 1, text, c.Cites})
+	return newEvent(NoteAdded, c.Case, "", NoteAddedData{len(file.Notes) + 1, text, c.Cites, s.Mentioned(text)})
 }
 
 // checkCitations refuses IDs that are not of citations of the case, or that come twice.

@@ -562,6 +562,7 @@ func TestReadersCannotChangeTheState(t *testing.T) {
 	matched.Match = Match{[]int{1}, []string{"acme"}, []string{"support"}, []string{"request"}}
 	o.do(SetPolicy{Name: "standard", Policy: matched})
 	o.do(MarkMail{mailNo(1), NoAnswerNeeded, false, ""})
+	withAlerts(o)
 	o.ledger.records = append(o.ledger.records, archive.Record{Meta: archive.Meta{Kind: archive.KindEvent, Position: archive.Position(len(o.ledger.records))}, Body: []byte("{}")})
 	o.desk = o.reopen()
 	want := o.reopen().state
@@ -612,6 +613,9 @@ func TestReadersCannotChangeTheState(t *testing.T) {
 			for i := range c.Commitments[:min(len(c.Commitments), 1)] {
 				spoilPromise(c.Commitments[i])
 			}
+			if len(c.Followers) > 0 {
+				c.Followers[0] = "spoilt"
+			}
 			for i := range c.Handoffs {
 				spoilHandoff(c.Handoffs[i])
 			}
@@ -661,6 +665,7 @@ func TestReadersCannotChangeTheState(t *testing.T) {
 			spoilPromise(p.Commitment)
 		}
 	}
+	spoilAlerts(s)
 	spoilHandoff(s.Handoffs()[0].Handoff)
 	s.HandoffFields()[0].Label = "spoilt"
 	s.Asked()[0].Text = "spoilt"

@@ -217,6 +217,8 @@ type (
 		ID    int    `json:"id"`
 		Text  string `json:"text"`
 		Cites []int  `json:"cites,omitempty"`
+
+		Mentions []string `json:"mentions,omitempty"` // Users whom the text names.
 	}
 	// CitationData is the data of CitationAdded.
 	CitationData struct {

@@ -75,6 +75,7 @@ func (s *State) prepare() {
 	s.extracts, s.judged = make(map[string]*extractFile), make(map[archive.Digest][]ExtractDecision)
 	s.marks = make(map[archive.Digest][]Marking)
 	s.rejected = make(map[archive.Digest][]Rejection)
+	s.alerts, s.feeds = newAlertBook(), newFeedBook()
 }
 
 // decision is an event and where it is in the ledger.
@@ -90,8 +91,8 @@ type (
 )
 
 var (
-	folds     = together(userFolds, queueFolds, retentionFolds, threadFolds, accountFolds, searchFolds, companyFolds, riskRulesFolds, visitFolds, clockFolds, fieldFolds, teamFolds, bulkFolds, referenceRulesFolds, extractFolds, contactFolds, proposalFolds, accountVisitFolds, ruleFolds)
-	caseFolds = together(fileFolds, statementFolds, conversationFolds, riskFolds, handoffFolds, pinFolds, ownershipFolds, referenceFolds, reviewFolds, dischargeFolds, routedFolds)
+	folds     = together(userFolds, queueFolds, retentionFolds, threadFolds, accountFolds, searchFolds, companyFolds, riskRulesFolds, visitFolds, clockFolds, fieldFolds, teamFolds, bulkFolds, referenceRulesFolds, extractFolds, contactFolds, proposalFolds, accountVisitFolds, ruleFolds, alertFolds, feedFolds)
+	caseFolds = together(fileFolds, statementFolds, conversationFolds, riskFolds, handoffFolds, pinFolds, ownershipFolds, referenceFolds, reviewFolds, dischargeFolds, routedFolds, followFolds)
 )
 
 // together brings the folds of several areas into one table.
@@ -133,7 +134,7 @@ var fileFolds = map[EventType]caseFold{
 }
 
 // quiet are events that nobody who changes a case has to see first: they decide nothing about it.
-var quiet = map[EventType]bool{ShareOpened: true, RiskChanged: true, ReviewAsked: true, ReviewOpened: true}
+var quiet = map[EventType]bool{ShareOpened: true, RiskChanged: true, ReviewAsked: true, ReviewOpened: true, CaseFollowed: true, CaseUnfollowed: true}
 
 // apply calls the fold of the event's type.
 func (s *State) apply(d decision) error {
@@ -165,9 +166,11 @@ func with[D any](d decision, fold func(decision, D) error) error {
 func onCase[D any](fold func(*State, *caseFile, decision, D) (Entry, error)) caseFold {
 	return func(s *State, c *caseFile, d decision) error {
 		return with(d, func(d decision, data D) error {
+			owner := c.Owner
 			entry, err := fold(s, c, d, data)
 			if err == nil {
 				s.record(c, d, entry)
+				s.notice(c, d, owner, data)
 			}
 			return err
 		})
@@ -298,6 +301,7 @@ func (s *State) caseOpened(d decision, data CaseOpenedData) error {
 	s.effect(c, d, data.Effects)
 	s.keepRouted(c, d, data.Routed)
 	s.record(c, d, s.sayOpened(d, data))
+	s.notice(c, d, "", data)
 	s.splitOff(c, d, data)
 	return nil
 }
@@ -341,7 +345,7 @@ func (s *State) noteAdded(c *caseFile, d decision, data NoteAddedData) (Entry, e
 	if id, ok := missing(data.Cites, func(id int) bool { return c.citation(id) != nil }); ok {
 		return Entry{}, fmt.Errorf("there is no citation %d", id)
 	}
-	c.Notes = append(c.Notes, Note{ID: data.ID, Text: data.Text, Cites: data.Cites, By: s.actor(d.Actor), At: d.At})
+	c.Notes = append(c.Notes, Note{ID: data.ID, Text: data.Text, Cites: data.Cites, Mentions: data.Mentions, By: s.actor(d.Actor), At: d.At})
 	return s.sayNoted(d, data), nil
 }
 

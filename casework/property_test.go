@@ -141,9 +141,26 @@ func anyCommand(t *rapid.T) Command {
 		AskReview{Case: number, To: name, Reason: text}, OpenReview{Case: 101}, OpenReview{Case: 101},
 		DecideReview{Case: 101, ID: id, Do: rapid.SampledFrom(append(ReviewDos(), "perhaps")).Draw(t, "do review"), Reason: "r", Revision: revision},
 		DecideReview{Case: 101, ID: id, Do: ReviewSeverity, Severity: severity, Reason: "r"},
+		FollowCase{Case: number}, UnfollowCase{Case: number},
+		AddNote{number, "Ask @" + name + ".", nil},
+		drawAlerts(t, name, number, id), drawAlerts(t, name, number, id), drawAlerts(t, name, number, id),
+		SeeAlerts{Upto: id},
+		SetAlerts{Settings: AlertSettings{Address: name + "@contoso.example", Calendar: rapid.SampledFrom([]string{"", "bremen"}).Draw(t, "hours"), Mail: map[AlertKind]AlertPace{AlertRisk: AlertPaces[id%4]}}},
+		GroupAlerts{name, AlertMail, ids}, EndGroup{id, AlertOutcomes[id%4], text},
+		AlertOnSearch{Owner: name, Name: name, Pace: AlertPaces[id%4], Upto: Positions{archive.Mail: archive.Position(id)}},
+		MakeFeed{Account: rapid.SampledFrom([]string{"", "acme", "none"}).Draw(t, "feed"), Hash: secret}, RevokeFeed{ID: id},
 		Expire{archive.Mail, []archive.PackInfo{pack(archive.Mail, archive.Position(100*id), 5, start.AddDate(0, 0, -id))}},
 	}
 	return rapid.SampledFrom(commands).Draw(t, "command")
+}
+
+// drawAlerts raises alerts that may be known.
+func drawAlerts(t *rapid.T, to string, number, id int) Command {
+	var drafts []Draft
+	for n := range id {
+		drafts = append(drafts, Draft{Kind: AlertKinds[n], Rule: "drawn", Subject: itoa(number), To: to, Case: number, Text: "x", Sources: []Source{{Case: number, Event: archive.Position(n % 2)}}})
+	}
+	return RaiseAlerts{Drafts: drafts, Upto: archive.Position(10 * id)}
 }
 
 // drawOffer is an offer of the first case that says what is to be said as a rule.

@@ -187,7 +187,7 @@ func (s *State) effects(file *caseFile, c RouteMail, o Outcome, now time.Time) *
 		cites = []int{id}
 	}
 	for i, text := range o.Notes {
-		e.Notes = append(e.Notes, NoteAddedData{len(file.Notes) + 1 + i, text, cites})
+		e.Notes = append(e.Notes, NoteAddedData{ID: len(file.Notes) + 1 + i, Text: text, Cites: cites})
 	}
 	for i, due := range o.Dues {
 		at := m.Received.Add(time.Duration(due.Hours) * time.Hour)

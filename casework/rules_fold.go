@@ -177,7 +177,7 @@ func (s *State) checkNames(r Rule) error {
 		return refuse(Invalid, "Due", "There is no calendar %q.", a.Due.Calendar)
 	}
 	for _, who := range a.Notify {
-		team, isTeam := strings.CutPrefix(who, teamReader)
+		team, isTeam := strings.CutPrefix(who, teamPrefix)
 		if isTeam && s.teams[team] == nil || !isTeam && !s.users[who].may(Role.Reads) {
 			return refuse(Invalid, "Notify", "%q cannot be told: name a user who reads mail, or a team, like team:support.", who)
 		}
@@ -185,8 +185,8 @@ func (s *State) checkNames(r Rule) error {
 	return nil
 }
 
-// teamReader stands before the name of a team among those who are to be told.
-const teamReader = "team:"
+// teamPrefix stands before the name of a team where people, or slices of the work, are named too.
+const teamPrefix = "team:"
 
 // Intake says of which queues new mail becomes cases.
 type Intake struct {

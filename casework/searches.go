@@ -156,6 +156,7 @@ func (s *State) searchRemoved(_ decision, data SearchRemovedData) error {
 		return err
 	}
 	maps.DeleteFunc(s.seen, func(by seenBy, _ Positions) bool { return by.search == SearchKey(data) })
+	maps.DeleteFunc(s.alerts.subs, func(by seenBy, _ subscription) bool { return by.search == SearchKey(data) })
 	return nil
 }
 

@@ -30,14 +30,12 @@ func Slices() []Slice {
 	return []Slice{SliceUrgent, SliceNew, SliceUs, SliceCustomer, SliceToday, SliceOverdue, SliceExceptions, SliceSnoozed, SliceMine, SliceUnowned, SliceAll}
 }
 
-const teamSlice = "team:"
-
 // TeamSlice is the slice of a team.
-func TeamSlice(name string) Slice { return teamSlice + Slice(name) }
+func TeamSlice(name string) Slice { return teamPrefix + Slice(name) }
 
 // Team is whose slice it is; "" of one that is always there.
 func (s Slice) Team() string {
-	team, ok := strings.CutPrefix(string(s), teamSlice)
+	team, ok := strings.CutPrefix(string(s), teamPrefix)
 	if !ok {
 		return ""
 	}

@@ -156,6 +156,7 @@ type Case struct {
 	Handoffs    []Handoff    `json:"handoffs,omitempty"`
 	Questions   []Question   `json:"questions,omitempty"`
 	Reviews     []Review     `json:"reviews,omitempty"`
+	Followers   []string     `json:"followers,omitempty"` // Who wants to be told of what happens to it.
 
 	Links []Link `json:"links,omitempty"` // Which conversations are of it, in the order in which that was said.
 	Into  int    `json:"into,omitempty"`  // The case that it is part of; 0 as a rule.
@@ -201,6 +202,8 @@ type Note struct {
 	Cites []int     `json:"cites"` // IDs of citations of the case, some perhaps withdrawn since.
 	By    string    `json:"by"`
 	At    time.Time `json:"at"`
+
+	Mentions []string `json:"mentions,omitempty"` // Users whom it names.
 }
 
 // Share is a link that shows outsiders chosen items of a case and nothing else.

@@ -76,6 +76,9 @@ type State struct {
 	calendars []CalendarVersion // Likewise.
 	marks     map[archive.Digest][]Marking
 	rejected  map[archive.Digest][]Rejection // Proposals of messages, by SHA-256.
+
+	alerts alertBook
+	feeds  feedBook
 }
 
 // caseFile is a case as the fold keeps it.
@@ -244,7 +247,7 @@ func (s *State) Overview() []Case {
 		}
 		head.standings = nil
 		head.Handoffs, head.Questions, head.References, head.Pins, head.Reviews = nil, nil, nil, nil, nil
-		head.Tags, head.Routed = slices.Clone(c.Tags), c.Routed.head()
+		head.Tags, head.Routed, head.Followers = slices.Clone(c.Tags), c.Routed.head(), slices.Clone(c.Followers)
 		return head
 	})
 }
@@ -338,7 +341,7 @@ func (c *Case) clone() Case {
 	d.Citations, d.Withdrawn = copied(c.Citations), slices.Clone(c.Withdrawn)
 	d.Notes, d.Shares, d.Log = copied(c.Notes), copied(c.Shares), copied(c.Log)
 	for i := range d.Notes {
-		d.Notes[i].Cites = copied(d.Notes[i].Cites)
+		d.Notes[i].Cites, d.Notes[i].Mentions = copied(d.Notes[i].Cites), slices.Clone(d.Notes[i].Mentions)
 	}
 	for i := range d.Shares {
 		d.Shares[i] = d.Shares[i].clone()
@@ -349,6 +352,7 @@ func (c *Case) clone() Case {
 	d.Tags, d.Routed = slices.Clone(c.Tags), c.Routed.clone()
 	d.Facts, d.Decisions = each(c.Facts, Fact.clone), each(c.Decisions, Decision.clone)
 	d.Commitments, d.KeyDates = each(c.Commitments, Commitment.clone), each(c.KeyDates, KeyDate.clone)
+	d.Followers = slices.Clone(c.Followers)
 	d.Handoffs, d.Questions, d.Reviews = each(c.Handoffs, Handoff.clone), each(c.Questions, Question.clone), each(c.Reviews, Review.clone)
 	return d
 }
