@@ -121,6 +121,17 @@ func (a *api) operations() {
 	add(a, signedIn, silent, get, "/teams", "The teams in which cases wait", s.apiTeams)
 	add(a, mayLead, silent, put, "/teams/{name}", "Say all that a team says", s.apiSetTeam)
 	add(a, mayLead, silent, del, "/teams/{name}", "Remove a team", s.apiRemoveTeam)
+	add(a, mayRead, silent, put, "/searches/{owner}/{name}/alert", "Say whether, and how soon, the caller is told of what a watched search finds", s.apiAlertOnSearch)
+
+	add(a, mayRead, silent, get, "/alerts", "The alerts of the caller: sentences without words of mail", s.apiAlerts)
+	add(a, mayRead, silent, post, "/alerts/seen", "Say that alerts are seen, up to one", s.apiSeeAlerts)
+	add(a, mayRead, silent, get, "/alerts/settings", "How the caller is told", s.apiAlertSettings)
+	add(a, mayRead, silent, put, "/alerts/settings", "Say how the caller is told; for people", s.apiSetAlerts)
+	add(a, mayRead, silent, put, "/cases/{number}/follow", "Be told of what happens to a case, or no more; for people", s.apiFollow)
+	add(a, mayRead, silent, get, "/feeds", "The caller's links to dates for calendars (RFC 5545)", s.apiFeeds)
+	add(a, mayRead, silent, post, "/feeds", "Make a link to the dates of one's cases, or of an account; it is told once", s.apiMakeFeed)
+	add(a, mayRead, silent, del, "/feeds/{id}", "Revoke a link to dates", s.apiRevokeFeed)
+
 	add(a, mayRead, silent, get, "/cases", "All cases, the one that was changed last first", s.apiCases)
 	add(a, mayWork, silent, post, "/cases", "Open a case", s.apiOpenCase)
 	add(a, mayRead, asAPI, get, "/cases/{number}", "A case with its evidence, notes and statements", s.apiCase)

@@ -194,6 +194,8 @@ type statusOut struct {
 	Version string         `json:"version"`
 
 	Retention *casework.KeeperStatus `json:"retention,omitempty" doc:"Who removes what is due; absent while no server runs."`
+
+	Alerts map[casework.AlertChannel]Channel `json:"alerts" doc:"How alerts go out, by channel: mail and webhook, where they are set up."`
 }
 
 func (s *Server) totals() (Totals, archive.Status, index.Status) {
@@ -218,7 +220,7 @@ func (s *Server) apiStatus(context.Context, *none) (*body[statusOut], error) {
 		}
 		out.Intake = &in
 	}
-	out.Retention = s.keeping()
+	out.Retention, out.Alerts = s.keeping(), s.channelStatus()
 	return reply(out), nil
 }
 

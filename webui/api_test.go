@@ -134,7 +134,7 @@ func mayCall(role casework.Role, op *huma.Operation) bool {
 		return true
 	case "rules", "intake": // Who may change them, the commands say.
 		return role != casework.Admin || op.OperationID != "post-rules-try"
-	case "search", "suggest", "export":
+	case "search", "suggest", "export", "alerts", "feeds":
 		return role != casework.Admin
 	case "searches":
 		return role != casework.Admin || op.OperationID == "get-searches" || op.Method == http.MethodDelete
@@ -145,7 +145,7 @@ func mayCall(role casework.Role, op *huma.Operation) bool {
 	case "teams":
 		return op.Method == http.MethodGet || role == casework.Manager || role == casework.Admin
 	case "cases", "work", "commitments", "handoffs", "reviews", "proposals", "escalations", "riskrules", "references", "extracts", "records", "threads", "accounts":
-		return role != casework.Admin && (op.Method == http.MethodGet || op.OperationID == "post-cases-number-seen" || op.OperationID == "post-accounts-id-seen" || op.OperationID == "post-cases-number-verify" || role != casework.Observer && role != casework.Compliance)
+		return role != casework.Admin && (op.Method == http.MethodGet || op.OperationID == "post-cases-number-seen" || op.OperationID == "put-cases-number-follow" || op.OperationID == "post-accounts-id-seen" || op.OperationID == "post-cases-number-verify" || role != casework.Observer && role != casework.Compliance)
 	}
 	return role == casework.Admin
 }

@@ -30,6 +30,7 @@ const (
 	asPart   how = "part" // With its number.
 	asAPI    how = "api"
 	asThread how = "thread"
+	asFeed   how = "feed" // Titles of cases and of their dates, to the calendar of somebody.
 	asProof  how = "proof"
 	asTest   how = "test" // Envelope, recipients and header names; the subject to those who read.
 )

@@ -46,6 +46,8 @@ var silentOnes = []string{
 	"POST /cases/{number}/seen", "post-cases-number-seen", "GET /escalations", "GET /riskrules", "POST /riskrules", "get-escalations", "get-riskrules", "put-riskrules",
 	"POST /cases/{number}/presence", "get-cases-number-presence",
 	"POST /cases/{number}/reviews/start", "get-reviews",
+	"GET /alerts", "POST /alerts/seen", "GET /alerts/settings", "POST /alerts/settings", "POST /searches/{owner}/{name}/alert", "POST /cases/{number}/follow", "POST /feeds", "POST /feeds/{id}/revoke",
+	"get-alerts", "post-alerts-seen", "get-alerts-settings", "put-alerts-settings", "put-searches-owner-name-alert", "put-cases-number-follow", "get-feeds", "post-feeds", "delete-feeds-id",
 	"GET /handoffs/fields", "POST /handoffs/fields", "get-handoffs", "get-handoffs-fields", "put-handoffs-fields",
 
 	"post-cases-number-uploads", "delete-cases-number-files-id",

@@ -41,6 +41,7 @@ type evidenceView struct {
 
 type noteView struct {
 	casework.Note
+	Parts []notePart
 	Chips []chip
 }
 
@@ -87,6 +88,8 @@ type caseView struct {
 	Present   []Present // Who else is at the case now.
 	Routed    *routedLine
 	ReplyLine string
+	Follows   bool            // The caller follows the case.
+	Nameable  []casework.User // Whom a note can name so that they are told.
 
 	handing
 	AllDetails bool // Every detail is shown.
@@ -178,7 +181,7 @@ func (s *Server) caseView(r *http.Request, snap snapshot) (*caseView, error) {
 		return nil, err
 	}
 	for _, n := range snap.c.Notes {
-		view := noteView{Note: n}
+		view := noteView{Note: n, Parts: notePartsOf(n, snap.names)}
 		for _, id := range n.Cites {
 			if c, ok := chips[id]; ok {
 				view.Chips = append(view.Chips, c)
@@ -186,6 +189,11 @@ func (s *Server) caseView(r *http.Request, snap snapshot) (*caseView, error) {
 		}
 		v.Notes = append(v.Notes, view)
 	}
+	who, _ := callerFrom(r.Context())
+	v.Follows = slices.Contains(snap.c.Followers, who.actor)
+	v.Nameable = slices.DeleteFunc(slices.Clone(snap.users), func(u casework.User) bool {
+		return u.Disabled || u.Name == who.actor || !slices.ContainsFunc(u.Roles, casework.Role.Reads)
+	})
 	v.fillStatements(chips, s.config.Now())
 	for _, x := range snap.c.Shares {
 		v.Shares = append(v.Shares, shareView{x, snap.names.Of(x.By), x.Live(s.config.Now())})
@@ -197,7 +205,6 @@ func (s *Server) caseView(r *http.Request, snap snapshot) (*caseView, error) {
 	if v.dossier, err = s.dossier(r.Context(), snap, false); err != nil {
 		return nil, err
 	}
-	who, _ := callerFrom(r.Context())
 	v.Duty = s.duty(snap.c, v.dossier.Mail, who)
 	v.fillReviews(snap.users)
 	return v, nil
@@ -399,7 +406,7 @@ func (s *Server) assignCase(w http.ResponseWriter, r *http.Request) error {
 
 // addNote adds an internal remark, with the citations it rests on.
 func (s *Server) addNote(w http.ResponseWriter, r *http.Request) error {
-	return s.onCase(w, r, "note", "notes", "The note is kept.", func(snap snapshot) (casework.Command, error) {
+	return s.onCase(w, r, "note", "notes", "The note is kept."+s.unreached(r.FormValue("text")), func(snap snapshot) (casework.Command, error) {
 		return casework.AddNote{Case: snap.c.Number, Text: r.PostForm.Get("text"), Cites: numbers(r.PostForm["cite"])}, nil
 	})
 }

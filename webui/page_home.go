@@ -116,6 +116,7 @@ type statusView struct {
 	Chart    template.HTML
 	Unknown  []casework.Unknown
 	Checked  time.Time
+	Channels map[casework.AlertChannel]Channel // By which alerts go out.
 }
 
 // BucketFailure is what keeps packs from the bucket; "" when nothing does.
@@ -133,7 +134,7 @@ type queueView struct {
 }
 
 func (s *Server) statusView(r *http.Request) (*statusView, error) {
-	v := &statusView{Archive: s.config.Archive.Status(), Index: s.config.Index.Status(), Keeping: s.keeping(), Checked: s.config.Now()}
+	v := &statusView{Archive: s.config.Archive.Status(), Index: s.config.Index.Status(), Keeping: s.keeping(), Checked: s.config.Now(), Channels: s.channelStatus()}
 	for _, st := range v.Archive.Streams {
 		if st.Stream.Ours() {
 			continue

@@ -38,6 +38,8 @@ type newsView struct {
 	Link    string
 	Changes bool
 	Shares  bool // The caller may share searches.
+	Paces   []casework.AlertPace
+	Pace    casework.AlertPace // At which the caller is told of what it finds.
 }
 
 func searchPath(k casework.SearchKey) string {
@@ -105,7 +107,11 @@ func (s *Server) showSavedSearch(w http.ResponseWriter, r *http.Request) error {
 	who, _ := callerFrom(r.Context())
 	v := newsView{Link: searchPath(pathKey(r)), Shares: who.works() || who.compliance()}
 	var ok bool
-	s.config.Desk.Read(func(state *casework.State) { v.Search, ok = state.Search(who.actor, pathKey(r)) })
+	v.Paces = casework.AlertPaces
+	s.config.Desk.Read(func(state *casework.State) {
+		v.Search, ok = state.Search(who.actor, pathKey(r))
+		v.Pace = state.SearchAlert(who.actor, pathKey(r))
+	})
 	if !ok {
 		return notFound("saved search")
 	}

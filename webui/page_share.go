@@ -119,7 +119,9 @@ func (s *Server) sharedView(r *http.Request, share casework.Share, snap snapshot
 	}
 	for _, id := range share.Notes {
 		if id >= 1 && id <= len(snap.c.Notes) {
-			v.Notes = append(v.Notes, snap.c.Notes[id-1])
+			n := snap.c.Notes[id-1]
+			n.Text = inFull(n, snap.names)
+			v.Notes = append(v.Notes, n)
 		}
 	}
 	return v, nil

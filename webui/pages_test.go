@@ -45,6 +45,7 @@ func escalation(f *fixture) (at archive.Address) {
 		casework.SetExtract{Extract: casework.Extract{Name: "agent", Label: "Batch", Kind: casework.TextExtract, Pattern: `batch \d+`, Where: []casework.Where{casework.InText}}},
 		casework.JudgeExtract{Status: casework.ExtractConfirmed, Account: "1", Hit: casework.Hit{Extract: "agent", Version: 1, Value: "batch 1",
 			Place: casework.Place{Record: at, SHA256: f.digest(at), Where: casework.InText, Start: 32, End: 39, Quote: "batch 1", Said: noon}}},
+		casework.MakeFeed{Hash: casework.SecretHash("dates")},
 	} {
 		if _, err := f.desk.Do(f.t.Context(), "manager", c); err != nil {
 			f.t.Fatal(err)
@@ -93,6 +94,9 @@ func TestPagesShowWhatTheyPromise(t *testing.T) {
 		{manager, "/shares", []string{"Nothing is shared"}},
 		{manager, "/status", []string{"received", "in the bucket", "searchable", "unreadable"}},
 		{manager, "/help", []string{"from:acme.example", "How long mail is kept", "Holds", "Erasure", "polytrace verify acme.zip", "polytrace verify --from"}},
+		{manager, "/alerts", []string{"No new alert", "How you are told"}},
+		{manager, "/alerts/settings", []string{"No mail leaves this server", "You are named in a note", "Dates of your cases"}},
+		{manager, "/calendar/dates.ics", []string{"BEGIN:VCALENDAR", "SUMMARY:Plant starts\\, C-101"}},
 		{manager, "/account", []string{"The manager", "New password again"}},
 		{admin, "/queues", []string{"postfix-7f3k2@journal.example", "127.0.0.1:2525"}},
 		{admin, "/users", []string{"The observer", "active"}},
@@ -284,7 +288,7 @@ func between(s, before, after string) string {
 // fill puts what exists into the pattern of a route.
 func fill(pattern string, at archive.Address) string {
 	return strings.NewReplacer("{$}", "", "{stream}", string(at.Stream), "{position}", number(at.Position), "{number}", "101", "{id}", "1", "{part}", "0",
-		"{owner}", "manager", "{name}", "agent", "{token}", "x", "{secret}", "x", "{citation}", "1", "{decision}", "1", "{mapping}", "1").Replace(pattern)
+		"{owner}", "manager", "{name}", "agent", "{token}", "x", "{secret}", "x", "{citation}", "1", "{decision}", "1", "{mapping}", "1", "{file}", "dates.ics").Replace(pattern)
 }
 
 // Two versions of a message with one Message-ID are both there; the second

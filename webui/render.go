@@ -104,6 +104,7 @@ type person struct {
 	Reads, Works, Admins, Keeps bool
 	Audits                      bool
 	News                        int // Messages that watched searches found and the person has not seen.
+	Alerts                      int // That the person has not seen.
 }
 
 // render writes a page. Templates are executed in full before the first byte
@@ -115,8 +116,9 @@ func (s *Server) render(w http.ResponseWriter, r *http.Request, code int, name s
 		v.Theme = c.Value
 	}
 	if c, ok := callerFrom(r.Context()); ok {
-		v.Caller = &person{c.actor, c.name, c.reads(), c.works(), c.admin(), c.may(mayKeep), c.may(mayAudit), 0}
+		v.Caller = &person{c.actor, c.name, c.reads(), c.works(), c.admin(), c.may(mayKeep), c.may(mayAudit), 0, 0}
 		if c.reads() {
+			v.Caller.Alerts = s.unseenAlerts(c)
 			v.Caller.News = s.newCount(r.Context())
 		}
 		v.Live = s.live()

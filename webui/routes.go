@@ -158,6 +158,19 @@ func (s *Server) routes() []route {
 		{"POST /accounts/{id}/contacts/{contact}/remove", mayWork, silent, s.removeContact},
 		{"POST /accounts/{id}/mappings/{mapping}", mayWork, silent, s.unmapIdentifier},
 
+		// Alerts.
+		{"GET /alerts", mayRead, silent, s.showAlerts}, // Sentences without words of mail.
+		{"POST /alerts/seen", mayRead, silent, s.seeAlerts},
+		{"GET /alerts/settings", mayRead, silent, s.showAlertSettings},
+		{"POST /alerts/settings", mayRead, silent, s.setAlerts},
+		{"POST /searches/{owner}/{name}/alert", mayRead, silent, s.alertOnSearch},
+		{"POST /cases/{number}/follow", mayRead, silent, s.followCase},
+
+		// Dates for calendars of other programs.
+		{"POST /feeds", mayRead, silent, s.makeFeed},
+		{"POST /feeds/{id}/revoke", mayRead, silent, s.revokeFeed},
+		{"GET /calendar/{file}", open, asFeed, s.showFeed}, // Noted for whom the link is.
+
 		// Shares.
 		{"GET /shares", mayRead, silent, s.showShares},
 		{"GET /cases/{number}/share", mayWork, asPage, s.showShareBuilder},

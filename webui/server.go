@@ -62,6 +62,9 @@ type Config struct {
 	// ProveLock finds out whether the bucket keeps what is locked. Nil: it does not.
 	ProveLock func(context.Context, archive.LockMode) error
 
+	// Notify is how alerts leave the appliance; by default none does.
+	Notify Notify
+
 	PublicURL  string // Without a slash at the end; links in mail and shares begin with it.
 	MailDomain string // Domain of the queues' addresses.
 	SMTPListen string // Where the gateway listens, for set-up instructions.
@@ -85,6 +88,7 @@ type Server struct {
 	like    likenesses
 	works   works
 	sayings sayings
+	post    *post
 	handler http.Handler
 	local   http.Handler
 
@@ -108,7 +112,7 @@ func New(c Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("set up web interface: %w", err)
 	}
-	s := &Server{config: c, pages: pages, doors: newDoors(c)}
+	s := &Server{config: c, pages: pages, doors: newDoors(c), post: newPost()}
 	api := s.apiHandler()
 	s.handler = s.mount(api)
 	s.local = withRights(api)

@@ -35,6 +35,7 @@ type app struct {
 	desk     *casework.Desk
 	custody  custody
 	keeper   *casework.Keeper // Nil when no server runs.
+	notify   webui.Notify
 	importer *gateway.Importer
 	hops     func() map[string]gateway.Hop // Where the mail of queues is handed on to, by queue.
 	setup    string                        // Token of the set-up link.
@@ -88,6 +89,9 @@ func openApp(ctx context.Context, s settings, dir string, log *slog.Logger) (*ap
 	if a.key, err = sessionKey(filepath.Join(dir, "session.key")); err != nil {
 		return nil, errors.Join(err, a.archive.Close())
 	}
+	if a.notify, err = newNotify(s); err != nil {
+		return nil, errors.Join(err, a.archive.Close())
+	}
 	a.importer = gateway.NewImporter(a.archive, a.arrivals, time.Now)
 	return a, nil
 }
@@ -119,7 +123,7 @@ func (a *app) openIndex() error {
 	}
 	web, err := webui.New(webui.Config{
 		Archive: a.archive, Desk: a.desk, Audit: casework.NewAudit(a.archive, time.Now), Index: x, Intake: a.intake, Import: a.take, Upload: a.upload, Verify: a.archive.Verify, ReadFile: a.readFile,
-		Keeper: a.keeper, ProveLock: a.custody.prove,
+		Keeper: a.keeper, ProveLock: a.custody.prove, Notify: a.notify,
 		PublicURL: a.settings.publicURL(), MailDomain: a.settings.smtp.domain, SMTPListen: a.settings.smtp.listen, SMTPTLS: a.settings.smtp.listenTLS, MailHost: a.settings.smtp.hostname,
 		SessionKey: a.key, SetupToken: a.setup, Version: version(), Company: a.settings.http.company, Now: time.Now, Log: a.log,
 	})

@@ -248,6 +248,7 @@ func (s *server) taking() []part {
 		{"risk", func(ctx context.Context) error { return s.watch(ctx, (*webui.Server).WatchRisk) }},
 		{"work", func(ctx context.Context) error { return s.watch(ctx, (*webui.Server).WatchWork) }},
 		{"intake", func(ctx context.Context) error { return s.watch(ctx, (*webui.Server).WatchIntake) }},
+		{"alerts", func(ctx context.Context) error { return s.watch(ctx, (*webui.Server).WatchAlerts) }},
 		{"covers", casework.Reliever{Desk: s.desk, Log: s.log}.Run},
 		{"doctor", s.lookThrough},
 		{"sources", s.refreshSources},

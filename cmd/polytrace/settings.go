@@ -62,6 +62,10 @@ type settings struct {
 		program   string
 		languages []string // Empty: the usual ones.
 	}
+	notify struct {
+		relay, from, username, passwordFile string
+		webhook, webhookSecretFile          string
+	}
 	log struct {
 		format string
 		level  slog.Level
@@ -128,6 +132,12 @@ func allSettings() []setting {
 			return nil
 		}},
 		{"outbound.allow", "", "Networks that requests to addresses in settings may reach beside public ones, e.g. 10.1.0.0/16, with blanks between.", prefixes(func(s *settings) *[]netip.Prefix { return &s.private })},
+		{"notify.relay", "", "Mail server that takes alerts, host:port; STARTTLS is used when it is offered. Empty: no alert leaves by mail.", optional(func(s *settings) *string { return &s.notify.relay }, address)},
+		{"notify.from", "", "Sender of these messages, e.g. polytrace@example.net.", text(func(s *settings) *string { return &s.notify.from })},
+		{"notify.username", "", "Name to sign in at the relay with; empty: it asks for none.", text(func(s *settings) *string { return &s.notify.username })},
+		{"notify.password_file", "", "File with the password; it is sent in TLS alone, to a server whose certificate is good.", text(func(s *settings) *string { return &s.notify.passwordFile })},
+		{"notify.webhook", "", "URL that every alert is posted to as JSON; empty: none. A private address has to be allowed by outbound.allow.", webURL(func(s *settings) *string { return &s.notify.webhook })},
+		{"notify.webhook_secret_file", "", "File with the secret that signs what is posted: X-Polytrace-Signature is sha256= and the HMAC of the body; empty: nothing signs it.", text(func(s *settings) *string { return &s.notify.webhookSecretFile })},
 		{"log.format", "text", "text or json.", logFormat},
 		{"log.level", "info", "debug, info, warn or error.", func(s *settings, v string) error { return s.log.level.UnmarshalText([]byte(v)) }},
 	}
@@ -383,7 +393,23 @@ func loadSettings(file string, environ []string, dir string) (s settings, warnin
 	if s.smtp.acme != "" && s.smtp.tlsCert != "" {
 		return s, nil, errors.New("smtp.acme and smtp.tls_cert exclude each other: a certificate comes from the CA or from files")
 	}
+	if err := s.checkNotify(); err != nil {
+		return s, nil, err
+	}
 	return s, warnings, s.derive(dir)
+}
+
+// checkNotify refuses settings of alerts that lack something.
+func (s *settings) checkNotify() error {
+	n := s.notify
+	local, domain, _ := strings.Cut(n.from, "@")
+	switch {
+	case n.relay != "" && (local == "" || domain == "" || strings.ContainsAny(n.from, " <>\r\n")):
+		return errors.New("notify.relay needs notify.from, the address that alerts come from, e.g. polytrace@example.net")
+	case (n.username == "") != (n.passwordFile == ""):
+		return errors.New("notify.username and notify.password_file belong together: set both, or neither")
+	}
+	return nil
 }
 
 // publicURL is where people find the pages.
