@@ -142,8 +142,8 @@ type candidate struct {
 	of   casework.Case
 }
 
-// toConfirm lists what the newest mail of the caller's cases, or of an account, says that waits for an answer. It notes
-// what it shows.
+// toConfirm lists what the newest mail of the caller's cases, or of an account, says that waits for an answer: who signed
+// and what is called how once, and our own people not at all. It notes what it shows.
 func (s *Server) toConfirm(ctx context.Context, account string) (list []confirming, err error) {
 	var all []candidate
 	if account != "" {
@@ -157,7 +157,7 @@ func (s *Server) toConfirm(ctx context.Context, account string) (list []confirmi
 	slices.SortStableFunc(all, func(a, b candidate) int { return b.when.Compare(a.when) })
 	var shown []archive.Address
 	var cases []int
-	n := 0
+	n, said := 0, map[string]bool{} // What does not become another by being said again, and was in newer mail.
 	for _, x := range all[:min(len(all), confirmReads)] {
 		m, err := s.readMessage(ctx, x.at) // Noted below, all at once.
 		switch {
@@ -166,7 +166,11 @@ func (s *Server) toConfirm(ctx context.Context, account string) (list []confirmi
 		case err != nil: // Removed meanwhile, or its pack is away.
 			continue
 		}
-		found := s.proposals(m)
+		found := slices.DeleteFunc(s.proposals(m), func(v proposalView) bool {
+			again := said[v.Name+v.Text]
+			said[v.Name+v.Text] = v.Name == "person" || v.Name == "detail"
+			return again || v.Name == "person" && s.ours(m.doc.From.Address)
+		})
 		if found = found[:min(len(found), confirmShown-n)]; len(found) == 0 {
 			continue
 		}
