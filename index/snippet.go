@@ -10,8 +10,8 @@ import (
 // How long snippets are and how far is looked for the best one, in bytes.
 const (
 	snippetLength = 200
-	snippetLead   = 50       // shown before the first hit
-	snippetScan   = 64 << 10 // When all words were hit, how far to look for a place where they are closer.
+	snippetLead   = 50      // shown before the first hit
+	snippetScan   = 4 << 10 // When all words were hit, how far to look for a place where they are closer.
 	maxSnippetHit = 500
 )
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"os/exec"
 	"path/filepath"
 	"time"
 
@@ -27,7 +28,7 @@ func (a *app) openReaders(ctx context.Context) {
 		case err == nil:
 			a.log.Info("pictures are read", "by", ocr.Version, "languages", ocr.Languages)
 			c.OCR = ocr
-		case errors.Is(err, fs.ErrNotExist):
+		case errors.Is(err, exec.ErrNotFound), errors.Is(err, fs.ErrNotExist):
 			a.log.Info("pictures are not read; installing Tesseract lets them be", "cause", err)
 		default:
 			a.log.Warn("pictures are not read", "cause", err)
