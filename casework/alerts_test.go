@@ -147,6 +147,28 @@ func TestESC12_WhoIsToldOfWhat(t *testing.T) {
 	equalStates(t, o.reopen().state, o.desk.state)
 }
 
+// Rules tell those whom they name, and the members of teams; a review is told to whom it is asked of; who has a case after
+// a change of many is told as if it were one; and of a case that is muted nobody hears but what is critical.
+func TestESC12_RulesReviewsAndBulksAreTold(t *testing.T) {
+	o := watched(t)
+	o.do(AddUser{Name: "ana", FullName: "Ana Sousa", Roles: []Role{Agent}})
+	o.as("marta", SetTeam{Team: Team{Name: "legal", Title: "Legal", Members: []string{"ana"}}})
+	o.as("marta", SetRules{Rules: RuleSet{Rules: []Rule{{ID: "cancel", Name: "Cancel", Conditions: []Condition{{FieldBody, false, []string{"cancel"}}}, Actions: RuleActions{Notify: []string{"kim", "team:legal"}}}}}})
+	first := contract()
+	first.Text = "We cancel."
+	o.routeAs(first, 0)
+	o.as("kim", AskReview{Case: 101, Reason: "it grows"})
+	o.as("marta", ChangeCases{Cases: those(101), Action: BulkAction{Owner: new("ana")}, Reason: "leave"})
+	o.as("ana", ChangeCase{Case: 101, Muted: new(true)})
+	o.as(System, worse(3, RiskElevated))
+	o.as(System, worse(9, RiskCritical))
+	o.look()
+	rule, critical := "By a rule you are told of C-102, which is new", "The risk of C-101 rose from elevated to critical, 9 points"
+	expect(t, "kim", o.told("kim"), []string{rule, "Marta Lindqvist took C-101 from you"})
+	expect(t, "ana", o.told("ana"), []string{rule, "Marta Lindqvist gave you C-101", critical})
+	expect(t, "marta", o.told("marta"), []string{"Kim Osei asks you to review C-101", critical})
+}
+
 // What was decided before the watch began, and promises that had passed then, are told to nobody.
 func TestESC12_TheWatchBeginsWithNothing(t *testing.T) {
 	o := staffed(t)
