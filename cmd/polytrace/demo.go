@@ -24,7 +24,6 @@ import (
 	"polytrace/archive"
 	"polytrace/casework"
 	"polytrace/index"
-	"polytrace/message"
 )
 
 type demoVerb struct {
@@ -112,7 +111,10 @@ func (d *demo) play(ctx context.Context) error {
 	if err := d.setUp(ctx); err != nil {
 		return fmt.Errorf("set up the sample company: %w", err)
 	}
-	if err := d.sendAll(ctx, sampleMail(time.Now())); err != nil {
+	now := time.Now()
+	all := sampleMail(now)
+	record, intake := without(all, sampleIntake), without(all, "exchange", "postfix")
+	if err := d.sendAll(ctx, record); err != nil {
 		return fmt.Errorf("send the sample company's mail: %w", err)
 	}
 	p := newProgress(d.call, "indexing", "messages")
@@ -126,29 +128,164 @@ func (d *demo) play(ctx context.Context) error {
 			return fmt.Errorf("work on the case %q: %w", c.Title, err)
 		}
 	}
+	if err := d.sendAll(ctx, intake); err != nil {
+		return fmt.Errorf("send to the support mailbox: %w", err)
+	}
+	if err := d.triage(ctx, sampleRequests(now)); err != nil {
+		return fmt.Errorf("work on the requests: %w", err)
+	}
 	d.tell()
 	return nil
 }
 
+// without leaves out the mail of some queues.
+func without(all []sampleMessage, queues ...string) []sampleMessage {
+	return slices.DeleteFunc(slices.Clone(all), func(m sampleMessage) bool { return slices.Contains(queues, m.Queue) })
+}
+
 func (d *demo) setUp(ctx context.Context) error {
-	do := func(c casework.Command) error {
-		_, err := d.server.desk.Do(ctx, casework.System, c)
-		return err
-	}
-	err := errors.Join(
-		do(casework.AddUser{Name: "kim", FullName: "Kim Berg", Roles: []casework.Role{casework.Specialist}}),
-		do(casework.AddUser{Name: "marta", FullName: "Marta Olsen", Roles: []casework.Role{casework.Manager, casework.Admin}}))
-	for name, format := range map[string]string{"exchange": message.FormatExchange, "postfix": message.FormatPostfix} {
-		local, random := casework.NewQueueLocal(name, rand.Reader)
-		err = errors.Join(err, random, do(casework.AddQueue{Name: name, Local: local, Format: format}))
+	steps := samplePeople()
+	for _, q := range sampleQueues {
+		local, err := casework.NewQueueLocal(q.Name, rand.Reader)
+		if err != nil {
+			return err
+		}
+		steps = append(steps, sampleStep{casework.System, casework.AddQueue{Name: q.Name, Local: local, Format: q.Format}})
 	}
 	day := time.Now().Truncate(24 * time.Hour)
 	for _, c := range sampleAccounts(day) {
-		if err == nil {
-			_, err = d.server.desk.Do(ctx, "kim", c)
+		steps = append(steps, sampleStep{"kim", c})
+	}
+	return d.decide(ctx, append(steps, sampleDesk(day)...))
+}
+
+// decide carries out what people decide, in order.
+func (d *demo) decide(ctx context.Context, steps []sampleStep) error {
+	for _, s := range steps {
+		if _, err := d.server.desk.Do(ctx, s.Actor, s.Do); err != nil {
+			return fmt.Errorf("%T of %s: %w", s.Do, s.Actor, err)
 		}
 	}
-	return err
+	return nil
+}
+
+// triage waits until the mail of the support mailbox has become requests, and plays what people decide about these.
+func (d *demo) triage(ctx context.Context, requests []sampleRequest) error {
+	numbers, err := d.routed(ctx, len(requests))
+	if err != nil {
+		return err
+	}
+	for _, r := range requests {
+		n, ok := numbers[r.Title]
+		if !ok {
+			return fmt.Errorf("no request is called %q", r.Title)
+		}
+		if r.Steps != nil {
+			if err := d.decide(ctx, r.Steps(n)); err != nil {
+				return err
+			}
+		}
+		if err := d.pin(ctx, n, r.Pins); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// routed waits until there are so many requests, and returns their numbers by their titles.
+func (d *demo) routed(ctx context.Context, want int) (map[string]int, error) {
+	p := newProgress(d.call, "routing", "messages")
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for late := time.After(time.Minute); ; {
+		numbers := map[string]int{}
+		d.server.desk.Read(func(s *casework.State) {
+			for _, c := range s.Overview() {
+				if c.Kind == casework.Request {
+					numbers[c.Title] = c.Number
+				}
+			}
+		})
+		p.set(int64(len(numbers)), int64(want))
+		if len(numbers) >= want {
+			p.end()
+			return numbers, nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-late:
+			return nil, fmt.Errorf("only %d of %d messages have become requests in a minute", len(numbers), want)
+		case <-tick.C:
+		}
+	}
+}
+
+// pin makes attached files of the mail of a case its evidence.
+func (d *demo) pin(ctx context.Context, number int, pins []samplePin) error {
+	for _, x := range pins {
+		api, err := d.as(ctx, x.Actor)
+		if err != nil {
+			return err
+		}
+		defer api.close()
+		path := "/cases/" + strconv.Itoa(number)
+		var mail struct {
+			Mail []struct{ Record archive.Address }
+		}
+		if err := api.get(ctx, path+"/mail", nil, &mail); err != nil {
+			return err
+		}
+		found := false
+		for _, m := range mail.Mail {
+			var of struct {
+				Message struct {
+					Attachments []struct {
+						N        int
+						Filename string
+					}
+				}
+			}
+			if err := api.get(ctx, "/records/"+m.Record.String(), nil, &of); err != nil {
+				return err
+			}
+			for _, a := range of.Message.Attachments {
+				if a.Filename == x.File && !found {
+					found = true
+					if err := api.do(ctx, http.MethodPost, path+"/files", nil, map[string]any{"record": m.Record, "part": a.N, "reason": x.Reason}, nil); err != nil {
+						return err
+					}
+				}
+			}
+		}
+		if !found {
+			return fmt.Errorf("no message of C-%d has the file %q", number, x.File)
+		}
+	}
+	return nil
+}
+
+// confirm says that a value that the extract sampleFirmware finds in the mail of a case is right.
+func (d *demo) confirm(ctx context.Context, api *client, path, value string) error {
+	var found struct {
+		Details []struct {
+			Extract, Value string
+			Record         archive.Address
+			Where          casework.Where
+			Part, Start    int
+			File           string
+		}
+	}
+	if err := api.get(ctx, path+"/details", nil, &found); err != nil {
+		return err
+	}
+	for _, x := range found.Details {
+		if x.Extract == sampleFirmware && x.Value == value {
+			place := map[string]any{"record": x.Record, "where": x.Where, "part": x.Part, "file": x.File, "start": x.Start}
+			return api.do(ctx, http.MethodPost, path+"/details", nil, map[string]any{"extract": sampleFirmware, "place": place, "status": casework.ExtractConfirmed}, nil)
+		}
+	}
+	return fmt.Errorf("the extract %s does not find %s in the mail of %s", sampleFirmware, value, path)
 }
 
 // sendAll sends the mail over SMTP with STARTTLS, one session for each mail server.
@@ -282,6 +419,19 @@ func (d *demo) work(ctx context.Context, c sampleCase) error {
 			return err
 		}
 	}
+	if err := d.pin(ctx, opened.Number, c.Pins); err != nil {
+		return err
+	}
+	if c.Confirmed != "" {
+		if err := d.confirm(ctx, api, path, c.Confirmed); err != nil {
+			return err
+		}
+	}
+	if c.Steps != nil {
+		if err := d.decide(ctx, c.Steps(opened.Number)); err != nil {
+			return err
+		}
+	}
 	if c.Share == nil {
 		return nil
 	}
@@ -349,7 +499,9 @@ func pick(ids, indexes []int) []int {
 // tell says where to look.
 func (d *demo) tell() {
 	var postfix string
+	var cases int
 	d.server.desk.Read(func(s *casework.State) {
+		cases = len(s.Overview())
 		for _, q := range s.Queues() {
 			if q.Name == "postfix" {
 				postfix = q.Local + "@" + demoDomain
@@ -357,7 +509,8 @@ func (d *demo) tell() {
 		}
 	})
 	fmt.Fprintf(d.out, `
-Polytrace shows a sample company, Northwind Support, with %d messages and %d cases.
+Polytrace shows a sample company, Northwind Support, with %d messages and %d cases,
+%d of them requests that came by mail.
 
   Open            %s
   as a guest      %s
@@ -365,7 +518,7 @@ Polytrace shows a sample company, Northwind Support, with %d messages and %d cas
   search here     polytrace search firmware --data %s
 
 The first link signs you in once. Everything is deleted when you press Ctrl-C%s.
-`, d.server.archive.Next(archive.Mail), len(sampleCases()), d.server.app.web.Load().SignInLink("marta"), d.share, d.server.smtp.Addr(), postfix, absolute(d.server.dir), d.kept())
+`, d.server.archive.Next(archive.Mail), cases, cases-len(sampleCases()), d.server.app.web.Load().SignInLink("marta"), d.share, d.server.smtp.Addr(), postfix, absolute(d.server.dir), d.kept())
 }
 
 func (d *demo) kept() string {

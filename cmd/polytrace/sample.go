@@ -24,7 +24,7 @@ type sampleMessage struct {
 	Raw   []byte
 	From  string   // Envelope sender; "" is the null sender.
 	To    []string // Envelope recipients: the queue's name, or queue+detail, without a domain.
-	Queue string   // exchange or postfix
+	Queue string   // One of sampleQueues.
 	Sent  time.Time
 }
 
@@ -36,7 +36,10 @@ type sampleCase struct {
 	Notes                 []sampleNote
 	Citations             []sampleCitation
 	Statements            []sampleStatement
-	Share                 *sampleShare // nil when it has no link
+	Pins                  []samplePin
+	Confirmed             string                        // Value of the extract sampleFirmware that is confirmed, "" none.
+	Steps                 func(number int) []sampleStep // nil: none.
+	Share                 *sampleShare                  // nil when it has no link
 }
 
 // sampleStatement is what people state about a case: Kind is the operation of the API behind the path of the case,
@@ -51,6 +54,9 @@ type sampleStatement struct {
 
 // sampleCitation names a message by its Message-ID and quotes words of its text.
 type sampleCitation struct{ MessageID, Quote, Comment string }
+
+// samplePin is an attached file of the mail of a case that somebody pins, with a reason.
+type samplePin struct{ Actor, File, Reason string }
 
 // sampleNote is an internal remark; Cites are indexes into the case's citations.
 type sampleNote struct {

@@ -1,11 +1,13 @@
 package main
 
-import "polytrace/casework"
+import (
+	"polytrace/casework"
+)
 
 // sampleCases are what the people of the sample company work on. Quotes are
 // words of the blocks named, in sample/*.txt; a test finds each of them.
 func sampleCases() []sampleCase {
-	return []sampleCase{sampleAcme(), sampleHalvorsen(), sampleKitano()}
+	return []sampleCase{sampleAcme(), sampleHalvorsen(), sampleKitano(), sampleDoor(), sampleDepot()}
 }
 
 // sampleID is the Message-ID of a block written in Outlook.
@@ -49,7 +51,9 @@ func sampleAcme() sampleCase {
 			{Kind: "decisions", In: map[string]any{"text": "Credit note, air freight and a longer warranty", "why": "The CFO named the condition under which they stay; it costs less than the rest of the order.", "alternatives": []string{"a discount on the next order"}}, Cites: []int{5, 8}},
 			{Kind: "keydates", In: map[string]any{"label": "Audit at Plant 2", "kind": "meeting"}, Cites: []int{9}, Due: new(13)},
 		},
-		Share: &sampleShare{Title: "PO-7741: what happened and what was done", Citations: []int{0, 6, 7, 8}, Notes: []int{3}, Days: 30},
+		Pins:      []samplePin{{"marta", "8D-report-2231.pdf", "The root cause in writing: their auditor will ask for it."}},
+		Confirmed: "4.2.1",
+		Share:     &sampleShare{Title: "PO-7741: what happened and what was done", Citations: []int{0, 6, 7, 8}, Notes: []int{3}, Days: 30},
 	}
 }
 
@@ -94,6 +98,46 @@ func sampleKitano() sampleCase {
 			{"No sensor has to come back: the lab has all 24 records, they only have to be printed.", []int{1}},
 			{"Corrected within one working day.", []int{2}},
 			{"Done. From now on every delivery to Kitano gets the long certificate.", []int{0, 3}},
+		},
+	}
+}
+
+// sampleDoor was resolved: the request about door 9 is like it.
+func sampleDoor() sampleCase {
+	return sampleCase{
+		Title: "Door 14 shows minus 40", Account: "obrien", Owner: "kim",
+		Severity: 3, Status: casework.Resolved,
+		Citations: []sampleCitation{
+			{sampleMessageID("recent-07", "iphone", "obrien-logistics.example"), "Door 14 shows minus 40 since this morning, the others are fine.", "What they see."},
+			{sampleMessageID("recent-09", "iphone", "obrien-logistics.example"), "It was the plug, a forklift had a chat with it.", "What it was."},
+		},
+		Notes: []sampleNote{{"Exactly minus 40 is no temperature but no signal: look at the plug first.", []int{0, 1}}},
+	}
+}
+
+// sampleDepot is at risk today: a promise was missed, and nobody answers.
+func sampleDepot() sampleCase {
+	return sampleCase{
+		Title: "Alarms of the Cork cold store come forty minutes late", Account: "obrien", Owner: "kim",
+		Severity: 2, Status: casework.Open,
+		Citations: []sampleCitation{
+			{sampleMessageID("depot-01", "gmail", "obrien-logistics.example"), "the alarms of doors 20 to 34 reach our night shift up to forty minutes late", "What they see."},
+			{sampleID("depot-02"), "You will have a corrected one from us by", "The promise."},
+			{sampleMessageID("depot-05", "gmail", "obrien-logistics.example"), "We lost a pallet of fish on Sunday night because of a late alarm.", "The damage."},
+			{sampleMessageID("depot-06", "gmail", "obrien-logistics.example"), "If I do not hear from you this week I will escalate this to your management.", "Announced, and nobody has answered since."},
+		},
+		Notes: []sampleNote{{"The draft of the profile waits for a test by firmware. I have asked twice.", []int{1}}},
+		Statements: []sampleStatement{
+			{Kind: "facts", In: map[string]any{"text": "Firmware 4.2.3 holds back alarms that are not marked as urgent.", "accepted": true}, Cites: []int{1}},
+			{Kind: "commitments", In: map[string]any{"what": "A corrected alarm profile", "debtor": map[string]any{"user": "kim"}}, Cites: []int{1}, Due: new(-17)},
+		},
+		Pins: []samplePin{{"kim", "Alarm profile Cork v2.xlsx", "The draft that was not tested. They may have loaded it."}},
+		Steps: func(n int) []sampleStep {
+			return []sampleStep{
+				{"marta", casework.FollowCase{Case: n}},
+				{"kim", casework.AskReview{Case: n, To: "marta", Reason: "May I send the profile without the test of firmware, and who calls Fionn?"}},
+				{"pilar", casework.AddNote{Case: n, Text: "@marta the firmware people say that they can test on their next free day, if you ask."}},
+			}
 		},
 	}
 }

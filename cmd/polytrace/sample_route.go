@@ -8,13 +8,15 @@ import (
 
 // The sample company has its mailboxes at Microsoft 365, which journals, and a
 // Postfix server in front of it, which sends BCC copies. So some mail is seen
-// once and some twice; "via" in a story says which:
+// once and some twice. Copies of the support mailbox come through a queue of
+// their own, whose mail becomes requests. "via" in a story says which:
 //
 //	exchange         one journal report
 //	exchange-each    a report for each of our recipients, as Exchange makes them when it splits a message
 //	postfix          one BCC copy; its address names every recipient
 //	postfix-each     the same bytes again for each of our recipients
 //	postfix-plain    a BCC copy that names nobody (always_bcc)
+//	support          a BCC copy of what the support mailbox gets
 //
 // Two of them with a plus between are two copies.
 const (
@@ -44,7 +46,7 @@ func (s *sampleLibrary) deliveries(l *sampleLetter) ([]sampleMessage, error) {
 				m.From, m.To = sampleNDR, []string{queue}
 				m.Raw, err = s.journalReport(l, group, i)
 			} else {
-				m.From, m.To = l.reversePath(), l.copyAddresses(group, how)
+				m.From, m.To = l.reversePath(), l.copyAddresses(queue, group, how)
 				m.Raw, err = s.original(l, l.postfixTrace())
 			}
 			if err != nil {
@@ -110,13 +112,13 @@ func (l *sampleLetter) reversePath() string {
 // copyAddresses are where Postfix sends its BCC copies: recipient_bcc_maps put
 // the recipient into the address and sender_bcc_maps our sender. It sees
 // strangers' recipients only when they are ours.
-func (l *sampleLetter) copyAddresses(group []sampleRecipient, how string) []string {
+func (l *sampleLetter) copyAddresses(queue string, group []sampleRecipient, how string) []string {
 	if how == "plain" {
-		return []string{"postfix"}
+		return []string{queue}
 	}
 	detail := func(kind, address string) string {
 		at := strings.LastIndexByte(address, '@')
-		return "postfix+" + kind + "=" + address[:at] + "=" + address[at+1:]
+		return queue + "+" + kind + "=" + address[:at] + "=" + address[at+1:]
 	}
 	var all []string
 	for _, r := range group {

@@ -26,8 +26,9 @@ import (
 //
 // Week 0 is the last week that is over, week -1 the one before it, so that
 // "by Friday" in a text stays true whenever the demo is started. "recent 2
-// 09:40" is the second working day before today. A block named "defaults" says
-// what holds for the messages behind it in its file.
+// 09:40" is the second working day before today, and "ago 95" is 95 minutes
+// before now. A block named "defaults" says what holds for the messages behind
+// it in its file.
 
 // samplePerson is somebody who writes or receives mail.
 type samplePerson struct {
@@ -258,9 +259,12 @@ func (s *sampleLibrary) day(week, day string) (time.Time, error) {
 	return s.friday.AddDate(0, 0, 7*n+weekday-4), nil
 }
 
-// when reads "-9 Fri 15:20" or "recent 2 15:20" as a time in a zone.
+// when reads "-9 Fri 15:20", "recent 2 15:20" or "ago 95" as a time in a zone.
 func (s *sampleLibrary) when(value string, zone *time.Location) (time.Time, error) {
 	words := strings.Fields(value)
+	if minutes, err := sampleAgo(words); minutes > 0 || err != nil {
+		return s.now.Add(-minutes).Truncate(time.Second).In(zone), err
+	}
 	if len(words) != 3 {
 		return time.Time{}, fmt.Errorf("when %q: want week, day and time", value)
 	}
@@ -277,6 +281,18 @@ func (s *sampleLibrary) when(value string, zone *time.Location) (time.Time, erro
 	}
 	seconds := int(sampleHash(value + zone.String())[0]) % 60
 	return time.Date(day.Year(), day.Month(), day.Day(), clock.Hour(), clock.Minute(), seconds, 0, zone), nil
+}
+
+// sampleAgo reads "ago 95"; it is 0 when the words say something else.
+func sampleAgo(words []string) (time.Duration, error) {
+	if len(words) != 2 || words[0] != "ago" {
+		return 0, nil
+	}
+	minutes, err := strconv.Atoi(words[1])
+	if err != nil || minutes < 1 {
+		return 0, fmt.Errorf("ago %q: want how many minutes ago", words[1])
+	}
+	return time.Duration(minutes) * time.Minute, nil
 }
 
 // recent is the nth working day before today.
