@@ -134,6 +134,9 @@ func (d *demo) play(ctx context.Context) error {
 	if err := d.triage(ctx, sampleRequests(now)); err != nil {
 		return fmt.Errorf("work on the requests: %w", err)
 	}
+	if err := d.alert(ctx); err != nil {
+		return err
+	}
 	d.tell()
 	return nil
 }
@@ -167,6 +170,13 @@ func (d *demo) decide(ctx context.Context, steps []sampleStep) error {
 		}
 	}
 	return nil
+}
+
+// alert raises what the watch for alerts would raise in its next round.
+func (d *demo) alert(ctx context.Context) error {
+	var c casework.RaiseAlerts
+	d.server.desk.Read(func(s *casework.State) { c.Drafts, c.Upto = s.DueAlerts(time.Now()) })
+	return d.decide(ctx, []sampleStep{{casework.System, c}})
 }
 
 // triage waits until the mail of the support mailbox has become requests, and plays what people decide about these.
@@ -392,8 +402,11 @@ func (d *demo) work(ctx context.Context, c sampleCase) error {
 	}
 	defer api.close()
 	var opened casework.Case
-	in := map[string]any{"title": c.Title, "account": c.Account, "severity": c.Severity, "owner": c.Owner}
+	in := map[string]any{"title": c.Title, "account": c.Account, "severity": c.Severity, "owner": c.Owner, "team": c.Team}
 	if err := api.do(ctx, http.MethodPost, "/cases", nil, in, &opened); err != nil {
+		return err
+	}
+	if err := d.alert(ctx); err != nil { // The watch for alerts begins with the first case.
 		return err
 	}
 	path := "/cases/" + strconv.Itoa(opened.Number)
@@ -411,6 +424,15 @@ func (d *demo) work(ctx context.Context, c sampleCase) error {
 	}
 	for _, x := range c.Statements {
 		if err := state(ctx, api, path, x, citations); err != nil {
+			return err
+		}
+	}
+	for _, id := range c.NoAnswer {
+		at, err := find(ctx, api, id)
+		if err != nil {
+			return err
+		}
+		if err := api.do(ctx, http.MethodPut, "/records/"+at.String()+"/mark", nil, map[string]any{"answer_needed": false, "reason": "It only tells."}, nil); err != nil {
 			return err
 		}
 	}
@@ -471,21 +493,30 @@ func state(ctx context.Context, api *client, path string, x sampleStatement, cit
 // cite cites what a case rests on and returns the IDs in that order.
 func (d *demo) cite(ctx context.Context, api *client, path string, c sampleCase) (ids []int, err error) {
 	for _, x := range c.Citations {
-		var found searchPage
-		if err := api.get(ctx, "/search", url.Values{"q": {"id:" + x.MessageID}, "limit": {"1"}}, &found); err != nil {
+		at, err := find(ctx, api, x.MessageID)
+		if err != nil {
 			return nil, err
 		}
-		if len(found.Items) == 0 {
-			return nil, fmt.Errorf("there is no message %s", x.MessageID)
-		}
 		var now casework.Case
-		in := map[string]any{"record": found.Items[0].Address, "quote": x.Quote, "comment": x.Comment}
+		in := map[string]any{"record": at, "quote": x.Quote, "comment": x.Comment}
 		if err := api.do(ctx, http.MethodPost, path+"/citations", nil, in, &now); err != nil {
 			return nil, err
 		}
 		ids = append(ids, slices.MaxFunc(now.Citations, func(a, b casework.Citation) int { return cmp.Compare(a.ID, b.ID) }).ID)
 	}
 	return ids, nil
+}
+
+// find is where a message is, by its Message-ID.
+func find(ctx context.Context, api *client, messageID string) (archive.Address, error) {
+	var found searchPage
+	if err := api.get(ctx, "/search", url.Values{"q": {"id:" + messageID}, "limit": {"1"}}, &found); err != nil {
+		return archive.Address{}, err
+	}
+	if len(found.Items) == 0 {
+		return archive.Address{}, fmt.Errorf("there is no message %s", messageID)
+	}
+	return found.Items[0].Address, nil
 }
 
 func pick(ids, indexes []int) []int {
@@ -518,7 +549,17 @@ Polytrace shows a sample company, Northwind Support, with %d messages and %d cas
   search here     polytrace search firmware --data %s
 
 The first link signs you in once. Everything is deleted when you press Ctrl-C%s.
-`, d.server.archive.Next(archive.Mail), cases, cases-len(sampleCases()), d.server.app.web.Load().SignInLink("marta"), d.share, d.server.smtp.Addr(), postfix, absolute(d.server.dir), d.kept())
+`, d.server.archive.Next(archive.Mail), cases, cases-len(sampleCases()), d.here(d.server.app.web.Load().SignInLink("marta")), d.here(d.share), d.server.smtp.Addr(), postfix, absolute(d.server.dir), d.kept())
+}
+
+// here is a link at the address where the demo listens, which is another one when that of the settings was taken.
+func (d *demo) here(link string) string {
+	u, err := url.Parse(link)
+	if err != nil {
+		return link
+	}
+	u.Host = d.server.web.Addr().String()
+	return u.String()
 }
 
 func (d *demo) kept() string {

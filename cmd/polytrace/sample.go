@@ -30,16 +30,17 @@ type sampleMessage struct {
 
 // sampleCase is a case that the people of the sample company work on.
 type sampleCase struct {
-	Title, Account, Owner string
-	Severity              int
-	Status                casework.Status
-	Notes                 []sampleNote
-	Citations             []sampleCitation
-	Statements            []sampleStatement
-	Pins                  []samplePin
-	Confirmed             string                        // Value of the extract sampleFirmware that is confirmed, "" none.
-	Steps                 func(number int) []sampleStep // nil: none.
-	Share                 *sampleShare                  // nil when it has no link
+	Title, Account, Owner, Team string
+	Severity                    int
+	Status                      casework.Status
+	Notes                       []sampleNote
+	Citations                   []sampleCitation
+	Statements                  []sampleStatement
+	NoAnswer                    []string // Message-IDs of what needs no answer.
+	Pins                        []samplePin
+	Confirmed                   string                        // Value of the extract sampleFirmware that is confirmed, "" none.
+	Steps                       func(number int) []sampleStep // nil: none.
+	Share                       *sampleShare                  // nil when it has no link
 }
 
 // sampleStatement is what people state about a case: Kind is the operation of the API behind the path of the case,

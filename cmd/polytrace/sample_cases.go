@@ -1,8 +1,6 @@
 package main
 
-import (
-	"polytrace/casework"
-)
+import "polytrace/casework"
 
 // sampleCases are what the people of the sample company work on. Quotes are
 // words of the blocks named, in sample/*.txt; a test finds each of them.
@@ -15,7 +13,7 @@ func sampleID(block string) string { return sampleMessageID(block, "outlook", ""
 
 func sampleAcme() sampleCase {
 	return sampleCase{
-		Title: "Second batch of PO-7741 late, root cause promised and missed", Account: "acme", Owner: "marta",
+		Title: "Second batch of PO-7741 late, root cause promised and missed", Account: "acme", Owner: "marta", Team: "support",
 		Severity: 1, Status: casework.Open,
 		Citations: []sampleCitation{
 			{sampleID("acme-01"), "Our purchase order PO-7741 has a second batch of 120 NW-G40 gateways due at Plant 2", "What was ordered, and where it all began."},
@@ -52,6 +50,7 @@ func sampleAcme() sampleCase {
 			{Kind: "keydates", In: map[string]any{"label": "Audit at Plant 2", "kind": "meeting"}, Cites: []int{9}, Due: new(13)},
 		},
 		Pins:      []samplePin{{"marta", "8D-report-2231.pdf", "The root cause in writing: their auditor will ask for it."}},
+		NoAnswer:  []string{sampleID("acme-33")},
 		Confirmed: "4.2.1",
 		Share:     &sampleShare{Title: "PO-7741: what happened and what was done", Citations: []int{0, 6, 7, 8}, Notes: []int{3}, Days: 30},
 	}
@@ -59,7 +58,7 @@ func sampleAcme() sampleCase {
 
 func sampleHalvorsen() sampleCase {
 	return sampleCase{
-		Title: "NW-T12 reads too high in cold water (RMA-6120)", Account: "halvorsen", Owner: "kim",
+		Title: "NW-T12 reads too high in cold water (RMA-6120)", Account: "halvorsen", Owner: "kim", Team: "support",
 		Severity: 2, Status: casework.WaitingCustomer,
 		Citations: []sampleCitation{
 			{sampleMessageID("halvorsen-01", "apple", "halvorsen-marine.example"), "about 0.3 degrees at 4 °C and up to 0.8 degrees close to zero", "What they see."},
@@ -73,6 +72,7 @@ func sampleHalvorsen() sampleCase {
 			{"When the invoice comes: it goes to Marta, up to 2,400 euros.", []int{2}},
 			{"Two sensors left, both on MS Havbris.", []int{3, 4}},
 		},
+		NoAnswer: []string{sampleMessageID("halvorsen-18", "apple", "halvorsen-marine.example")},
 		Statements: []sampleStatement{
 			{Kind: "facts", In: map[string]any{"text": "Sensors of batch 24 read up to 0.8 degrees too high close to zero.", "accepted": true}, Cites: []int{0, 1}},
 			{Kind: "commitments", In: map[string]any{"what": "Serial numbers and the invoice of the diver", "direction": "theirs"}, Cites: []int{4}, Due: new(-2)},
@@ -86,7 +86,7 @@ func sampleHalvorsen() sampleCase {
 
 func sampleKitano() sampleCase {
 	return sampleCase{
-		Title: "Calibration certificates with traceability for 24 NW-P30", Account: "kitano", Owner: "kim",
+		Title: "Calibration certificates with traceability for 24 NW-P30", Account: "kitano", Owner: "kim", Team: "support",
 		Severity: 3, Status: casework.Resolved,
 		Citations: []sampleCitation{
 			{sampleMessageID("kitano-01", "becky", "kitano.example"), "当社の顧客から、国家標準へのトレーサビリティが明記された証明書を求められておりますが、添付の証明書にはその記載がございません。", "Their customer asks for traceability to a national standard in writing."},
@@ -105,7 +105,7 @@ func sampleKitano() sampleCase {
 // sampleDoor was resolved: the request about door 9 is like it.
 func sampleDoor() sampleCase {
 	return sampleCase{
-		Title: "Door 14 shows minus 40", Account: "obrien", Owner: "kim",
+		Title: "Door 14 shows minus 40", Account: "obrien", Owner: "kim", Team: "support",
 		Severity: 3, Status: casework.Resolved,
 		Citations: []sampleCitation{
 			{sampleMessageID("recent-07", "iphone", "obrien-logistics.example"), "Door 14 shows minus 40 since this morning, the others are fine.", "What they see."},
@@ -118,7 +118,7 @@ func sampleDoor() sampleCase {
 // sampleDepot is at risk today: a promise was missed, and nobody answers.
 func sampleDepot() sampleCase {
 	return sampleCase{
-		Title: "Alarms of the Cork cold store come forty minutes late", Account: "obrien", Owner: "kim",
+		Title: "Alarms of the Cork cold store come forty minutes late", Account: "obrien", Owner: "kim", Team: "support",
 		Severity: 2, Status: casework.Open,
 		Citations: []sampleCitation{
 			{sampleMessageID("depot-01", "gmail", "obrien-logistics.example"), "the alarms of doors 20 to 34 reach our night shift up to forty minutes late", "What they see."},
