@@ -153,7 +153,9 @@ func (s *Server) escalations() escalationsView {
 			review = c.Risk.Why
 		}
 		for _, x := range review {
-			e.Why = append(e.Why, x.Text)
+			if !slices.Contains(e.Why, x.Text) {
+				e.Why = append(e.Why, x.Text)
+			}
 		}
 		switch {
 		case done(c):
