@@ -92,7 +92,7 @@ type (
 
 var (
 	folds     = together(userFolds, queueFolds, retentionFolds, threadFolds, accountFolds, searchFolds, companyFolds, riskRulesFolds, visitFolds, clockFolds, fieldFolds, teamFolds, bulkFolds, referenceRulesFolds, extractFolds, contactFolds, proposalFolds, accountVisitFolds, ruleFolds, alertFolds, feedFolds)
-	caseFolds = together(fileFolds, statementFolds, conversationFolds, riskFolds, handoffFolds, pinFolds, ownershipFolds, referenceFolds, reviewFolds, dischargeFolds, routedFolds, followFolds)
+	caseFolds = together(fileFolds, statementFolds, conversationFolds, riskFolds, handoffFolds, pinFolds, ownershipFolds, referenceFolds, reviewFolds, dischargeFolds, routedFolds, followFolds, exceptionFolds, timelinePinFolds)
 )
 
 // together brings the folds of several areas into one table.
@@ -134,7 +134,7 @@ var fileFolds = map[EventType]caseFold{
 }
 
 // quiet are events that nobody who changes a case has to see first: they decide nothing about it.
-var quiet = map[EventType]bool{ShareOpened: true, RiskChanged: true, ReviewAsked: true, ReviewOpened: true, CaseFollowed: true, CaseUnfollowed: true}
+var quiet = map[EventType]bool{ShareOpened: true, RiskChanged: true, ReviewAsked: true, ReviewOpened: true, CaseFollowed: true, CaseUnfollowed: true, TimelinePinned: true, TimelineUnpinned: true}
 
 // apply calls the fold of the event's type.
 func (s *State) apply(d decision) error {

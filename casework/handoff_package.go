@@ -43,6 +43,7 @@ type Package struct {
 	People      []string `json:"people,omitempty"` // "user:kim", or where somebody outside is named: "promise-2", "cite-3".
 
 	Conversations []archive.Address `json:"conversations,omitempty"` // Messages whose conversations were brought in.
+	Timeline      []archive.Address `json:"timeline,omitempty"`      // Pinned there: messages, and in the ledger the events of lines of the log.
 }
 
 // Digest is the SHA-256 of the package as JSON, with its members in this order and nothing between them.
@@ -71,6 +72,11 @@ func PackageOf(s *State, c Case, at Watermark) Package {
 	for _, l := range c.Links {
 		if !l.Aside {
 			p.Conversations = append(p.Conversations, l.Record)
+		}
+	}
+	for _, x := range c.TimelinePins {
+		if x.Removed.IsZero() {
+			p.Timeline = append(p.Timeline, x.Record)
 		}
 	}
 	return p
@@ -172,7 +178,7 @@ func (c *Case) has(ref string) bool {
 }
 
 func (p Package) clone() Package {
-	p.Conversations = slices.Clone(p.Conversations)
+	p.Conversations, p.Timeline = slices.Clone(p.Conversations), slices.Clone(p.Timeline)
 	p.Mail, p.Pins, p.People = maps.Clone(p.Mail), slices.Clone(p.Pins), slices.Clone(p.People)
 	for _, list := range []*[]int{&p.Commitments, &p.Issues, &p.Facts, &p.Decisions, &p.KeyDates, &p.Questions, &p.Citations, &p.Notes, &p.Shares, &p.Parts} {
 		*list = slices.Clone(*list)

@@ -137,11 +137,7 @@ type Standing struct {
 
 // standing is what rules could change.
 func (c *Case) standing() Standing {
-	x := Standing{Team: c.Team, Owner: c.Owner, Severity: c.Severity, Tags: copied(c.Tags), Muted: c.Muted, Status: c.Status}
-	if c.Routed != nil {
-		x.Exception = c.Routed.Exception
-	}
-	return x
+	return Standing{Team: c.Team, Owner: c.Owner, Severity: c.Severity, Tags: copied(c.Tags), Muted: c.Muted, Status: c.Status, Exception: c.Exception()}
 }
 
 // after is how a case stands when a message came to it and rules have said what they say; of a new one when it is opened. On a

@@ -169,7 +169,7 @@ func kindOf(e *Entry) TimelineKind {
 	switch {
 	case e.Share != 0:
 		return TimelineShare
-	case e.Citation != 0, e.Type == CaseLinked, e.Type == CaseUnlinked, e.Type == FilePinned, e.Type == FileUnpinned, e.Type == ReferenceGiven, e.Type == ExtractJudged, e.Type == MailRouted:
+	case e.Citation != 0, e.Type == CaseLinked, e.Type == CaseUnlinked, e.Type == FilePinned, e.Type == FileUnpinned, e.Type == ReferenceGiven, e.Type == ExtractJudged, e.Type == MailRouted, e.Type == TimelinePinned, e.Type == TimelineUnpinned:
 		return TimelineEvidence
 	case e.Note != 0:
 		return TimelineNote

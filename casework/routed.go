@@ -246,7 +246,7 @@ func (s *State) mailRouted(c *caseFile, d decision, data MailRoutedData) (Entry,
 		s.endHandoffs(d, handoffsOf(c.Number, data.Handoffs), "the case has another owner")
 	}
 	if c.Routed == nil || data.Exception != "" {
-		c.Routed = &data.Routing
+		c.Routed, c.Settled = &data.Routing, nil
 	}
 	s.keepRouted(c, d, &data.Routing)
 	s.effect(c, d, data.Effects)

@@ -18,7 +18,7 @@ const (
 	SliceCustomer   Slice = "waiting-on-customer" // We wait.
 	SliceToday      Slice = "due-today"           // A response time ends today, by the day of those who are at work.
 	SliceOverdue    Slice = "overdue"             // One is over; also of what sleeps.
-	SliceExceptions Slice = "exceptions"          // It came in with something that somebody has to look at.
+	SliceExceptions Slice = "exceptions"          // It came in with something that somebody has to look at, and nobody has.
 	SliceSnoozed    Slice = "snoozed"             // It sleeps.
 	SliceMine       Slice = "mine"
 	SliceUnowned    Slice = "unowned"
@@ -125,7 +125,7 @@ func (w *Work) In(s Slice, actor string, now time.Time) bool {
 	case SliceToday:
 		return slices.ContainsFunc(w.Clocks, func(k Clock) bool { return k.State == ClockRunning && w.sameDay(k.Due, now) })
 	case SliceExceptions:
-		return w.Case.Routed != nil && w.Case.Routed.Exception != ""
+		return w.Case.Exception() != ""
 	case SliceMine:
 		return w.Case.Owner == actor && actor != ""
 	case SliceUnowned:

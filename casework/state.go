@@ -137,12 +137,15 @@ type Case struct {
 	Notes     []Note           `json:"notes"`
 	Pins      []Pin            `json:"pins,omitempty"` // Files that it rests on, also those that were taken out again.
 
-	Kind    string    `json:"kind,omitempty"`   // Request; "" when people opened it.
-	Team    string    `json:"team,omitempty"`   // Where it waits while nobody owns it; "" in none.
-	Tags    []string  `json:"tags,omitempty"`   // Lower case, sorted.
-	Muted   bool      `json:"muted,omitempty"`  // Nobody is to be told of it.
-	Returns time.Time `json:"returns,omitzero"` // When it goes back to its team unless the owner has answered; zero: never. See Case.Due.
-	Routed  *Routing  `json:"routed,omitempty"` // How it came in; nil when people opened it.
+	TimelinePins []TimelinePin `json:"timeline_pins,omitempty"` // What matters most in its timeline, also what was taken away again.
+
+	Kind    string    `json:"kind,omitempty"`    // Request; "" when people opened it.
+	Team    string    `json:"team,omitempty"`    // Where it waits while nobody owns it; "" in none.
+	Tags    []string  `json:"tags,omitempty"`    // Lower case, sorted.
+	Muted   bool      `json:"muted,omitempty"`   // Nobody is to be told of it.
+	Returns time.Time `json:"returns,omitzero"`  // When it goes back to its team unless the owner has answered; zero: never. See Case.Due.
+	Routed  *Routing  `json:"routed,omitempty"`  // How it came in; nil when people opened it.
+	Settled *Settled  `json:"settled,omitempty"` // That somebody has seen to the exception in Routed; nil: nobody has, or there is none.
 
 	SnoozedUntil time.Time `json:"snoozed_until,omitzero"` // Zero: it is awake. See Case.Snoozed.
 	SnoozedAt    time.Time `json:"snoozed_at,omitzero"`

@@ -246,8 +246,8 @@ func (s *State) Overview() []Case {
 			head.Judgements, head.Risk = slices.Clone(c.Judgements), c.Risk.clone()
 		}
 		head.standings = nil
-		head.Handoffs, head.Questions, head.References, head.Pins, head.Reviews = nil, nil, nil, nil, nil
-		head.Tags, head.Routed, head.Followers = slices.Clone(c.Tags), c.Routed.head(), slices.Clone(c.Followers)
+		head.Handoffs, head.Questions, head.References, head.TimelinePins, head.Reviews = nil, nil, nil, nil, nil
+		head.Tags, head.Routed, head.Settled, head.Followers = slices.Clone(c.Tags), c.Routed.head(), clonePointer(c.Settled), slices.Clone(c.Followers)
 		return head
 	})
 }
@@ -347,9 +347,9 @@ func (c *Case) clone() Case {
 		d.Shares[i] = d.Shares[i].clone()
 	}
 	d.Issues, d.Links, d.Parts, d.Judgements, d.Pins = slices.Clone(c.Issues), slices.Clone(c.Links), slices.Clone(c.Parts), slices.Clone(c.Judgements), slices.Clone(c.Pins)
-	d.References = slices.Clone(c.References)
+	d.References, d.TimelinePins = slices.Clone(c.References), slices.Clone(c.TimelinePins)
 	d.Risk, d.Override = c.Risk.clone(), clonePointer(c.Override)
-	d.Tags, d.Routed = slices.Clone(c.Tags), c.Routed.clone()
+	d.Tags, d.Routed, d.Settled = slices.Clone(c.Tags), c.Routed.clone(), clonePointer(c.Settled)
 	d.Facts, d.Decisions = each(c.Facts, Fact.clone), each(c.Decisions, Decision.clone)
 	d.Commitments, d.KeyDates = each(c.Commitments, Commitment.clone), each(c.KeyDates, KeyDate.clone)
 	d.Followers = slices.Clone(c.Followers)
