@@ -55,18 +55,62 @@ type timelineItemOut struct {
 	Case  int                   `json:"case,omitempty" doc:"Whose decision it is."`
 	Mail  *casework.Mail        `json:"mail,omitempty"`
 	Entry *casework.Entry       `json:"entry,omitempty"`
+	Pin   *itemPinOut           `json:"pin,omitempty" doc:"Of what is pinned."`
 }
 
-func (s *Server) apiTimeline(ctx context.Context, in *caseIn) (*body[timelineOut], error) {
+type itemPinOut struct {
+	Case int `json:"case" doc:"That has the pin, of cases that are one."`
+	casework.TimelinePin
+}
+
+type timelineIn struct {
+	Number int  `path:"number" example:"104"`
+	Pinned bool `query:"pinned" doc:"Only what is pinned."`
+}
+
+func (s *Server) apiTimeline(ctx context.Context, in *timelineIn) (*body[timelineOut], error) {
 	d, err := s.shownDossier(ctx, in.Number, true)
 	if err != nil {
 		return nil, err
 	}
 	out := timelineOut{[]timelineItemOut{}}
 	for _, it := range casework.Timeline(d.Cases, d.Mail) {
-		out.Items = append(out.Items, timelineItemOut{it.At.UTC(), it.Kind, it.Case, it.Mail, it.Entry})
+		x := timelineItemOut{it.At.UTC(), it.Kind, it.Case, it.Mail, it.Entry, nil}
+		if p, of, ok := casework.PinOf(d.Cases, it.Address()); ok {
+			x.Pin = &itemPinOut{of, p}
+		} else if in.Pinned {
+			continue
+		}
+		out.Items = append(out.Items, x)
 	}
 	return reply(out), nil
+}
+
+type pinItemIn struct {
+	StatementIn
+	Body struct {
+		Record archive.Address `json:"record" doc:"A message of the case, mail/17, or the event of a line of its log, ledger/42."`
+		Reason string          `json:"reason,omitempty"`
+	}
+}
+
+func (s *Server) apiPinItem(ctx context.Context, in *pinItemIn) (*caseOut, error) {
+	snap, err := s.bareCase(ctx, in.Number)
+	if err != nil {
+		return nil, err
+	}
+	c, err := s.pinning(ctx, snap, in.Body.Record, in.Body.Reason)
+	if err != nil {
+		return nil, err
+	}
+	return s.commandOn(ctx, in.StatementIn, func(seen *archive.Position) casework.Command {
+		c.Revision = seen
+		return c
+	})
+}
+
+func (s *Server) apiUnpinItem(ctx context.Context, in *caseItemIn) (*none, error) {
+	return nil, s.act(ctx, casework.UnpinItem{Case: in.Number, ID: in.ID, Reason: in.Reason})
 }
 
 type linkMailIn struct {

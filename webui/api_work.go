@@ -173,6 +173,19 @@ func (s *Server) apiReturn(ctx context.Context, in *returnIn) (*caseOut, error) 
 	})
 }
 
+type settleExceptionIn struct {
+	StatementIn
+	Body struct {
+		Reason string `json:"reason,omitempty"`
+	}
+}
+
+func (s *Server) apiSettleException(ctx context.Context, in *settleExceptionIn) (*caseOut, error) {
+	return s.commandOn(ctx, in.StatementIn, func(seen *archive.Position) casework.Command {
+		return casework.SettleException{Case: in.Number, Reason: in.Body.Reason, Revision: seen}
+	})
+}
+
 type snoozeIn struct {
 	StatementIn
 	Body struct {

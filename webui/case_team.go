@@ -49,6 +49,13 @@ func (s *Server) returnCase(w http.ResponseWriter, r *http.Request) error {
 	})
 }
 
+// settleException says that somebody has seen to why mail of a case was an exception.
+func (s *Server) settleException(w http.ResponseWriter, r *http.Request) error {
+	return s.onCase(w, r, "exception", "brief", "The exception is settled.", func(snap snapshot) (casework.Command, error) {
+		return casework.SettleException{Case: snap.c.Number, Reason: r.PostForm.Get("reason"), Revision: revision(r)}, nil
+	})
+}
+
 // snoozeCase lets a case sleep until a day, or wakes it.
 func (s *Server) snoozeCase(w http.ResponseWriter, r *http.Request) error {
 	if r.FormValue("until") == "" {

@@ -233,6 +233,24 @@ func conversationsIn(p casework.Package, d *dossier) packageSection {
 	return section
 }
 
+// pinsIn renders what of the timeline a package names, as far as the caller may read it.
+func pinsIn(p casework.Package, d *dossier) packageSection {
+	section := packageSection{Title: "Pinned in the timeline"}
+	items := casework.Timeline(d.Cases, d.Mail)
+	for _, at := range p.Timeline {
+		x := itemView{Kind: "message", Text: "a message that is not for you to read, or not here any more"}
+		if i := slices.IndexFunc(items, func(it casework.TimelineItem) bool { return it.Address() == at }); i >= 0 {
+			if m := items[i].Mail; m != nil {
+				x.Text, x.Note, x.Link = titleOf(m.Subject), "from "+nameOf(m.From), recordPath(at)
+			} else {
+				x.Kind, x.Text, x.Link = "log", items[i].Entry.Text, casePath(p.Case)+"/timeline#"+itemID(at)
+			}
+		}
+		section.Items = append(section.Items, x)
+	}
+	return section
+}
+
 // partsIn renders the cases that were part of the one that a package is of.
 func partsIn(p casework.Package) packageSection {
 	section := packageSection{Title: "Cases that are part of it"}
@@ -284,7 +302,7 @@ func (s *Server) fillHandoff(r *http.Request, v *handoffView) error {
 		v.Pins = append(v.Pins, v.item(pin))
 	}
 	d := v.dossier
-	v.Sections, v.Since = append(v.sectionsOf(v.H.Package), conversationsIn(v.H.Package, d), partsIn(v.H.Package)), since(v.Case, v.H)
+	v.Sections, v.Since = append(v.sectionsOf(v.H.Package), conversationsIn(v.H.Package, d), pinsIn(v.H.Package, d), partsIn(v.H.Package)), since(v.Case, v.H)
 	gaps, err := s.gapsOf(r.Context(), v.Case, d)
 	for _, g := range gaps {
 		x := gapView{Gap: g}

@@ -52,7 +52,7 @@ func (s *Server) showInherited(w http.ResponseWriter, r *http.Request) error {
 	if v.caseView, err = s.caseView(r, snap); err != nil {
 		return err
 	}
-	v.Sections = append(v.sectionsOf(v.X.Package), conversationsIn(v.X.Package, v.dossier), partsIn(v.X.Package))
+	v.Sections = append(v.sectionsOf(v.X.Package), conversationsIn(v.X.Package, v.dossier), pinsIn(v.X.Package, v.dossier), partsIn(v.X.Package))
 	for _, g := range v.X.Gaps {
 		x := gapView{Gap: g}
 		if g.Item != "" {

@@ -61,6 +61,7 @@ type ruleRow struct {
 	casework.Rule
 	When []string
 	Does []string
+	Last bool // No rule is behind it.
 }
 
 // conditionRow is a line of the form of a rule.
@@ -83,8 +84,10 @@ func (s *Server) rulesView(r *http.Request) rulesView {
 		}
 	})
 	slices.Reverse(v.Versions)
-	for _, rule := range v.Rules.Rules {
-		v.Rows = append(v.Rows, v.row(rule))
+	for i, rule := range v.Rules.Rules {
+		row := v.row(rule)
+		row.Last = i == len(v.Rules.Rules)-1
+		v.Rows = append(v.Rows, row)
 	}
 	if len(v.Rules.Rules) == 0 {
 		v.Examples = exampleRules(v.Teams)
@@ -449,6 +452,7 @@ func (s *Server) showWhy(w http.ResponseWriter, r *http.Request) error {
 type routedLine struct {
 	Text      string
 	Exception string
+	Settled   *casework.Settled
 	Claims    int
 	Record    archive.Address
 }
@@ -458,7 +462,7 @@ func (s *Server) routedLine(c casework.Case) *routedLine {
 	if c.Routed == nil {
 		return nil
 	}
-	l := &routedLine{Exception: c.Routed.Exception, Claims: c.Routed.Claims, Record: c.Routed.Message.Record, Text: "Came in by no rule"}
+	l := &routedLine{Exception: c.Routed.Exception, Settled: c.Settled, Claims: c.Routed.Claims, Record: c.Routed.Message.Record, Text: "Came in by no rule"}
 	s.config.Desk.Read(func(state *casework.State) {
 		set, _ := state.RulesOf(c.Routed.Rules)
 		for i, x := range set.Rules {

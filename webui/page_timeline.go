@@ -4,8 +4,10 @@ import (
 	"context"
 	"html/template"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"polytrace/archive"
@@ -22,6 +24,7 @@ type timelineRow struct {
 	Chips []chip
 	Late  bool // Of mail: it came here much later than it was sent.
 	Owner bool // The case has another owner from then on.
+	Pin   *casework.TimelinePin
 }
 
 type timelineView struct {
@@ -36,8 +39,32 @@ type timelineView struct {
 	Total   int
 	Kinds   []kindCount
 	Kind    string
+	Pinned  bool // What is pinned is shown alone.
+	Pins    int  // How much that is.
+	Held    *heldForm
 	Density template.HTML
 }
+
+// Shown is what of the timeline is shown, as in its link.
+func (v timelineView) Shown() string {
+	switch {
+	case v.New:
+		return "new=1"
+	case v.Pinned:
+		return "pinned=1"
+	}
+	return url.Values{"kind": {v.Kind}}.Encode()
+}
+
+// Here is what is shown now, of a page of its own.
+func (v timelineView) Here() string {
+	return "/timeline?" + v.Shown() + "&from=" + strconv.Itoa(v.From)
+}
+
+// ID is where an item stands on the page.
+func (r timelineRow) ID() string { return itemID(r.Address()) }
+
+func itemID(at archive.Address) string { return strings.ReplaceAll(at.String(), "/", "-") }
 
 type kindCount struct {
 	Kind  casework.TimelineKind
@@ -47,6 +74,11 @@ type kindCount struct {
 
 // showTimeline lists what happened to a case, oldest first.
 func (s *Server) showTimeline(w http.ResponseWriter, r *http.Request) error {
+	return s.timelineHeld(w, r, http.StatusOK, nil)
+}
+
+// timelineHeld shows a timeline, with a form that was refused.
+func (s *Server) timelineHeld(w http.ResponseWriter, r *http.Request, code int, held *heldForm) error {
 	snap, err := s.shownSnapshot(r)
 	if err != nil {
 		return err
@@ -55,10 +87,10 @@ func (s *Server) showTimeline(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	v := timelineView{Case: snap.c, Names: snap.names, Kind: r.FormValue("kind"), New: r.FormValue("new") != "", Upto: spelled(casework.SeenOf(d.Cases, d.Mail))}
+	v := timelineView{Case: snap.c, Names: snap.names, Kind: r.FormValue("kind"), New: r.FormValue("new") != "", Pinned: r.FormValue("pinned") != "", Held: held, Upto: spelled(casework.SeenOf(d.Cases, d.Mail))}
 	items, old := casework.Timeline(d.Cases, d.Mail), map[archive.Address]bool{}
 	v.Density = density(items)
-	v.Kinds = countKinds(items, v.Kind)
+	v.Kinds, v.Pins = countKinds(items, v.Kind), len(d.pinned(items))
 	changes, visit := s.changes(r.Context(), d, items)
 	v.News, v.Visit = len(changes), visit
 	if v.New {
@@ -70,6 +102,9 @@ func (s *Server) showTimeline(w http.ResponseWriter, r *http.Request) error {
 			}
 		}
 	}
+	if v.Pinned {
+		items = d.pinned(items)
+	}
 	if v.Kind != "" {
 		items = slices.DeleteFunc(items, func(it casework.TimelineItem) bool { return !inKind(it, v.Kind) })
 	}
@@ -80,7 +115,64 @@ func (s *Server) showTimeline(w http.ResponseWriter, r *http.Request) error {
 		row.Old = it.Mail != nil && old[it.Mail.Record]
 		v.Rows = append(v.Rows, row)
 	}
-	return s.render(w, r, http.StatusOK, "timeline", view{Title: "Timeline of C-" + strconv.Itoa(snap.c.Number), Nav: "cases", Page: v})
+	return s.render(w, r, code, "timeline", view{Title: "Timeline of C-" + strconv.Itoa(snap.c.Number), Nav: "cases", Page: v})
+}
+
+// pinned are the items of a timeline that are pinned.
+func (d *dossier) pinned(items []casework.TimelineItem) (list []casework.TimelineItem) {
+	for _, it := range items {
+		if _, _, ok := casework.PinOf(d.Cases, it.Address()); ok {
+			list = append(list, it)
+		}
+	}
+	return list
+}
+
+// pinItem pins an item of a timeline, or takes its pin away.
+func (s *Server) pinItem(w http.ResponseWriter, r *http.Request) error {
+	item, err := archive.ParseAddress(r.FormValue("record"))
+	if err != nil {
+		return notFound("item of the timeline")
+	}
+	v, unpin, done := timelineView{window: window{From: number0(r.FormValue("from"))}, Kind: r.FormValue("kind"), New: r.FormValue("new") != "", Pinned: r.FormValue("pinned") != ""}, r.FormValue("do") == "unpin", "It is pinned."
+	if unpin {
+		done = "It is not pinned any more. The log says who pinned it."
+	}
+	return s.onForm(w, r, "pin", v.Here()+"#"+itemID(item), done, func(snap snapshot) (casework.Command, error) {
+		if unpin {
+			return s.unpinning(snap.c.Number, item, r.PostForm.Get("reason"))
+		}
+		return s.pinning(r.Context(), snap, item, r.PostForm.Get("reason"))
+	}, s.timelineHeld)
+}
+
+// pinning is the command that pins an item of the timeline of a case, as far as the caller may see that.
+func (s *Server) pinning(ctx context.Context, snap snapshot, item archive.Address, reason string) (casework.PinItem, error) {
+	c := casework.PinItem{Case: snap.c.Number, Record: item, Reason: reason}
+	if item.Stream == archive.Ledger {
+		return c, nil
+	}
+	d, err := s.dossier(ctx, snap, false)
+	if err != nil {
+		return c, err
+	}
+	i := slices.IndexFunc(d.Mail, func(m casework.Mail) bool { return m.Record == item })
+	if i < 0 {
+		return c, notFound("message in the case")
+	}
+	c.SHA256 = d.Mail[i].SHA256
+	return c, nil
+}
+
+// unpinning is the command that takes the pin of an item away from whichever of the cases that are one has it.
+func (s *Server) unpinning(number int, item archive.Address, reason string) (casework.Command, error) {
+	var family []casework.Case
+	s.config.Desk.Read(func(state *casework.State) { family = state.Family(number) })
+	pin, of, ok := casework.PinOf(family, item)
+	if !ok {
+		return nil, &casework.Refusal{Code: casework.Conflict, Field: "Record", Text: "This is not pinned any more."}
+	}
+	return casework.UnpinItem{Case: of, ID: pin.ID, Reason: reason}, nil
 }
 
 // changes are what of a timeline happened since the caller said that he has seen the case.
@@ -118,6 +210,9 @@ const lateAfter = 15 * time.Minute
 // row is something of a timeline, as it is shown.
 func (d *dossier) row(it casework.TimelineItem, called names) timelineRow {
 	row := timelineRow{TimelineItem: it, Icon: "flag"}
+	if p, _, ok := casework.PinOf(d.Cases, it.Address()); ok {
+		row.Pin = &p
+	}
 	if m := it.Mail; m != nil {
 		row.Icon, row.Who = "mail", nameOf(m.From)
 		row.Late = m.Received.Sub(m.Sent).Abs() > lateAfter

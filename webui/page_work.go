@@ -197,7 +197,7 @@ func (v *workView) slice(all []openWork, teams []casework.Team, q workQuery, who
 		v.Teams = append(v.Teams, sliceLink{slice, t.Title, count(slice)})
 	}
 	for _, w := range inSlice(all, q.slice, who, now) {
-		row := workRow{Work: w.Work, Routed: routedBy(w.Case.Routed)}
+		row := workRow{Work: w.Work, Routed: routedBy(&w.Case)}
 		if k, ok := w.Clock(); ok {
 			row.Due = &dueView{Name: clockNames[k.Kind]}
 			row.Due.Class, row.Due.Icon, row.Due.Text = stands(k, w.Zone, now)
@@ -230,12 +230,13 @@ func (v *workView) page(q workQuery) (last int) {
 }
 
 // routedBy says why a case came here.
-func routedBy(r *casework.Routing) string {
+func routedBy(c *casework.Case) string {
+	r := c.Routed
 	switch {
 	case r == nil:
 		return ""
-	case r.Exception != "":
-		return "exception: " + r.Exception
+	case c.Exception() != "":
+		return "exception: " + c.Exception()
 	case r.Rule != "":
 		return "rule " + r.Rule
 	}

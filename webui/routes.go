@@ -68,6 +68,7 @@ func (s *Server) routes() []route {
 		{"POST /cases/{number}/claim", mayWork, asPage, s.claimCase},
 		{"POST /cases/{number}/return", mayWork, asPage, s.returnCase},
 		{"POST /cases/{number}/snooze", mayWork, asPage, s.snoozeCase},
+		{"POST /cases/{number}/exception", mayWork, asPage, s.settleException},
 		{"GET /cases/{number}", mayRead, asPage, s.showCase},
 		{"POST /cases/{number}", mayWork, asPage, s.changeCase}, // A form that is refused comes back on the page.
 		{"GET /cases/{number}/mail", mayRead, asPage, s.showMail},
@@ -88,6 +89,7 @@ func (s *Server) routes() []route {
 		{"POST /cases/{number}/files/{id}/unpin", mayWork, asPage, s.unpinFile},
 		{"POST /cases/{number}/seen", mayRead, silent, s.seeCase},
 		{"GET /cases/{number}/timeline", mayRead, asPage, s.showTimeline},
+		{"POST /cases/{number}/timeline", mayWork, asPage, s.pinItem},
 		{"POST /cases/{number}/owner", mayWork, asPage, s.assignCase},
 		{"POST /cases/{number}/notes", mayWork, asPage, s.addNote},
 		{"POST /cases/{number}/issues", mayWork, asPage, s.openIssue},
