@@ -46,12 +46,14 @@ func (s *Server) apiAccount(ctx context.Context, in *accountIn) (*body[accountOu
 	if err != nil {
 		return nil, err
 	}
-	out := accountOut{Account: a, Messages: m.Total(), First: m.First, Last: m.Last, People: list(m.People), Sampled: m.Sampled(), Cases: []caseHead{}}
+	out := accountOut{Account: a, Messages: m.Total(), First: m.First, Last: m.Last, People: list(m.People), Sampled: m.Sampled()}
 	var heads []casework.Case
 	s.config.Desk.Read(func(state *casework.State) { heads = casesOf(state, a) })
-	for _, c := range heads {
-		out.Cases = append(out.Cases, headOf(c))
+	d, err := s.dues(ctx)
+	if err != nil {
+		return nil, err
 	}
+	out.Cases = d.heads(heads)
 	if out.Unusual, err = s.unusual(ctx, a); err != nil {
 		return nil, err
 	}

@@ -64,24 +64,22 @@ type caseHead struct {
 	Tags     []string         `json:"tags,omitempty"`
 	Muted    bool             `json:"muted,omitempty"`
 	Snoozed  time.Time        `json:"snoozed_until,omitzero"`
+	Due      *dueOut          `json:"due,omitempty" doc:"The response time to look at now; absent when nothing is waited for, or that is not for the caller to know. In the queue it stands beside the case."`
 }
 
 type casesOut struct {
 	Cases []caseHead `json:"cases" doc:"The one that was changed last first."`
 }
 
-func (s *Server) apiCases(context.Context, *none) (*body[casesOut], error) {
+func (s *Server) apiCases(ctx context.Context, _ *none) (*body[casesOut], error) {
 	var all []casework.Case
 	s.config.Desk.Read(func(state *casework.State) { all = state.Overview() })
-	out := casesOut{make([]caseHead, 0, len(all))}
-	for _, c := range all {
-		out.Cases = append(out.Cases, headOf(c))
-	}
-	return reply(out), nil
+	d, err := s.dues(ctx)
+	return reply(casesOut{d.heads(all)}), err
 }
 
 func headOf(c casework.Case) caseHead {
-	return caseHead{c.Number, c.Title, c.Account, c.Status, c.Severity, c.Owner, c.Opened, c.OpenedBy, c.Changed, c.Revision, c.Kind, c.Team, c.Tags, c.Muted, c.SnoozedUntil}
+	return caseHead{c.Number, c.Title, c.Account, c.Status, c.Severity, c.Owner, c.Opened, c.OpenedBy, c.Changed, c.Revision, c.Kind, c.Team, c.Tags, c.Muted, c.SnoozedUntil, nil}
 }
 
 type openCaseIn struct {

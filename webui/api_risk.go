@@ -78,14 +78,15 @@ type escalationOut struct {
 	Why    []string           `json:"why"`
 }
 
-func (s *Server) apiEscalations(context.Context, *none) (*body[escalationsOut], error) {
+func (s *Server) apiEscalations(ctx context.Context, _ *none) (*body[escalationsOut], error) {
+	v, err := s.escalations(ctx)
 	out := escalationsOut{[]escalationOut{}}
-	for _, g := range s.escalations().Groups {
+	for _, g := range v.Groups {
 		for _, e := range g.Cases {
-			out.Escalations = append(out.Escalations, escalationOut{headOf(e.Case), g.ID, e.Level, e.Review, list(e.Why)})
+			out.Escalations = append(out.Escalations, escalationOut{v.Dues.head(e.Case), g.ID, e.Level, e.Review, list(e.Why)})
 		}
 	}
-	return reply(out), nil
+	return reply(out), err
 }
 
 type riskRulesBody struct {

@@ -198,6 +198,7 @@ type customerView struct {
 	Belong   []mappingView // Those that hold now first.
 	Cases    []casework.Case
 	Chart    template.HTML
+	Dues     dues
 	Names    names
 	Form     accountForm
 	Statuses []casework.AccountStatus
@@ -258,6 +259,10 @@ func (s *Server) renderCustomer(w http.ResponseWriter, r *http.Request, code int
 	s.config.Desk.Read(func(state *casework.State) {
 		v.Cases, v.Names = casesOf(state, a), namesOf(state.Users())
 	})
+	var err error
+	if v.Dues, err = s.dues(r.Context()); err != nil {
+		return err
+	}
 	slices.SortStableFunc(v.Cases, func(a, b casework.Case) int { return boolToInt(done(a)) - boolToInt(done(b)) })
 	v.Known = contactsOf(a)
 	now := s.config.Now()

@@ -304,6 +304,7 @@ type casesView struct {
 	Error  string
 	Title  string // Of a case that was not opened.
 	Links  accountLinks
+	Dues   dues
 }
 
 func (s *Server) listCases(w http.ResponseWriter, r *http.Request, code int, refused string) error {
@@ -326,6 +327,10 @@ func (s *Server) listCases(w http.ResponseWriter, r *http.Request, code int, ref
 	})
 	v.Total, v.window = len(all), windowOf(r, len(all))
 	v.Cases = all[v.From:v.End]
+	var err error
+	if v.Dues, err = s.dues(r.Context()); err != nil {
+		return err
+	}
 	return s.render(w, r, code, "cases", view{Title: "Cases", Nav: "cases", Page: v})
 }
 

@@ -27,6 +27,7 @@ type homeView struct {
 
 	Reviews []casework.Reviewing // That the person has to see to.
 	Taken   []casework.Taken     // Cases that came to the person without an offer, lately.
+	Dues    dues
 }
 
 // setupCard tells how to connect a mail server to a queue.
@@ -55,6 +56,10 @@ func (s *Server) showHome(w http.ResponseWriter, r *http.Request) error {
 	v.Offers, v.Asked = s.waitingFor(who.actor)
 	v.Reviews = s.reviewsFor(who)
 	s.config.Desk.Read(func(state *casework.State) { v.Taken = state.Taken(who.actor, s.config.Now().Add(-takenFor)) })
+	var err error
+	if v.Dues, err = s.dues(r.Context()); err != nil {
+		return err
+	}
 	result, err := s.search(r.Context(), index.Request{Limit: 8, Now: s.config.Now()})
 	if err != nil {
 		return err

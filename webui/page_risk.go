@@ -115,6 +115,7 @@ type escalationsView struct {
 	Links  accountLinks
 	Open   int // Cases that were looked at.
 	Rules  int // Version.
+	Dues   dues
 }
 
 type escalationGroup struct {
@@ -127,11 +128,14 @@ const resolvedFor = 14 * 24 * time.Hour
 
 // showEscalations lists the cases at risk by what is to be done about them.
 func (s *Server) showEscalations(w http.ResponseWriter, r *http.Request) error {
-	v := s.escalations()
+	v, err := s.escalations(r.Context())
+	if err != nil {
+		return err
+	}
 	return s.render(w, r, http.StatusOK, "escalations", view{Title: "Escalations", Nav: "escalations", Page: v})
 }
 
-func (s *Server) escalations() escalationsView {
+func (s *Server) escalations(ctx context.Context) (escalationsView, error) {
 	now := s.config.Now()
 	v := escalationsView{Groups: []escalationGroup{
 		{ID: "review", Name: "Needs review", Empty: "No signal waits for somebody to look at it."},
@@ -175,7 +179,9 @@ func (s *Server) escalations() escalationsView {
 			return cmp.Compare(slices.Index(casework.RiskLevels(), b.Level), slices.Index(casework.RiskLevels(), a.Level))
 		})
 	}
-	return v
+	var err error
+	v.Dues, err = s.dues(ctx)
+	return v, err
 }
 
 type riskRulesView struct {

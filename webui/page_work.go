@@ -37,9 +37,6 @@ type workRow struct {
 	Routed string   // Why it came here; "" when people opened it.
 }
 
-// dueView is the clock to look at now.
-type dueView struct{ Class, Icon, Text, Name string }
-
 // column is a heading that sorts.
 type column struct {
 	Key, Name, Link string
@@ -197,12 +194,7 @@ func (v *workView) slice(all []openWork, teams []casework.Team, q workQuery, who
 		v.Teams = append(v.Teams, sliceLink{slice, t.Title, count(slice)})
 	}
 	for _, w := range inSlice(all, q.slice, who, now) {
-		row := workRow{Work: w.Work, Routed: routedBy(&w.Case)}
-		if k, ok := w.Clock(); ok {
-			row.Due = &dueView{Name: clockNames[k.Kind]}
-			row.Due.Class, row.Due.Icon, row.Due.Text = stands(k, w.Zone, now)
-		}
-		v.Rows = append(v.Rows, row)
+		v.Rows = append(v.Rows, workRow{w.Work, dueOf(&w.Work, now), routedBy(&w.Case)})
 	}
 	v.Total = len(v.Rows)
 	order := sorts[q.sort]
