@@ -34,7 +34,7 @@ scripts:
 # Where many write at once. Some tests try thousands of histories, every bit of
 # a file or each route of the pages one after the other, which the detector
 # makes long and finds nothing in; so do proofs.
-IN_TURN = AtEveryStep|EveryTurnedBit|EveryByteOfAHeader|EverySwapOf|MailOfAQueueIsShown|EveryRouteThatShows|WhatCannotBeNoted
+IN_TURN = AtEveryStep|EveryTurnedBit|EveryByteOfAHeader|EverySwapOf|MailOfAQueueIsShown|EveryRouteThatShows|WhatCannotBeNoted|LetsInWhoMay|LargeExport|ExportOfLarge|RefusedInWords|LongConversation|TheSignedLog
 race:
 	CGO_ENABLED=1 go test -race -timeout 30m -skip '$(IN_TURN)' ./archive ./archive/dirstore ./archive/s3store ./archive/tsa ./casework/... ./gateway/... ./webui
 

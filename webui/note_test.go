@@ -50,7 +50,7 @@ var silentOnes = []string{
 	"get-alerts", "post-alerts-seen", "get-alerts-settings", "put-alerts-settings", "put-searches-owner-name-alert", "put-cases-number-follow", "get-feeds", "post-feeds", "delete-feeds-id",
 	"GET /handoffs/fields", "POST /handoffs/fields", "get-handoffs", "get-handoffs-fields", "put-handoffs-fields",
 
-	"post-cases-number-uploads", "delete-cases-number-files-id",
+	"post-cases-number-uploads", "delete-cases-number-files-id", "delete-cases-number-timeline-pins-id",
 	"GET /extracts", "POST /extracts/{name}/remove", "get-extracts", "get-extracts-name", "put-extracts-name", "delete-extracts-name",
 	"GET /references", "POST /references", "get-references", "put-references",
 
@@ -94,6 +94,7 @@ var forms = map[string]url.Values{
 	"POST /retention/holds":                             {"name": {"x"}, "query": {"firmware"}, "do": {"preview"}},
 	"POST /cases/{number}/handoffs/{id}/answer":         {"answer": {"decline"}},
 	"POST /cases/{number}/handoffs/{id}/withdraw":       {"revision": {"0"}},
+	"POST /cases/{number}/timeline":                     {"record": {"ledger/0"}},
 	"POST /cases/{number}/claim":                        {"revision": {"99999"}},
 	"POST /cases/{number}/return":                       {"revision": {"0"}},
 	"POST /cases/{number}/snooze":                       {"until": {"never"}},
@@ -133,12 +134,14 @@ var bodies = map[string]any{
 	"post-cases-number-signals": map[string]any{"evidence": strings.Repeat("ab", 32), "say": "acknowledge"},
 	"post-cases-number-split":   map[string]any{"title": "x", "records": []string{"mail/1"}}, // Of which the case has nothing: it keeps its mail.
 
-	"post-cases-number-files":      map[string]any{"record": "mail/1", "part": 0},
-	"post-cases-number-told":       map[string]any{"question": "Which firmware?"},
-	"post-extracts-try":            map[string]any{"label": "x", "kind": "text", "pattern": "firmware", "where": []string{"text"}},
-	"post-cases-number-details":    map[string]any{"extract": "agent", "status": "rejected", "place": map[string]any{"record": "mail/1", "where": "text", "part": 0, "start": 32}},
-	"post-accounts-id-details":     map[string]any{"extract": "agent", "status": "confirmed", "place": map[string]any{"record": "mail/0", "where": "text", "part": 0, "start": 32}},
-	"post-cases-number-references": map[string]any{"system": "Zendesk", "id": "4711"},
+	"post-cases-number-timeline-pins": map[string]any{"record": "mail/0"},
+	"post-cases-number-exception":     map[string]any{"reason": "seen to"},
+	"post-cases-number-files":         map[string]any{"record": "mail/1", "part": 0},
+	"post-cases-number-told":          map[string]any{"question": "Which firmware?"},
+	"post-extracts-try":               map[string]any{"label": "x", "kind": "text", "pattern": "firmware", "where": []string{"text"}},
+	"post-cases-number-details":       map[string]any{"extract": "agent", "status": "rejected", "place": map[string]any{"record": "mail/1", "where": "text", "part": 0, "start": 32}},
+	"post-accounts-id-details":        map[string]any{"extract": "agent", "status": "confirmed", "place": map[string]any{"record": "mail/0", "where": "text", "part": 0, "start": 32}},
+	"post-cases-number-references":    map[string]any{"system": "Zendesk", "id": "4711"},
 
 	"post-cases-number-citations": map[string]any{"record": "mail/0", "quote": "firmware"},
 
@@ -197,7 +200,7 @@ func TestEveryRouteThatShowsMailIsNoted(t *testing.T) {
 	}
 	noted := func(name string, do func() answer) {
 		before := f.archive.Next(archive.Audit)
-		refused := strings.HasSuffix(name, "number-claim") || strings.HasSuffix(name, "number-return") || strings.HasSuffix(name, "handoffs-id-answer") || strings.HasSuffix(name, "handoffs-id-return") || strings.HasSuffix(name, "/details") || strings.HasSuffix(name, "reviews-id-decide") || strings.HasSuffix(name, "position-proposals") || strings.HasSuffix(name, "owners-position") || strings.HasSuffix(name, "/owners/{position}") || strings.HasSuffix(name, "/proposals") || strings.HasSuffix(name, "/cite") || strings.HasSuffix(name, "/split") || strings.HasSuffix(name, "/join") || strings.HasPrefix(name, "POST /cases/{number}") && !strings.HasSuffix(name, "/share")
+		refused := strings.HasSuffix(name, "number-claim") || strings.HasSuffix(name, "number-exception") || strings.HasSuffix(name, "number-return") || strings.HasSuffix(name, "handoffs-id-answer") || strings.HasSuffix(name, "handoffs-id-return") || strings.HasSuffix(name, "/details") || strings.HasSuffix(name, "reviews-id-decide") || strings.HasSuffix(name, "position-proposals") || strings.HasSuffix(name, "owners-position") || strings.HasSuffix(name, "/owners/{position}") || strings.HasSuffix(name, "/proposals") || strings.HasSuffix(name, "/cite") || strings.HasSuffix(name, "/split") || strings.HasSuffix(name, "/join") || strings.HasPrefix(name, "POST /cases/{number}") && !strings.HasSuffix(name, "/share")
 		if got := do(); got.code >= 400 && !refused {
 			t.Errorf("%s: %d %s", name, got.code, got.body)
 		}

@@ -83,7 +83,7 @@ func TestInvariant14_MailOfAQueueIsShownToItsReadersAlone(t *testing.T) {
 	for name := range f.showing(at) {
 		delete(open, name)
 	}
-	for _, once := range []string{"post-cases-number-citations", "post-cases-number-files", "post-cases-number-handoffs", "post-cases-number-handoffs-id-withdraw", "post-cases-number-questions-id-answer", "post-cases-number-reviews", "post-cases-number-reviews-id-decide"} {
+	for _, once := range []string{"post-cases-number-citations", "post-cases-number-timeline-pins", "post-cases-number-files", "post-cases-number-handoffs", "post-cases-number-handoffs-id-withdraw", "post-cases-number-questions-id-answer", "post-cases-number-reviews", "post-cases-number-reviews-id-decide"} {
 		delete(open, once) // Made before, and not made twice.
 	}
 	if len(open) > 0 {
