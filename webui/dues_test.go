@@ -52,7 +52,7 @@ func TestESC8_DueInLists(t *testing.T) {
 	}
 	f.do(casework.SetPolicy{Name: "standard", Policy: casework.Policy{PauseOn: []casework.PauseCause{casework.PauseWaiting}, Targets: []casework.Targets{
 		{Severity: 1, First: casework.Target{Minutes: 26 * 60, Wall: true}, Resolution: casework.Target{Minutes: 20, Wall: true}},
-		{Severity: 2, First: casework.Target{Minutes: 48 * 60, Wall: true}}, {Severity: 3, Resolution: casework.Target{Minutes: 90, Wall: true}}}}})
+		{Severity: 2, First: casework.Target{Minutes: 48 * 60, Wall: true}, Resolution: casework.Target{Minutes: 90 * 60, Wall: true}}, {Severity: 3, Resolution: casework.Target{Minutes: 90, Wall: true}}}}})
 	var all []int
 	for i, severity := range []int{1, 2, 3, 3, 4, 2} {
 		at := f.complaint(fmt.Sprint("jane", i), 0, "A question about the ports.")
