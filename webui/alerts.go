@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"polytrace/archive"
@@ -23,20 +24,12 @@ const (
 // WatchAlerts raises alerts as things happen and times come, and hands them on, until ctx ends. What was raised and what
 // went out is in the ledger: a watch that begins again goes on from there.
 func (s *Server) WatchAlerts(ctx context.Context) error {
-	w := newAlertWatch(s)
-	for {
-		if err := w.round(ctx); err != nil && ctx.Err() == nil {
-			s.config.Log.WarnContext(ctx, "not all alerts were raised", "error", err, "again_in", alertEvery)
-		}
-		if err := s.post.round(ctx, s); err != nil && ctx.Err() == nil {
-			s.config.Log.WarnContext(ctx, "not all alerts went out", "error", err, "again_in", alertEvery)
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(alertEvery):
-		}
-	}
+	var sending sync.WaitGroup
+	defer sending.Wait()
+	sending.Go(func() {
+		_ = s.keepOn(ctx, alertEvery, "not all alerts went out", func(ctx context.Context) error { return s.post.round(ctx, s) }) // It ends with ctx.
+	})
+	return s.keepLooking(ctx, alertEvery, "not all alerts were raised", newAlertWatch(s).round)
 }
 
 // alertWatch is what was looked at, so that it is not looked at again for nothing.

@@ -266,17 +266,7 @@ func requestTitle(subject string) string {
 // WatchIntake routes new mail as it comes, until ctx ends.
 func (s *Server) WatchIntake(ctx context.Context) error {
 	w := intakeWatch{s: s, next: casework.Positions{}}
-	for {
-		wait := intakeEvery
-		if err := w.round(ctx); err != nil && ctx.Err() == nil {
-			s.config.Log.WarnContext(ctx, "new mail is not routed", "error", err, "again_in", wait)
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(wait):
-		}
-	}
+	return s.keepLooking(ctx, intakeEvery, "new mail is not routed", w.round)
 }
 
 const (

@@ -187,17 +187,7 @@ func (s *Server) riskInputOf(ctx context.Context, number int) (casework.RiskInpu
 // WatchRisk notes how much each open case is at risk as mail comes and time passes, until ctx ends.
 func (s *Server) WatchRisk(ctx context.Context) error {
 	w := riskWatch{s: s, seen: map[int]looked{}}
-	for {
-		wait := riskEvery
-		if err := w.round(ctx); err != nil && ctx.Err() == nil {
-			s.config.Log.WarnContext(ctx, "the risk of cases is not known", "error", err, "again_in", wait)
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(wait):
-		}
-	}
+	return s.keepLooking(ctx, riskEvery, "the risk of cases is not known", w.round)
 }
 
 // How often it is looked whether something came that changes a risk, and in how many rounds every open case is looked at

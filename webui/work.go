@@ -201,16 +201,7 @@ func (s *Server) stand(k openCase, policies []casework.PolicyVersion, calendars 
 // WatchWork wakes cases whose time has come, and has those go back to their teams whose owners are silent, until
 // ctx ends.
 func (s *Server) WatchWork(ctx context.Context) error {
-	for {
-		if err := s.workRound(ctx); err != nil && ctx.Err() == nil {
-			s.config.Log.WarnContext(ctx, "cases were not looked at for who has them", "error", err, "again_in", workEvery)
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(workEvery):
-		}
-	}
+	return s.keepLooking(ctx, workEvery, "cases were not looked at for who has them", s.workRound)
 }
 
 // workEvery is how often it is looked whether a case has to wake, or to go back.
