@@ -124,24 +124,24 @@ func (f *fixture) visits(at archive.Address, do func(name string, visit func() a
 
 // bodies are of operations that are noted and take one.
 var bodies = map[string]any{
-	"patch-cases-number":        map[string]any{"severity": 2},
-	"post-cases-number-notes":   map[string]any{"text": "x"},
-	"post-cases-number-mail":    map[string]any{"record": "mail/0"},
-	"post-cases-number-merge":   map[string]any{"into": 102},
-	"post-cases-number-return":  map[string]any{"reason": ""}, // Refused: else the case had no owner for what follows.
-	"post-cases-number-snooze":  map[string]any{"until": "2026-11-20T00:00:00Z"},
-	"put-cases-number-risk":     map[string]any{"level": "high", "until": "2026-11-20T00:00:00Z", "reason": "x"},
-	"post-cases-number-signals": map[string]any{"evidence": strings.Repeat("ab", 32), "say": "acknowledge"},
-	"post-cases-number-split":   map[string]any{"title": "x", "records": []string{"mail/1"}}, // Of which the case has nothing: it keeps its mail.
-
+	"patch-cases-number":              map[string]any{"severity": 2},
+	"post-cases-number-notes":         map[string]any{"text": "x"},
+	"post-cases-number-mail":          map[string]any{"record": "mail/0"},
+	"post-cases-number-merge":         map[string]any{"into": 102},
+	"post-cases-number-return":        map[string]any{"reason": ""}, // Refused: else the case had no owner for what follows.
+	"post-cases-number-snooze":        map[string]any{"until": "2026-11-20T00:00:00Z"},
+	"post-cases-number-exception":     map[string]any{"reason": "x"}, // Refused: it is none.
 	"post-cases-number-timeline-pins": map[string]any{"record": "mail/0"},
-	"post-cases-number-exception":     map[string]any{"reason": "seen to"},
-	"post-cases-number-files":         map[string]any{"record": "mail/1", "part": 0},
-	"post-cases-number-told":          map[string]any{"question": "Which firmware?"},
-	"post-extracts-try":               map[string]any{"label": "x", "kind": "text", "pattern": "firmware", "where": []string{"text"}},
-	"post-cases-number-details":       map[string]any{"extract": "agent", "status": "rejected", "place": map[string]any{"record": "mail/1", "where": "text", "part": 0, "start": 32}},
-	"post-accounts-id-details":        map[string]any{"extract": "agent", "status": "confirmed", "place": map[string]any{"record": "mail/0", "where": "text", "part": 0, "start": 32}},
-	"post-cases-number-references":    map[string]any{"system": "Zendesk", "id": "4711"},
+	"put-cases-number-risk":           map[string]any{"level": "high", "until": "2026-11-20T00:00:00Z", "reason": "x"},
+	"post-cases-number-signals":       map[string]any{"evidence": strings.Repeat("ab", 32), "say": "acknowledge"},
+	"post-cases-number-split":         map[string]any{"title": "x", "records": []string{"mail/1"}}, // Of which the case has nothing: it keeps its mail.
+
+	"post-cases-number-files":      map[string]any{"record": "mail/1", "part": 0},
+	"post-cases-number-told":       map[string]any{"question": "Which firmware?"},
+	"post-extracts-try":            map[string]any{"label": "x", "kind": "text", "pattern": "firmware", "where": []string{"text"}},
+	"post-cases-number-details":    map[string]any{"extract": "agent", "status": "rejected", "place": map[string]any{"record": "mail/1", "where": "text", "part": 0, "start": 32}},
+	"post-accounts-id-details":     map[string]any{"extract": "agent", "status": "confirmed", "place": map[string]any{"record": "mail/0", "where": "text", "part": 0, "start": 32}},
+	"post-cases-number-references": map[string]any{"system": "Zendesk", "id": "4711"},
 
 	"post-cases-number-citations": map[string]any{"record": "mail/0", "quote": "firmware"},
 

@@ -130,15 +130,15 @@ func (d *dossier) pinned(items []casework.TimelineItem) (list []casework.Timelin
 
 // pinItem pins an item of a timeline, or takes its pin away.
 func (s *Server) pinItem(w http.ResponseWriter, r *http.Request) error {
-	item, err := archive.ParseAddress(r.FormValue("record"))
-	if err != nil {
-		return notFound("item of the timeline")
-	}
+	item, malformed := archive.ParseAddress(r.FormValue("record"))
 	v, unpin, done := timelineView{window: window{From: number0(r.FormValue("from"))}, Kind: r.FormValue("kind"), New: r.FormValue("new") != "", Pinned: r.FormValue("pinned") != ""}, r.FormValue("do") == "unpin", "It is pinned."
 	if unpin {
 		done = "It is not pinned any more. The log says who pinned it."
 	}
 	return s.onForm(w, r, "pin", v.Here()+"#"+itemID(item), done, func(snap snapshot) (casework.Command, error) {
+		if malformed != nil {
+			return nil, &casework.Refusal{Code: casework.Invalid, Field: "Record", Text: "Choose an item of the timeline."}
+		}
 		if unpin {
 			return s.unpinning(snap.c.Number, item, r.PostForm.Get("reason"))
 		}
