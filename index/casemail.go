@@ -215,6 +215,9 @@ func (f *finder) opening(at archive.Address) (string, error) {
 func (r Reader) CaseMailMarks(ctx context.Context, cases [][]CaseMail) (marks []uint64, err error) {
 	err = r.look(ctx, func(f *finder, _ *state) error {
 		for _, all := range cases {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
 			mark, err := f.markOf(all)
 			if err != nil {
 				return err

@@ -121,7 +121,7 @@ func joinPositions(values [][]byte) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		parts[i].posReader, parts[i].value = r, v
+		parts[i].posReader = r
 		if parts[i].first, parts[i].last = r.ends(); r.failure() != nil {
 			return nil, r.failure()
 		}
@@ -155,7 +155,6 @@ func joinPositions(values [][]byte) ([]byte, error) {
 // posPart is a chunk that is joined with others.
 type posPart struct {
 	posReader
-	value       []byte
 	first, last int
 }
 

@@ -50,8 +50,8 @@ func weighLength(words uint32) float32 {
 	return bm25K1 * (1 - bm25B + bm25B*float32(words)/meanLength)
 }
 
-// rank calls take with the hits of a query and their scores, in order of documents. It returns the score below which
-// nothing more is wanted.
+// rank calls take with the hits of a query and their scores, in order of documents; take returns the score below which
+// it wants nothing more.
 func (f *finder) rank(n Node, hits docSet, take func(ranked) float32) error {
 	slots, err := f.rankedSlots(n, hits)
 	if err != nil {
