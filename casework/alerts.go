@@ -82,13 +82,19 @@ type Draft struct {
 	Critical bool      `json:"critical,omitempty"`
 	Pace     AlertPace `json:"pace,omitempty"` // Of a search, as was wanted of it.
 	Sources  []Source  `json:"sources"`        // One or more.
+
+	// The subject tells alerts apart by itself, as with a time that has come: what it rests on may be told by other
+	// sources later and is no news.
+	Once bool `json:"-"`
 }
 
 // Key names an alert by its rule, its subject, its recipient and the set of what it rests on.
 func (d Draft) Key() archive.Digest {
-	refs := make([]string, len(d.Sources))
-	for i, x := range d.Sources {
-		refs[i] = x.ref()
+	var refs []string
+	for _, x := range d.Sources {
+		if !d.Once {
+			refs = append(refs, x.ref())
+		}
 	}
 	slices.Sort(refs)
 	h := sha256.New()
@@ -552,8 +558,8 @@ func (s *State) GroupAlerts(g AlertGroup) (all []Alert) {
 	return all
 }
 
-// Waiting is what has to be known to plan what goes out to somebody over a channel.
-func (s *State) Waiting(user string, channel AlertChannel) (in Delivery) {
+// Waiting is what has to be known to plan what goes out to somebody over a channel at a time.
+func (s *State) Waiting(user string, channel AlertChannel, now time.Time) (in Delivery) {
 	a := s.alerts.of[user]
 	if a == nil || !s.users[user].may(Role.Reads) {
 		return Delivery{}
@@ -567,7 +573,7 @@ func (s *State) Waiting(user string, channel AlertChannel) (in Delivery) {
 		in.Hours = &hours
 	}
 	for _, x := range a.list {
-		if x.Groups[channel] == 0 && (x.ID > a.seen || channel == AlertHook) {
+		if x.Groups[channel] == 0 && (x.ID > a.seen || channel == AlertHook) && now.Sub(x.At) < alertLife {
 			in.Alerts = append(in.Alerts, x.clone())
 		}
 	}

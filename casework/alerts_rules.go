@@ -172,7 +172,7 @@ func (s *State) DueAlerts(now time.Time) (all []Draft, upto archive.Position) {
 		}
 		for _, h := range c.Handoffs {
 			if h.State == Covering && !now.Before(h.Until.Add(-alertSoon)) && h.Answered.Before(h.Until.Add(-alertSoon)) && h.Until.After(s.alerts.began) {
-				all = append(all, s.addressed(Draft{Kind: AlertCover, Rule: "cover-ends", Subject: c.label() + "/handoff-" + itoa(h.ID), Case: c.Number, Sources: c.Case.cited(nil, "handoff-"+itoa(h.ID)),
+				all = append(all, s.addressed(Draft{Once: true, Kind: AlertCover, Rule: "cover-ends", Subject: fmt.Sprintf("%s/handoff-%d/%d", c.label(), h.ID, h.Until.Unix()), Case: c.Number, Sources: c.Case.cited(nil, "handoff-"+itoa(h.ID)),
 					Text: fmt.Sprintf("The cover of %s ends on %s", c.label(), h.Until.UTC().Format("2 January 2006 15:04 UTC"))}, "", h.To, h.From)...)
 			}
 		}
@@ -193,7 +193,7 @@ func (s *State) promiseAlerts(c *caseFile, p Commitment, now time.Time) []Draft 
 	if p.Direction == Theirs {
 		whose = "Their promise"
 	}
-	draft := Draft{Kind: AlertPromise, Case: c.Number, Subject: fmt.Sprintf("%s/promise-%d/%d", c.label(), p.ID, p.Due.To.Unix()), Sources: c.Case.cited(p.Cites, "promise-"+itoa(p.ID))}
+	draft := Draft{Once: true, Kind: AlertPromise, Case: c.Number, Subject: fmt.Sprintf("%s/promise-%d/%d", c.label(), p.ID, p.Due.To.Unix()), Sources: c.Case.cited(p.Cites, "promise-"+itoa(p.ID))}
 	to := []string{s.answers(c, p)}
 	switch {
 	case len(draft.Sources) == 0 || now.Before(soon):

@@ -169,6 +169,25 @@ func TestESC12_RulesReviewsAndBulksAreTold(t *testing.T) {
 	expect(t, "marta", o.told("marta"), []string{"Kim Osei asks you to review C-101", critical})
 }
 
+// A promise that has passed its time is told once, whatever the log says of it later.
+func TestInvariant23_APassedTimeIsToldOnce(t *testing.T) {
+	o := watched(t)
+	o.as("kim", MakeCommitment{Case: 101, What: "root cause", Due: &When{start.AddDate(0, 0, 2), start.AddDate(0, 0, 3), "day", ""}, Cites: []int{1}})
+	o.clock = start.AddDate(0, 0, 4)
+	o.look()
+	told := len(o.told("kim"))
+	var first, again Draft
+	o.desk.Read(func(s *State) { list, _ := s.Alerts("kim"); first = list[len(list)-1].Draft })
+	again, again.Sources = first, []Source{{Case: 101, Event: 99}}
+	first.Once, again.Once = true, true
+	if first.Key() != again.Key() || told == 0 {
+		t.Errorf("another source makes another alert of %q", first.Text)
+	}
+	if again.Once = false; first.Key() == again.Key() {
+		t.Error("what rests on something new is not told")
+	}
+}
+
 // What was decided before the watch began, and promises that had passed then, are told to nobody.
 func TestESC12_TheWatchBeginsWithNothing(t *testing.T) {
 	o := staffed(t)
@@ -435,7 +454,7 @@ func spoilAlerts(s *State) {
 	g := s.OpenGroups()[0]
 	spoil(s.GroupAlerts(g))
 	g.Alerts[0] = 99
-	spoil(s.Waiting("kim", AlertHook).Alerts)
+	spoil(s.Waiting("kim", AlertHook, list[0].At).Alerts)
 	clear(s.AlertSettings("kim").Mail)
 	clear(s.Subscriptions()[0].Upto)
 	s.Feeds("kim")[0].Account = "spoilt"

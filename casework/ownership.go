@@ -216,15 +216,16 @@ func (c *Case) Due(now time.Time, mail []Mail) bool {
 }
 
 // Waits reports whether a case goes back to its team at Returns, as nothing has happened yet that keeps it.
-// It goes by the log, which an Overview leaves out.
+// It goes by the log, which an Overview leaves out. An assignment cannot have ended before it began: what undoing a
+// change of many cases gave back with a time that is over had been kept, or is the owner's to see to.
 func (c *Case) Waits(mail []Mail) bool {
-	return len(c.Log) > 0 && c.Owner != "" && !c.Returns.IsZero() && !c.done() && c.Into == 0 && !c.attended(mail)
+	return len(c.Log) > 0 && c.Owner != "" && c.Returns.After(c.ownedSince()) && !c.done() && c.Into == 0 && !c.attended(mail)
 }
 
 // attends are the events that keep a case with an owner who makes one.
 var attends = map[EventType]bool{
 	CaseChanged: true, DecisionMade: true, CommitmentMade: true, CommitmentMoved: true, CommitmentEnded: true,
-	HandoffOffered: true, QuestionAsked: true, CaseMerged: true, ShareCreated: true, BulkDone: true,
+	HandoffOffered: true, QuestionAsked: true, CaseMerged: true, ShareCreated: true, BulkDone: true, ReviewDecided: true,
 }
 
 // attended reports whether the customer was answered since the owner has the case, by whoever of ours, or

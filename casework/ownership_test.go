@@ -230,3 +230,28 @@ func TestInvariant07_NobodyWhoLeftHasAnythingOpen(t *testing.T) {
 		})
 	}
 }
+
+// Who takes a case over in a review, or gets one back when a change of many is undone, does not lose it for a time that
+// was another owner's, or was over before.
+func TestTR5_NoCaseGoesBackForATimeThatWasOver(t *testing.T) {
+	t.Parallel()
+	due := func(o *office) (is bool) {
+		o.clock = o.clock.Add(time.Minute)
+		o.desk.Read(func(s *State) { c, _ := s.Case(101); is = c.Due(o.clock, nil) })
+		return is
+	}
+	o := inSupport(t)
+	o.as("kim", ClaimCase{Case: 101}, ChangeCase{Case: 101, Status: new(WaitingUs)})
+	o.clock = o.clock.Add(3 * time.Hour)
+	o.as("marta", OpenReview{Case: 101}, DecideReview{Case: 101, ID: 1, Do: ReviewTakeOver, Reason: "it is grave"})
+	if c := o.theCase(101); c.Owner != "marta" || !c.Returns.IsZero() || due(o) {
+		t.Errorf("the manager loses it: owner %q, returns %s", c.Owner, c.Returns)
+	}
+	o = inSupport(t)
+	o.as("kim", ClaimCase{Case: 101}, ChangeCase{Case: 101, Status: new(WaitingUs)})
+	o.clock = o.clock.Add(3 * time.Hour)
+	o.as("marta", ChangeCases{Cases: those(101), Action: BulkAction{Owner: new("lee")}, Reason: "leave"}, UndoBulk{ID: 1, Reason: "a mistake"})
+	if c := o.theCase(101); c.Owner != "kim" || due(o) {
+		t.Errorf("who got it back loses it: owner %q", c.Owner)
+	}
+}

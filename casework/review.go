@@ -361,7 +361,7 @@ func (s *State) reviewDecided(c *caseFile, d decision, data ReviewDecidedData) (
 	case ReviewSeverity:
 		c.Severity = data.Severity
 	case ReviewTakeOver:
-		c.Owner = s.actor(d.Actor)
+		c.own(s.actor(d.Actor), time.Time{})
 		s.endHandoffs(d, handoffsOf(c.Number, data.Handoffs), "the case has another owner")
 	case ReviewClose:
 		c.Status = Closed

@@ -91,7 +91,7 @@ func (r Relay) open(c *smtp.Client, host string) error {
 // send goes through the transaction (RFC 5321 section 3.3).
 func (r Relay) send(c *smtp.Client, to string, message []byte) error {
 	if err := c.Mail(r.From); err != nil {
-		return answered("sender", err)
+		return fmt.Errorf("the relay does not take the sender: %w", err) // As IT can mend: another try may not fail.
 	}
 	if err := c.Rcpt(to); err != nil {
 		return answered("recipient", err)

@@ -140,6 +140,7 @@ func (w *alertWatch) clockDrafts(ctx context.Context, news bool, now time.Time) 
 			clocks, err := w.count(ctx, c.Number, policies, calendars, now)
 			if err != nil {
 				failed = errors.Join(failed, fmt.Errorf("case C-%d: %w", c.Number, err))
+				delete(w.clocks, c.Number) // The next round counts them again.
 				continue
 			}
 			had = counted{at, clocks, nextOf(clocks, now)}

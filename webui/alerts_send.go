@@ -111,7 +111,7 @@ func (p *post) form(ctx context.Context, s *Server, channel casework.AlertChanne
 	s.config.Desk.Read(func(state *casework.State) { users = state.AlertedUsers() })
 	for _, user := range users {
 		var in casework.Delivery
-		s.config.Desk.Read(func(state *casework.State) { in = state.Waiting(user, channel) })
+		s.config.Desk.Read(func(state *casework.State) { in = state.Waiting(user, channel, now) })
 		if channel == casework.AlertHook {
 			in.Settings, in.Hours = hookSettings(now), nil
 			for i := range in.Alerts {
@@ -164,6 +164,7 @@ func (p *post) try(ctx context.Context, s *Server, g casework.AlertGroup) error 
 		s.config.Log.InfoContext(ctx, "alerts sent", "group", g.ID, "channel", g.Channel, "alerts", len(g.Alerts))
 		return end(casework.AlertDelivered, "")
 	case errors.Is(err, ErrUndeliverable):
+		p.note(g.Channel, err.Error())
 		return end(casework.AlertRefused, shorten(err.Error(), 200))
 	}
 	p.mu.Lock()
