@@ -20,7 +20,7 @@ func (s *Server) apiRisk(ctx context.Context, in *caseIn) (*body[riskOut], error
 	if err != nil {
 		return nil, err
 	}
-	of, err := s.riskInput(ctx, d)
+	of, err := s.riskInput(ctx, d, s.arrivals)
 	if err != nil {
 		return nil, err
 	}

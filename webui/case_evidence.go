@@ -84,8 +84,15 @@ func (b *Broken) Error() string { return b.What + ": " + b.Why }
 type verifier struct {
 	s    *Server
 	key  string // That checkpoints are signed with.
-	read map[archive.Address]archive.Record
+	read map[archive.Address]proven
 	done *Verification
+}
+
+// proven is what is kept of a record that is as it was: a case may rest on more bytes than fit into memory.
+type proven struct {
+	meta  archive.Meta
+	parts []archive.Digest // Of a message: the SHA-256 of each part.
+	event []byte           // Of the ledger: its body.
 }
 
 // verify reads again every record and every decision that a case rests on: bodies are compared with their SHA-256, what is
@@ -96,7 +103,7 @@ func (s *Server) verify(ctx context.Context, d *dossier) (*Verification, error) 
 	if err != nil {
 		return nil, err
 	}
-	v := verifier{s, s.config.Archive.Status().Key, map[archive.Address]archive.Record{}, &Verification{At: s.config.Now()}}
+	v := verifier{s, s.config.Archive.Status().Key, map[archive.Address]proven{}, &Verification{At: s.config.Now()}}
 	err = v.all(ctx, d, all)
 	if errors.As(err, &v.done.Broken) {
 		err = nil
@@ -120,7 +127,7 @@ func (v *verifier) all(ctx context.Context, d *dossier, evidence []casework.Evid
 			if err != nil {
 				return err
 			}
-			if event, err := casework.DecodeEvent(r.Body); err != nil || event.Type != e.Type {
+			if event, err := casework.DecodeEvent(r.event); err != nil || event.Type != e.Type {
 				return &Broken{at.String(), "the ledger has another decision there than the case was made of"}
 			}
 			v.done.Events++
@@ -136,18 +143,17 @@ func (v *verifier) origin(ctx context.Context, d *dossier, e casework.Evidence, 
 	case err != nil:
 		return err
 	case o.Part != casework.WholeRecord:
-		m := message.Read(r.Body, delivery(r.Meta)).Original
-		if o.Part >= len(m.Parts) || archive.Digest(sha256.Sum256(m.Content(o.Part))) != e.SHA256 {
+		if o.Part >= len(r.parts) || r.parts[o.Part] != e.SHA256 {
 			return &Broken{fileLabel(o), "the message does not have that file any more"}
 		}
 	case o.How == casework.ByPin || o.How == casework.ByUpload:
-		if r.Meta.SHA256 != e.SHA256 {
+		if r.meta.SHA256 != e.SHA256 {
 			return &Broken{o.Record.String(), "it is not the file that was pinned"}
 		}
 	case o.How == casework.ByCitation:
 		for i := range d.Cases {
 			for _, x := range d.Cases[i].Citations {
-				if d.Cases[i].Number == o.Case && x.ID == o.ID && x.SHA256 != r.Meta.SHA256 {
+				if d.Cases[i].Number == o.Case && x.ID == o.ID && x.SHA256 != r.meta.SHA256 {
 					return &Broken{o.Record.String(), "it is not the message that was cited"}
 				}
 			}
@@ -161,9 +167,9 @@ func fileLabel(o casework.Origin) string {
 }
 
 // record reads a record with the bytes that it brought, and proves it.
-func (v *verifier) record(ctx context.Context, at archive.Address) (archive.Record, error) {
-	if r, had := v.read[at]; had {
-		return r, nil
+func (v *verifier) record(ctx context.Context, at archive.Address) (k proven, err error) {
+	if k, had := v.read[at]; had {
+		return k, nil
 	}
 	r, err := v.s.config.Archive.Read(ctx, at)
 	for from := r.Meta.SameAs; err == nil && from != nil; {
@@ -173,27 +179,36 @@ func (v *verifier) record(ctx context.Context, at archive.Address) (archive.Reco
 	}
 	switch {
 	case errors.Is(err, archive.ErrDamaged):
-		return r, &Broken{at.String(), "what is stored is damaged: its checksum does not match"}
+		return k, &Broken{at.String(), "what is stored is damaged: its checksum does not match"}
 	case errors.Is(err, archive.ErrNotFound), errors.Is(err, archive.ErrGone):
-		return r, &Broken{at.String(), "it is not in the archive any more"}
+		return k, &Broken{at.String(), "it is not in the archive any more"}
 	case err != nil:
-		return r, readError(at, err)
+		return k, readError(at, err)
 	case archive.Digest(sha256.Sum256(r.Body)) != r.Meta.SHA256:
-		return r, &Broken{at.String(), "its bytes have another SHA-256 than when it came in"}
+		return k, &Broken{at.String(), "its bytes have another SHA-256 than when it came in"}
 	}
 	p, err := v.s.config.Archive.Prove(ctx, at)
 	switch {
 	case errors.Is(err, archive.ErrUnproven):
 		v.done.Unproven++
 	case errors.Is(err, archive.ErrDamaged):
-		return r, &Broken{at.String(), "it is not what the signed log says"}
+		return k, &Broken{at.String(), "it is not what the signed log says"}
 	case err != nil:
-		return r, readError(at, err)
+		return k, readError(at, err)
 	default:
 		if proven, err := p.Check(v.key); err != nil || proven.SHA256 != r.Meta.SHA256 {
-			return r, &Broken{at.String(), "the signed log does not prove it"}
+			return k, &Broken{at.String(), "the signed log does not prove it"}
 		}
 	}
-	v.read[at] = r
-	return r, nil
+	switch k.meta = r.Meta; {
+	case at.Stream == archive.Ledger:
+		k.event = r.Body
+	case r.Meta.Kind == archive.KindMessage:
+		m := message.Read(r.Body, delivery(r.Meta)).Original
+		for n := range m.Parts {
+			k.parts = append(k.parts, sha256.Sum256(m.Content(n)))
+		}
+	}
+	v.read[at] = k
+	return k, nil
 }

@@ -47,7 +47,7 @@ func (s *Server) riskHeld(w http.ResponseWriter, r *http.Request, code int, held
 	if err != nil {
 		return err
 	}
-	in, err := s.riskInput(r.Context(), d)
+	in, err := s.riskInput(r.Context(), d, s.arrivals)
 	if err != nil {
 		return err
 	}
@@ -261,11 +261,12 @@ func (s *Server) setRiskRules(w http.ResponseWriter, r *http.Request) error {
 func (s *Server) riskPreview(ctx context.Context, rules casework.RiskRules) (list []riskDifference, err error) {
 	var open []casework.Case
 	s.config.Desk.Read(func(state *casework.State) { open = state.Overview() })
+	arrivals := s.arrivalsOnce()
 	for _, c := range open {
 		if done(c) || c.Into != 0 {
 			continue
 		}
-		in, err := s.riskInputOf(ctx, c.Number)
+		in, err := s.riskInputOf(ctx, c.Number, arrivals)
 		if err != nil {
 			return nil, err
 		}

@@ -159,6 +159,9 @@ func (s *Server) toConfirm(ctx context.Context, account string) (list []confirmi
 	var cases []int
 	n, said := 0, map[string]bool{} // What does not become another by being said again, and was in newer mail.
 	for _, x := range all[:min(len(all), confirmReads)] {
+		if n == confirmShown {
+			break
+		}
 		m, err := s.readMessage(ctx, x.at) // Noted below, all at once.
 		switch {
 		case ctx.Err() != nil:

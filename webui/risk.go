@@ -82,7 +82,7 @@ func traitsOf(m *message.Message) casework.Traits {
 }
 
 // riskInput is what the risk of a case follows from.
-func (s *Server) riskInput(ctx context.Context, d *dossier) (casework.RiskInput, error) {
+func (s *Server) riskInput(ctx context.Context, d *dossier, arrivals arrivalsOf) (casework.RiskInput, error) {
 	in := casework.RiskInput{Cases: d.Cases, Mail: d.Mail, Traits: map[archive.Digest]casework.Traits{}, Now: s.config.Now()}
 	var policies []casework.PolicyVersion
 	var calendars []casework.CalendarVersion
@@ -92,7 +92,7 @@ func (s *Server) riskInput(ctx context.Context, d *dossier) (casework.RiskInput,
 		in.Key = state.KeyContacts(d.Cases)
 	})
 	var err error
-	if in.Arrivals, err = s.arrivals(ctx, d.Cases[0].Account, in.Us); err != nil {
+	if in.Arrivals, err = arrivals(ctx, d.Cases[0].Account, in.Us); err != nil {
 		return in, err
 	}
 	if len(policies) > 0 {
@@ -129,6 +129,25 @@ const (
 	arrivalDays  = 125
 	arrivalPages = 4 // Of 1000 messages.
 )
+
+// arrivalsOf gives arrivals.
+type arrivalsOf func(ctx context.Context, account string, us casework.Company) ([]time.Time, error)
+
+// arrivalsOnce is arrivals for several cases at one moment: those of an account are looked up once.
+func (s *Server) arrivalsOnce() arrivalsOf {
+	known := map[string][]time.Time{}
+	return func(ctx context.Context, account string, us casework.Company) ([]time.Time, error) {
+		times, ok := known[account]
+		if ok {
+			return times, nil
+		}
+		times, err := s.arrivals(ctx, account, us)
+		if err == nil {
+			known[account] = times
+		}
+		return times, err
+	}
+}
 
 // arrivals are the times at which people of an account wrote, oldest first, as far as the caller may read that. Nothing of
 // the messages is shown.
@@ -172,7 +191,7 @@ func (s *Server) unusual(ctx context.Context, a casework.Account) (*casework.Ano
 }
 
 // riskInputOf is riskInput of a case of which nobody is shown anything.
-func (s *Server) riskInputOf(ctx context.Context, number int) (casework.RiskInput, error) {
+func (s *Server) riskInputOf(ctx context.Context, number int, arrivals arrivalsOf) (casework.RiskInput, error) {
 	snap, err := s.bareCase(ctx, number)
 	if err != nil {
 		return casework.RiskInput{}, err
@@ -181,7 +200,7 @@ func (s *Server) riskInputOf(ctx context.Context, number int) (casework.RiskInpu
 	if err != nil {
 		return casework.RiskInput{}, err
 	}
-	return s.riskInput(ctx, d)
+	return s.riskInput(ctx, d, arrivals)
 }
 
 // WatchRisk notes how much each open case is at risk as mail comes and time passes, until ctx ends.
@@ -225,6 +244,7 @@ func (w *riskWatch) round(ctx context.Context) error {
 	})
 	var errs []error
 	var err error
+	arrivals := w.s.arrivalsOnce()
 	all, news := rules != w.rules || accounts != w.accounts || w.rounds%riskRounds == 0, records != w.mail
 	for _, c := range open {
 		if c.Status == casework.Closed || c.Into != 0 || !all && !news && w.seen[c.Number].revision == c.Revision {
@@ -237,7 +257,7 @@ func (w *riskWatch) round(ctx context.Context) error {
 		if !all && w.seen[c.Number] == now {
 			continue
 		}
-		if err := w.look(ctx, c.Number); err != nil {
+		if err := w.look(ctx, c.Number, arrivals); err != nil {
 			errs = append(errs, fmt.Errorf("case C-%d: %w", c.Number, err))
 			continue
 		}
@@ -249,8 +269,8 @@ func (w *riskWatch) round(ctx context.Context) error {
 }
 
 // look notes the risk of a case. Nobody is shown anything of it, so that no limits hold and nothing is noted as read.
-func (w *riskWatch) look(ctx context.Context, number int) error {
-	in, err := w.s.riskInputOf(ctx, number)
+func (w *riskWatch) look(ctx context.Context, number int, arrivals arrivalsOf) error {
+	in, err := w.s.riskInputOf(ctx, number, arrivals)
 	if err != nil {
 		return err
 	}

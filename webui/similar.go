@@ -67,20 +67,17 @@ func (s *Server) similar(ctx context.Context, number int) ([]casework.Similar, e
 // likenesses are what all cases are compared by, looked at again where something of them has changed.
 func (s *Server) likenesses(ctx context.Context) ([]casework.Likeness, error) {
 	who, _ := callerFrom(ctx)
-	var reach string
-	s.config.Desk.Read(func(state *casework.State) {
-		_, withheld := state.Reach(who.actor, who.roles)
-		reach = strings.Join(withheld, "\n")
-	})
-	l := s.like.of(reach)
+	var within index.Within
+	s.config.Desk.Read(func(state *casework.State) { within.Open, within.Withheld = state.Reach(who.actor, who.roles) })
+	l := s.like.of(strings.Join(within.Withheld, "\n"))
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	err := l.look(ctx, s)
+	err := l.look(ctx, s, s.config.Index.Within(within))
 	return l.list, err
 }
 
-// look brings it up to date. Others wait meanwhile, and then have it too.
-func (l *likeness) look(ctx context.Context, s *Server) error {
+// look brings it up to date, with what its reach may read. Others wait meanwhile, and then have it too.
+func (l *likeness) look(ctx context.Context, s *Server, reader index.Reader) error {
 	status := s.config.Index.Status()
 	var ledger archive.Position
 	var all []casework.Footing
@@ -98,7 +95,6 @@ func (l *likeness) look(ctx context.Context, s *Server) error {
 	for i, f := range all {
 		members[i] = membersOfFooting(f)
 	}
-	reader := s.within(ctx)
 	marks, err := reader.CaseMailMarks(ctx, members)
 	if err != nil {
 		return err
@@ -113,7 +109,9 @@ func (l *likeness) look(ctx context.Context, s *Server) error {
 	err = reader.EachCaseMail(ctx, changed, func(k int, mail []index.Letter, opening func(index.Letter) (string, error)) error {
 		f := all[news[k]]
 		read, err := likenessOf(mail, company, opening)
-		l.known[f.Number] = likeCase{f.Stand, marks[news[k]], read}
+		if err == nil {
+			l.known[f.Number] = likeCase{f.Stand, marks[news[k]], read}
+		}
 		return err
 	})
 	if err != nil {
