@@ -170,7 +170,11 @@ func (f *finder) pieces(doc docID) (pieces []attached, err error) {
 }
 
 // AttachedText is a piece of the text of an attached file, as far as it is kept.
-type AttachedText struct{ File, Text string }
+type AttachedText struct {
+	File string // Its name, which several files of a message may have.
+	N    *int   // Index of its part, as in File.N; nil in what earlier versions kept.
+	Text string
+}
 
 // Attached lists the text of the files of a message, as far as it could be read and is kept.
 func (r Reader) Attached(ctx context.Context, at archive.Address) (all []AttachedText, err error) {
@@ -188,7 +192,7 @@ func (r Reader) Attached(ctx context.Context, at archive.Address) (all []Attache
 			return errCorrupt
 		}
 		for _, p := range pieces {
-			all = append(all, AttachedText{p.File, p.Text})
+			all = append(all, AttachedText{p.File, p.N, p.Text})
 		}
 		return nil
 	})

@@ -112,19 +112,44 @@ func (s *Server) filesOf(ctx context.Context, f *casework.MailFacts, m *opened) 
 	if err != nil {
 		return err
 	}
-	for _, a := range m.doc.Attachments {
+	f.Files = mailFiles(m.doc.Attachments, texts)
+	return nil
+}
+
+// mailFiles are files with their text. Each piece of text is of one file; where it does not say of which part, of the first of its name.
+func mailFiles(attachments []index.Attachment, pieces []index.AttachedText) (files []casework.MailFile) {
+	first := map[string]int{} // Parts, by name.
+	for _, a := range attachments {
+		if _, ok := first[a.Filename]; !ok {
+			first[a.Filename] = a.N
+		}
+	}
+	texts := map[int]*strings.Builder{} // By part.
+	for _, p := range pieces {
+		n, ok := first[p.File]
+		if p.N != nil {
+			n, ok = *p.N, true
+		}
+		if !ok {
+			continue
+		}
+		if texts[n] == nil {
+			texts[n] = &strings.Builder{}
+		}
+		texts[n].WriteString(p.Text)
+		texts[n].WriteByte('\n')
+	}
+	for _, a := range attachments {
 		if a.Inline && a.Filename == "" {
 			continue
 		}
 		file := casework.MailFile{Name: a.Filename, Type: a.Type}
-		for _, t := range texts {
-			if t.File == a.Filename {
-				file.Text += t.Text + "\n"
-			}
+		if text := texts[a.N]; text != nil {
+			file.Text = text.String()
 		}
-		f.Files = append(f.Files, file)
+		files = append(files, file)
 	}
-	return nil
+	return files
 }
 
 // arrivalOf is a message with what it may be of. Nobody is shown anything of it.

@@ -8,6 +8,8 @@ import (
 
 	"polytrace/archive"
 	"polytrace/casework"
+	"polytrace/index"
+	"polytrace/message"
 )
 
 // takesIn sets up an appliance that routes the mail of its queue.
@@ -147,5 +149,21 @@ func TestTR6_WhatIsNotTakenIsLeftAlone(t *testing.T) {
 	f.routes()
 	if c := f.numbered(101); c.Title != "Delivery of the second batch 3" || c.Routed.Exception != "" {
 		t.Errorf("%+v", c)
+	}
+}
+
+// Text of a file is of that file alone, also where others have its name, or its part is not known.
+func TestTR2_FilesOfOneNameKeepTheirText(t *testing.T) {
+	t.Parallel()
+	var attachments []index.Attachment
+	for _, n := range []int{2, 3, 4} {
+		attachments = append(attachments, index.Attachment{Attachment: message.Attachment{N: n, Filename: "scan.pdf", Type: "application/pdf"}})
+	}
+	files := mailFiles(attachments, []index.AttachedText{{File: "scan.pdf", N: new(3), Text: "order"}, {File: "scan.pdf", N: new(4), Text: "bill"}, {File: "scan.pdf", N: new(3), Text: "of May"}, {File: "scan.pdf", Text: "earlier"}, {File: "gone.pdf", Text: "x"}})
+	want := []string{"earlier\n", "order\nof May\n", "bill\n"}
+	for i, x := range files {
+		if len(files) != len(want) || x.Name != "scan.pdf" || x.Text != want[i] {
+			t.Errorf("file %d: %+v, want %q", i, x, want)
+		}
 	}
 }
