@@ -90,7 +90,7 @@ func (c RouteMail) Check(s *State, now time.Time) ([]Event, error) {
 	if c.Rules != len(s.ruleSets) {
 		return nil, refuse(Conflict, "Rules", "The rules are version %d now.", len(s.ruleSets))
 	}
-	set, _ := s.RulesOf(c.Rules)
+	set, _ := s.rulesAt(c.Rules)
 	p, o := s.Settle(c.Arrival, c.Outcome)
 	routing := Routing{Message: m.Message, Rules: c.Rules, Rule: o.Rule, Trace: o.Trace, Link: p.Link, Exception: c.Arrival.exception(set, p, o), Claims: p.Claims}
 	switch {
@@ -360,7 +360,7 @@ func (e *RuleEffects) words() (did []string) {
 // byRule words by which rule a message was routed.
 func (s *State) byRule(r *Routing) string {
 	text := ", by no rule"
-	switch set, ok := s.RulesOf(r.Rules); {
+	switch set, ok := s.rulesAt(r.Rules); {
 	case r.Rule != "":
 		text = fmt.Sprintf(" by rule %s, version %d", r.Rule, r.Rules)
 		for i, rule := range set.Rules {

@@ -82,10 +82,16 @@ func (s *State) RuleVersions() []RuleVersion {
 
 // RulesOf returns a version of the rules; false when there is none of that number.
 func (s *State) RulesOf(version int) (RuleSet, bool) {
+	set, ok := s.rulesAt(version)
+	return set.clone(), ok
+}
+
+// rulesAt is RulesOf for who changes nothing of them.
+func (s *State) rulesAt(version int) (RuleSet, bool) {
 	if version < 1 || version > len(s.ruleSets) {
 		return RuleSet{}, false
 	}
-	return s.ruleSets[version-1].RuleSet.clone(), true
+	return s.ruleSets[version-1].RuleSet, true
 }
 
 // SetRules says all rules anew. Version is that of the rules that were changed.
