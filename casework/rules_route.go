@@ -118,6 +118,8 @@ func NewRouter(set RuleSet, calendars []CalendarVersion) (*Router, error) {
 	if err := checkRules(set); err != nil {
 		return nil, err
 	}
+	set = set.clone()
+	set.tidy()
 	zone, err := zoneOf(or(set.Zone, "UTC"))
 	if err != nil {
 		return nil, err
@@ -126,7 +128,7 @@ func NewRouter(set RuleSet, calendars []CalendarVersion) (*Router, error) {
 	for _, c := range calendars {
 		named[c.Name] = c.Calendar
 	}
-	r := &Router{set: set.clone(), tests: make([][]test, len(set.Rules))}
+	r := &Router{set: set, tests: make([][]test, len(set.Rules))}
 	for i, rule := range set.Rules {
 		for _, c := range rule.Conditions {
 			t, err := c.compile(zone, named)

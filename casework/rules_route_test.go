@@ -386,3 +386,18 @@ func BenchmarkRouting(b *testing.B) {
 	}
 	b.ReportMetric(float64(len(letters)*b.N)/b.Elapsed().Seconds(), "msg/s")
 }
+
+// Rules that are tried do as they would when they are kept: tags are in small letters.
+func TestTR3_RulesThatAreTriedAreTidied(t *testing.T) {
+	t.Parallel()
+	first := rule("first", "x")
+	first.Actions.Tags, first.GoOn = []string{"Urgent"}, true
+	set := RuleSet{Rules: []Rule{first, rule("second", "y", Condition{FieldTag, false, []string{"Urgent"}})}}
+	r, err := NewRouter(set, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o := r.Route(contract(), nil); o.Rule != "second" || !slices.Equal(o.Tags, []string{"urgent"}) || set.Rules[0].Actions.Tags[0] != "Urgent" {
+		t.Errorf("%+v of %+v", o, set)
+	}
+}
