@@ -309,6 +309,7 @@ type intakeWatch struct {
 	s     *Server
 	since time.Time // Of the decision about intake that next is of.
 	next  casework.Positions
+	kept  routing
 }
 
 // errEvidence says that it is not known yet who vouches for a message.
@@ -370,7 +371,7 @@ func (w *intakeWatch) take(ctx context.Context, intake casework.Intake, at archi
 	if s.examines() && doc.Authentication == nil && s.config.Now().Sub(doc.Received) < evidenceWait {
 		return errEvidence
 	}
-	_, err = s.routeMail(ctx, doc)
+	_, err = s.routeMail(ctx, doc, &w.kept)
 	return err
 }
 
@@ -378,17 +379,17 @@ func (w *intakeWatch) take(ctx context.Context, intake casework.Intake, at archi
 func (s *Server) examines() bool { return s.config.Intake != nil && s.config.Intake().Evidence != nil }
 
 // routeMail routes a message, and returns the case that it is of; 0 when it is of none.
-func (s *Server) routeMail(ctx context.Context, doc *index.Document) (number int, err error) {
+func (s *Server) routeMail(ctx context.Context, doc *index.Document, kept *routing) (number int, err error) {
 	a, err := s.arrivalAt(ctx, doc)
 	if err != nil {
 		return 0, err
 	}
 	for {
-		rules, router, err := s.router()
+		version, router, err := kept.of(s)
 		if err != nil {
 			return 0, err
 		}
-		c := casework.RouteMail{Arrival: a, Outcome: router.Route(a.Facts, s.tagsOf(a)), Rules: rules.Version, Title: requestTitle(a.Facts.Subject), Number: &number}
+		c := casework.RouteMail{Arrival: a, Outcome: router.Route(a.Facts, s.tagsOf(a)), Rules: version, Title: requestTitle(a.Facts.Subject), Number: &number}
 		_, err = s.config.Desk.Do(ctx, casework.System, c)
 		var refusal *casework.Refusal
 		if errors.As(err, &refusal) && refusal.Field == "Rules" {
@@ -417,11 +418,37 @@ func (s *Server) arrivalAt(ctx context.Context, doc *index.Document) (casework.A
 
 // router are the rules that hold.
 func (s *Server) router() (rules casework.RuleSet, r *casework.Router, err error) {
-	s.config.Desk.Read(func(state *casework.State) {
-		rules = state.Rules()
-		r, err = casework.NewRouter(rules, state.Calendars())
-	})
+	rules, calendars := s.ruling()
+	r, err = casework.NewRouter(rules, calendars)
 	return rules, r, err
+}
+
+// ruling are the rules that hold, with the calendars that they may name. Routers are made of them while nobody waits for the state.
+func (s *Server) ruling() (rules casework.RuleSet, calendars []casework.CalendarVersion) {
+	s.config.Desk.Read(func(state *casework.State) { rules, calendars = state.Rules(), state.Calendars() })
+	return rules, calendars
+}
+
+// routing keeps the router of the rules that hold until they or a calendar change.
+type routing struct {
+	rules     int // Version.
+	calendars []casework.Version
+	router    *casework.Router // Nil before the first one.
+}
+
+func (k *routing) of(s *Server) (version int, r *casework.Router, err error) {
+	rules, calendars := s.ruling()
+	versions := make([]casework.Version, len(calendars))
+	for i, c := range calendars {
+		versions[i] = c.Version
+	}
+	if k.router == nil || k.rules != rules.Version || !slices.Equal(k.calendars, versions) {
+		if r, err = casework.NewRouter(rules, calendars); err != nil {
+			return 0, nil, err
+		}
+		k.rules, k.calendars, k.router = rules.Version, versions, r
+	}
+	return k.rules, k.router, nil
 }
 
 // tagsOf are those of the case that a message is of.

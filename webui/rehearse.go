@@ -62,19 +62,16 @@ type trialDifference struct {
 // rehearse tries rules that are not kept over the mail of the last days that the caller may read.
 func (s *Server) rehearse(ctx context.Context, set casework.RuleSet, days int) (*rehearsed, error) {
 	days = min(max(days, 1), maxTrialDays)
-	kept, _, err := s.router()
+	var err error
+	if s.config.Desk.Read(func(state *casework.State) { err = state.CheckRules(set) }); err != nil {
+		return nil, err
+	}
+	kept, calendars := s.ruling()
+	was, err := casework.NewRouter(kept, calendars)
 	if err != nil {
 		return nil, err
 	}
-	var was, would *casework.Router
-	s.config.Desk.Read(func(state *casework.State) {
-		if err = state.CheckRules(set); err != nil {
-			return
-		}
-		if was, err = casework.NewRouter(kept, state.Calendars()); err == nil {
-			would, err = casework.NewRouter(set, state.Calendars())
-		}
-	})
+	would, err := casework.NewRouter(set, calendars)
 	if err != nil {
 		return nil, err
 	}
