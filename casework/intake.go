@@ -40,6 +40,7 @@ type Arrival struct {
 
 	Thread       string // ID of its conversation.
 	Conversation int    // The case that its conversation is of; 0: of none.
+	Own          bool   // That case was opened for the message itself, or cites it: somebody has looked at it.
 	Stranger     bool   // Its sender took no part in the conversation before, is not of the account of the case, and not of us.
 	Token        int    // The case that a reply line in it names, which nobody can make up; see ReplyLine.
 	Named        []int  // Cases that its subject names.
@@ -55,6 +56,9 @@ type Placement struct {
 	Claims int    // A case that it names and that does not know its sender.
 }
 
+// ownLink is the Link of a message that is Own.
+const ownLink = "the case was opened for it, or cites it"
+
 // Place says which case a message is of. Mail of machines and lists, and our own, opens nothing: it is of a case only as its
 // conversation is.
 func (a Arrival) Place() Placement {
@@ -63,6 +67,8 @@ func (a Arrival) Place() Placement {
 		return Placement{Open: true, Link: "it cannot be read: " + a.Facts.Unreadable}
 	case a.Direction != Inbound:
 		return Placement{}
+	case a.Conversation != 0 && a.Own:
+		return Placement{Case: a.Conversation, Link: ownLink}
 	case a.Conversation != 0:
 		return Placement{Case: a.Conversation, Link: "it answers mail of the case"}
 	case a.Facts.Automatic || a.Facts.List:
@@ -112,7 +118,7 @@ func (a Arrival) exception(set RuleSet, p Placement, o Outcome) string {
 		return ExceptionOversized
 	case o.Exception != "":
 		return o.Exception
-	case p.Case != 0 && a.Conversation == p.Case && a.Stranger:
+	case p.Case != 0 && a.Conversation == p.Case && a.Stranger && !a.Own:
 		return ExceptionStranger
 	case !p.Open || o.Team != "" || o.Owner != "":
 		return ""
@@ -142,7 +148,7 @@ func (c *Case) standing() Standing {
 
 // after is how a case stands when a message came to it and rules have said what they say; of a new one when it is opened. On a
 // case that is there they take away no owner and no team, and severity only gets worse. One that was done is open again,
-// unless a machine wrote.
+// unless a machine wrote, or the message was in it when it was done.
 func (x Standing) after(a Arrival, open bool, o Outcome, exception string) Standing {
 	tags := slices.Compact(slices.Sorted(slices.Values(slices.Concat(x.Tags, o.Tags))))
 	x.Tags = copied(tags[:min(len(tags), maxTags)])
@@ -163,7 +169,7 @@ func (x Standing) after(a Arrival, open bool, o Outcome, exception string) Stand
 	if o.Severity != 0 {
 		x.Severity = min(x.Severity, o.Severity)
 	}
-	if (x.Status == Resolved || x.Status == Closed) && !a.Facts.Automatic {
+	if (x.Status == Resolved || x.Status == Closed) && !a.Facts.Automatic && !a.Own {
 		x.Status = Open
 	}
 	return x

@@ -69,6 +69,9 @@ func (x *rehearsing) route(r *Router, a Arrival) Rehearsed {
 	a.Conversation = x.there(a.Conversation, a)
 	a.Token, a.Similar = x.there(a.Token, a), x.there(a.Similar, a)
 	a.Named = slices.DeleteFunc(slices.Clone(a.Named), func(n int) bool { return x.there(n, a) == 0 })
+	if had := x.s.routed[a.Facts.Message.SHA256]; a.Conversation == 0 || had != nil && had.Link != ownLink {
+		a.Own = false // It is of the case because it was routed.
+	}
 	if a.Conversation == 0 {
 		a.Conversation = x.thread[a.Thread]
 	}

@@ -204,6 +204,7 @@ func (s *Server) relate(ctx context.Context, a *casework.Arrival, m *opened) err
 		a.Direction = company.DirectionOf(m.doc.From, m.doc.To)
 		f.Risk = riskOfAccount(state, f.Account, s.config.Now())
 		a.Conversation = state.CaseOf(messages)
+		a.Own = a.Conversation != 0 && state.CaseOf([]archive.Address{m.doc.Address}) == a.Conversation
 		a.Token = state.Root(casework.ReplyTo(s.replyKey(), append([]string{m.text.Body, f.Subject}, f.Recipients...)...))
 		a.Named = state.NamedCases(f.Subject)
 		a.Similar = state.Similar(f.Account, f.Subject, f.Received)

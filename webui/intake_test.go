@@ -167,3 +167,26 @@ func TestTR2_FilesOfOneNameKeepTheirText(t *testing.T) {
 		}
 	}
 }
+
+// A message for which somebody has opened a case is no stranger's there, and does not open it again when it is done. The next one does.
+func TestTR6_WhatACaseWasOpenedForIsItsOwn(t *testing.T) {
+	t.Parallel()
+	f := takesIn(t, rule1())
+	at := f.mail(note("new@contoso.example", "A pump", "o1@contoso.example", "", "It leaks."))
+	f.do(casework.OpenCase{Title: "Pump", Severity: 3, Messages: []casework.Named{{Record: at, SHA256: f.digest(at)}}})
+	f.do(casework.ChangeCase{Case: 101, Status: new(casework.Resolved)})
+	f.routes()
+	f.desk.Read(func(state *casework.State) {
+		if r, ok := state.Routed(f.digest(at)); !ok || r.Case != 101 || r.Exception != "" || !strings.Contains(r.Link, "opened for it") {
+			t.Errorf("%+v", r)
+		}
+	})
+	if c := f.numbered(101); c.Status != casework.Resolved {
+		t.Errorf("the case is %s", c.Status)
+	}
+	f.mail(note("new@contoso.example", "Re: A pump", "o2@contoso.example", "In-Reply-To: <o1@contoso.example>\n", "It leaks again."))
+	f.routes()
+	if c := f.numbered(101); c.Status != casework.Open || f.cases() != 1 {
+		t.Errorf("the case is %s, of %d", c.Status, f.cases())
+	}
+}
